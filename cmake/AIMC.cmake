@@ -1,0 +1,28 @@
+# Settings that every room shares. Included by the root and by runtime/ when it is built alone.
+include_guard(GLOBAL)
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "" FORCE)
+endif()
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin")
+set(CMAKE_LIBRARY_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/lib")
+set(CMAKE_ARCHIVE_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/lib")
+
+find_program(AIMC_CCACHE ccache)
+if(AIMC_CCACHE)
+  set(CMAKE_C_COMPILER_LAUNCHER "${AIMC_CCACHE}")
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${AIMC_CCACHE}")
+endif()
+option(AIMC_WERROR "Treat warnings as errors" OFF)
+
+# Warnings for our own targets only.
+function(aimc_target_defaults target)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wno-unused-parameter)
+  if(AIMC_WERROR)
+    target_compile_options(${target} PRIVATE -Werror)
+  endif()
+endfunction()
