@@ -1,0 +1,71 @@
+# The commands of this project. Every one of them sets up what it needs first (tools/dev/setup:
+# system packages and a virtual environment, quick when nothing is missing) and is idempotent.
+#
+#   make demo     export MiniLM-L6, compile it to tiles, run it, print what the tiles cost
+#   make test     lint, unit, dialect and Python tests (KEEP_GOING=0 stops at the first bad suite)
+#   make bench    measure, and write docs/Performance.md
+#   make lint     what pre-commit and CI check         make format   rewrite files to the format
+#   make docs     regenerate docs/generated            make debug    sanitizer build in build/debug
+#   make install  PREFIX=/usr/local                    make clean    remove build/, keep .venv
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := build
+MAKEFLAGS += --no-print-directory
+
+PRESET ?= release
+BUILD_DIR := build/$(PRESET)
+JOBS ?= $(shell nproc)
+VENV ?= $(CURDIR)/.venv
+PREFIX ?= /usr/local
+# Debian's own cmake and ninja, so that shims in PATH do not decide which version runs.
+CMAKE := $(firstword $(wildcard /usr/bin/cmake) cmake)
+NINJA := $(firstword $(wildcard /usr/bin/ninja) ninja)
+PYTHON := $(VENV)/bin/python
+
+export AIMC_VENV := $(VENV)
+export AIMC_BUILD_DIR := $(CURDIR)/$(BUILD_DIR)
+export AIMC_BIN_DIR := $(AIMC_BUILD_DIR)/bin
+export AIMC_LIB_DIR := $(AIMC_BUILD_DIR)/lib
+export PYTHONDONTWRITEBYTECODE := 1
+
+.PHONY: build setup configure demo test bench lint format tidy docs install debug clean
+
+setup:
+	@tools/dev/setup
+
+configure: setup
+	@test -f $(BUILD_DIR)/build.ninja || $(CMAKE) --preset $(PRESET) \
+	  -DCMAKE_MAKE_PROGRAM=$(NINJA) -DPython3_EXECUTABLE=$(PYTHON)
+
+build: configure
+	@$(NINJA) -C $(BUILD_DIR) -j $(JOBS)
+
+demo: build
+	@$(PYTHON) -m aimc.demo --output build/demo
+
+test: build
+	@$(PYTHON) tools/dev/test --jobs $(JOBS)
+
+bench: build
+	@$(PYTHON) test/benchmark/bench.py --output docs/Performance.md
+
+lint: setup
+	@$(PYTHON) tools/dev/lint
+
+format: setup
+	@$(PYTHON) tools/dev/format
+
+tidy: build
+	@$(PYTHON) tools/dev/tidy --build $(BUILD_DIR)
+
+docs: build
+	@$(PYTHON) tools/dev/docs --build $(BUILD_DIR)
+
+install: build
+	@$(CMAKE) --install $(BUILD_DIR) --prefix $(PREFIX)
+
+debug:
+	@$(MAKE) build PRESET=debug
+
+clean:
+	rm -rf build
