@@ -2,7 +2,7 @@
 # system packages and a virtual environment, quick when nothing is missing) and is idempotent.
 #
 #   make demo     export MiniLM-L6, compile it to tiles, run it, print what the tiles cost
-#   make test     lint, unit, dialect and Python tests (KEEP_GOING=0 stops at the first bad suite)
+#   make test     lint, unit, dialect and Python tests (SUITES="lint lit" picks some)
 #   make bench    measure, and write docs/Performance.md
 #   make lint     what pre-commit and CI check         make format   rewrite files to the format
 #   make docs     regenerate docs/generated            make debug    sanitizer build in build/debug
@@ -44,7 +44,7 @@ demo: build
 	@$(PYTHON) -m aimc.demo --output build/demo
 
 test: build
-	@$(PYTHON) tools/dev/test --jobs $(JOBS)
+	@$(PYTHON) tools/dev/test --jobs $(JOBS) $(SUITES)
 
 bench: build
 	@$(PYTHON) test/benchmark/bench.py --output docs/Performance.md
