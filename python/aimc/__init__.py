@@ -1,1 +1,34 @@
-"""x"""
+# Part of the AIMC project, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Compile ONNX transformers to analog in-memory-computing tiles, and run them."""
+
+from aimc.compiler import compile
+from aimc.errors import (
+    BadPackageError,
+    CompileError,
+    Error,
+    InvalidArgumentError,
+    RunError,
+    UnsupportedError,
+)
+from aimc.session import NodeArg, Session
+from aimc.target import Adc, Dac, Device, Geometry, Target, Wire
+
+__version__ = "0.1.0"
+__all__ = [
+    "Adc",
+    "BadPackageError",
+    "CompileError",
+    "Dac",
+    "Device",
+    "Error",
+    "Geometry",
+    "InvalidArgumentError",
+    "NodeArg",
+    "RunError",
+    "Session",
+    "Target",
+    "UnsupportedError",
+    "Wire",
+    "compile",
+]

