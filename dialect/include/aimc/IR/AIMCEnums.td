@@ -1,0 +1,50 @@
+//===- AIMCEnums.td - enumerations of the aimc dialect -----*- tablegen -*-===//
+// Part of the AIMC project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===----------------------------------------------------------------------===//
+//
+// The choices that a target makes. A kind is listed here only once the runtime can execute it or
+// refuses it by name.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef AIMC_IR_AIMCENUMS_TD
+#define AIMC_IR_AIMCENUMS_TD
+
+include "aimc/IR/AIMCDialect.td"
+include "mlir/IR/EnumAttr.td"
+
+class AIMC_Enum<string name, string summary, list<I32EnumAttrCase> cases>
+    : I32EnumAttr<name, summary, cases> {
+  let cppNamespace = "::mlir::aimc";
+  let genSpecializedAttr = 0;
+}
+
+def AIMC_DeviceKind : AIMC_Enum<"DeviceKind", "device kind", [
+  I32EnumAttrCase<"Ideal", 0, "ideal">,
+  I32EnumAttrCase<"PCM", 1, "pcm">,
+]>;
+
+def AIMC_Readout : AIMC_Enum<"Readout", "read-out side", [
+  I32EnumAttrCase<"Single", 0, "single">,
+  I32EnumAttrCase<"Alternating", 1, "alternating">,
+]>;
+
+def AIMC_Idle : AIMC_Enum<"Idle", "idle row state", [
+  I32EnumAttrCase<"Midrail", 0, "midrail">,
+  I32EnumAttrCase<"Open", 1, "open">,
+]>;
+
+def AIMC_DacMode : AIMC_Enum<"DacMode", "DAC mode", [
+  I32EnumAttrCase<"OnePass", 0, "one_pass">,
+  I32EnumAttrCase<"Split", 1, "split">,
+  I32EnumAttrCase<"BitSerial", 2, "bit_serial">,
+]>;
+
+def AIMC_AdcKind : AIMC_Enum<"AdcKind", "ADC kind", [
+  I32EnumAttrCase<"Ideal", 0, "ideal">,
+  I32EnumAttrCase<"Linear", 1, "linear">,
+  I32EnumAttrCase<"CCO", 2, "cco">,
+]>;
+
+#endif // AIMC_IR_AIMCENUMS_TD

@@ -1,0 +1,146 @@
+//===- AIMCSymbolOps.td - the hardware and weight table ----*- tablegen -*-===//
+// Part of the AIMC project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===----------------------------------------------------------------------===//
+//
+// Symbols: what is built (aimc.target), what is programmed (aimc.weight) and which block of it goes
+// where (aimc.tile). They live directly in a module.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef AIMC_IR_AIMCSYMBOLOPS_TD
+#define AIMC_IR_AIMCSYMBOLOPS_TD
+
+include "aimc/IR/AIMCAttributes.td"
+include "mlir/IR/BuiltinAttributeInterfaces.td"
+include "mlir/IR/SymbolInterfaces.td"
+
+class AIMC_SymbolOp<string mnemonic, list<Trait> traits = []>
+    : AIMC_Op<mnemonic, !listconcat([Symbol, HasParent<"::mlir::ModuleOp">], traits)>;
+
+def AIMC_TargetOp : AIMC_SymbolOp<"target", [DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "a kind of tile that weights can be programmed into";
+  let description = [{
+    Describes one kind of tile completely: geometry, device, wires, input and output converters. All
+    tiles of all chips of a target are alike; `aimc.tile` says which of them hold what. Presets are
+    files with nothing but a target in them (`targets/pcm.mlir`).
+
+    With d_i the signed pulse length of row i in ns, a read of column j collects the charge
+
+    `Q_j = v_read_v sum_i d_i T_ij (G+_ij - G-_ij)`   in fC,
+
+    where T_ij in (0, 1] is what the wires leave of cell (i, j). The ADC turns Q_j into a code, and
+    code x `lsb_fc` x the column's digital scale is the output.
+
+    - (C1) the device can be pulsed as the DAC pulses it: for `pcm` the read-noise model holds from
+      1 ns to 4096 ns, so `tick_ns` is at least 1 and the longest pulse, `tick_ns` x the ticks of the
+      longest pass, is at most 4096 ns.
+    - (C2) the ADC does not saturate on every possible input: its full scale is at least the charge of
+      a single cell at full contrast, pulsed for a single tick,
+      `v_read_v x tick_ns x (g_max_us - g_min_us)`.
+    - (C3) the ADC does not read zero for every possible input: `lsb_fc` is at most the largest charge
+      of a column, `rows x v_read_v x longest pulse x (g_max_us - g_min_us)`.
+    - (C4) no two blocks placed on the same tile of the same chip of this target overlap.
+
+    ```mlir
+    aimc.target @pcm {
+      geometry = #aimc.geometry<rows = 512, cols = 512, pairs = 1, readout = single>,
+      device = #aimc.device<pcm, g_min_us = 0.1, g_max_us = 25.0>,
+      wire = #aimc.wire<column_ohm = 0.15, row_ohm = 0.0, idle = midrail>,
+      dac = #aimc.dac<bits = 8, mode = one_pass, v_read_v = 0.2, tick_ns = 1.0>,
+      adc = #aimc.adc<cco, lsb_fc = 16.03, bits = 12>}
+    ```
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name,
+                       OptionalAttr<StrAttr>:$sym_visibility,
+                       AIMC_GeometryAttr:$geometry,
+                       AIMC_DeviceAttr:$device,
+                       AIMC_WireAttr:$wire,
+                       AIMC_DacAttr:$dac,
+                       AIMC_AdcAttr:$adc);
+  let assemblyFormat = "($sym_visibility^)? $sym_name attr-dict";
+  let hasVerifier = 1;
+}
+
+def AIMC_WeightOp : AIMC_SymbolOp<"weight"> {
+  let summary = "a matrix that stays on tiles";
+  let description = [{
+    A matrix W of K inputs by N outputs; the type is always K x N. `transposed` says that the stored
+    values are N x K, as most front ends keep them; nothing is ever copied to turn them.
+
+    The value is an elements attribute (`dense_resource<...>` for anything large), or
+    `#aimc.external<"key">` for a tensor of the package's `weights.safetensors`, or absent for a
+    weight whose values are not known yet.
+
+    - (C1) the type is a static, non-empty f32 matrix.
+    - (C2) an elements value has the stored type: K x N, or N x K with `transposed`.
+
+    ```mlir
+    aimc.weight @query : tensor<384x1536xf32> = #aimc.external<"encoder.0.query">
+    aimc.weight @bound transposed : tensor<2x3xf32> = dense<[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]>
+    aimc.weight @later : tensor<384x384xf32>
+    ```
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name,
+                       OptionalAttr<StrAttr>:$sym_visibility,
+                       TypeAttrOf<RankedTensorOf<[F32]>>:$type,
+                       OptionalAttr<AnyAttrOf<[ElementsAttrInterface, AIMC_ExternalAttr]>>:$value,
+                       UnitAttr:$transposed);
+  let assemblyFormat = [{
+    ($sym_visibility^)? $sym_name custom<WeightTypeAndValue>($transposed, $type, $value) attr-dict
+  }];
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    ::mlir::RankedTensorType getWeightType() {
+      return ::llvm::cast<::mlir::RankedTensorType>(getType());
+    }
+    /// Inputs (K).
+    int64_t numRows() { return getWeightType().getDimSize(0); }
+    /// Outputs (N).
+    int64_t numCols() { return getWeightType().getDimSize(1); }
+    /// The type of the stored values: K x N, or N x K where transposed.
+    ::mlir::RankedTensorType getStoredType();
+  }];
+  let builders = [
+    OpBuilder<(ins "::llvm::StringRef":$name, "::mlir::RankedTensorType":$type,
+                   CArg<"::mlir::Attribute", "{}">:$value, CArg<"bool", "false">:$transposed)>
+  ];
+}
+
+def AIMC_TileOp : AIMC_SymbolOp<"tile", [DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "a block of a weight, on a tile";
+  let description = [{
+    `rows [a, n]` are the n inputs of the weight from a on, `cols [a, n]` the n outputs from a on. The
+    block is programmed once for each chip instance; any number of `aimc.mvm` and `aimc.grid` read it.
+    Before `aimc-place` there is no place.
+
+    - (C1) both ranges are non-empty and inside the weight.
+    - (C2) the block fits the target's tile, from its place on where it has one.
+    - (C3) the weight and the target are symbols of that kind.
+
+    ```mlir
+    aimc.tile @query.r0.c0 of @query rows [0, 384] cols [0, 512] on @pcm
+        at #aimc.place<chip = 0, tile = 4, row = 0, col = 0>
+    ```
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name,
+                       OptionalAttr<StrAttr>:$sym_visibility,
+                       FlatSymbolRefAttr:$weight,
+                       ConfinedAttr<DenseI64ArrayAttr, [DenseArrayCount<2>]>:$rows,
+                       ConfinedAttr<DenseI64ArrayAttr, [DenseArrayCount<2>]>:$cols,
+                       FlatSymbolRefAttr:$target,
+                       OptionalAttr<AIMC_PlaceAttr>:$place);
+  let assemblyFormat = [{
+    ($sym_visibility^)? $sym_name `of` $weight `rows` $rows `cols` $cols `on` $target
+    (`at` qualified($place)^)? attr-dict
+  }];
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    int64_t firstRow() { return getRows()[0]; }
+    int64_t numRows() { return getRows()[1]; }
+    int64_t firstCol() { return getCols()[0]; }
+    int64_t numCols() { return getCols()[1]; }
+  }];
+}
+
+#endif // AIMC_IR_AIMCSYMBOLOPS_TD
