@@ -27,7 +27,8 @@
 extern "C" {
 #endif
 
-/* Everything but AIMC_INTERNAL is the caller's or the file's fault; aimc_last_error() says which. */
+/* Everything but AIMC_INTERNAL is the caller's or the file's fault; aimc_last_error() says which.
+ */
 typedef enum aimc_status {
   AIMC_OK = 0,
   AIMC_INVALID_ARGUMENT = 1, /* a name, dtype, shape, value or option that does not fit */
@@ -95,8 +96,8 @@ AIMC_API aimc_status aimc_session_create(aimc_package *package, const char *opti
 /* Run entry number `entry` of the manifest. Inputs and outputs are matched by name, in any order;
  * all of them must be there. Float inputs must be finite. */
 AIMC_API aimc_status aimc_session_run(aimc_session *session, int32_t entry,
-                                      const aimc_tensor *inputs, int32_t n_in,
-                                      aimc_tensor *outputs, int32_t n_out);
+                                      const aimc_tensor *inputs, int32_t n_in, aimc_tensor *outputs,
+                                      int32_t n_out);
 
 /* Restart the read-noise streams as after aimc_session_create and clear the run statistics. */
 AIMC_API aimc_status aimc_session_reset(aimc_session *session);

@@ -1,0 +1,105 @@
+//===- Grids.h - grid calls: one input, several weights ---------*- C++ -*-===//
+// Part of the AIMC project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===----------------------------------------------------------------------===//
+//
+// A grid call multiplies the same rows with several weights. The plan of a call site is made once:
+// bands are row ranges of the input that one DAC conversion serves; column ranges are cut where
+// all bands of a weight are cut, so that one task owns its outputs and adds the bands in order.
+// A call converts each band once, then reads all tiles: two parallel loops.
+//
+//===----------------------------------------------------------------------===//
+#pragma once
+
+#include "aimc/exec/Chip.h"
+#include "aimc/exec/Kernels.h"
+#include "aimc/exec/Options.h"
+#include "aimc/exec/Threads.h"
+
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <vector>
+
+namespace aimc::exec {
+
+class Grids {
+public:
+  Grids(const Manifest &manifest, const Options &options, const Chip &chip, Threads &threads);
+
+  /// y[i] [rows x N_i] = x [rows x K] times weight i of call site `grid`.
+  void run(size_t grid, int64_t rows, const float *x, float *const *y);
+  /// Read noise from the first draw again; counters at zero.
+  void reset();
+  nlohmann::json statistics() const;
+
+private:
+  /// One conversion of input rows [row, row + rows).
+  struct Band {
+    int64_t row = 0, rows = 0;
+    Dac dac;
+    const model::ReadNoiseTable *noise = nullptr;
+  };
+  /// One block as a part of an output.
+  struct Piece {
+    const PackedBlock *block = nullptr;
+    size_t band = 0;
+    int64_t col = 0;     ///< first output column
+    bool first = false;  ///< writes its columns; otherwise adds
+    uint64_t drawId = 0; ///< names (call site, block) in read-noise streams
+  };
+  /// Output columns that no other range touches; pieces in band order.
+  struct Range {
+    size_t output = 0; ///< position in the grid's list of weights
+    std::vector<Piece> pieces;
+    bool aligned = true; ///< all pieces start at one column and end at one
+    int64_t panels = 0;  ///< of an aligned range
+  };
+  struct Plan {
+    int64_t inputs = 0;
+    std::vector<int64_t> outputs; ///< N_i
+    std::vector<Band> bands;
+    std::vector<Range> ranges;
+    int64_t maxBandRows = 0;
+    bool exact = false, noisy = false;
+  };
+  /// A task of the second loop: panels [panel0, panel1) of a range.
+  struct Unit {
+    size_t range;
+    int64_t panel0, panel1;
+  };
+  struct OutputSums {
+    ReadCounters reads;
+    double signal = 0, error = 0; ///< sums of squares against the exact product
+  };
+  struct Site {
+    Plan plan, exactPlan;
+    int64_t calls = 0, rows = 0;
+    int64_t inputs = 0, clippedInputs = 0;
+    double seconds = 0;
+    std::vector<OutputSums> sums;
+  };
+
+  Plan analogPlan(const Manifest &manifest, const Options &options, const Chip &chip,
+                  size_t grid) const;
+  Plan exactPlan(const Manifest &manifest, const Chip &chip, size_t grid) const;
+  void execute(Site &site, const Plan &plan, int64_t rows, const float *x, float *const *y);
+  void executeRows(Site &site, const Plan &plan, int64_t row0, int64_t rows, int64_t chunkRows,
+                   const float *x, float *const *y);
+  void readUnit(const Site &site, const Plan &plan, const Unit &unit, int64_t chunk,
+                int64_t chunkRow, int64_t row0, float *const *y, ReadCounters *counters) const;
+  void planUnits(const Plan &plan, int64_t chunks);
+  void compare(Site &site, int64_t rows, const float *x, float *const *y);
+
+  const Manifest &manifest;
+  const Options &options;
+  Threads &threads;
+  const Kernels &kernels;
+  std::vector<Site> sites;
+  // Reused from call to call.
+  std::vector<PackedInput> inputs;
+  std::vector<Unit> units;
+  std::vector<ReadCounters> unitCounters;
+  std::vector<std::vector<float>> exactOutputs;
+};
+
+} // namespace aimc::exec

@@ -1,0 +1,54 @@
+//===- Package.h - an opened and checked package ----------------*- C++ -*-===//
+// Part of the AIMC project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===----------------------------------------------------------------------===//
+#pragma once
+
+#include "aimc/exec/Manifest.h"
+#include "aimc/exec/Safetensors.h"
+#include "aimc/exec/abi.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace aimc::exec {
+
+/// What aimc-compile wrote, mapped and loaded. Immutable; sessions share it.
+class Package {
+public:
+  struct Options {
+    bool verifyHashes = true;
+  };
+  static Result<std::shared_ptr<const Package>> open(const std::string &path,
+                                                     const Options &options);
+  ~Package();
+  Package(const Package &) = delete;
+  Package &operator=(const Package &) = delete;
+
+  const Manifest &manifest() const { return description; }
+  const std::string &manifestText() const { return text; }
+  const Safetensors &weights() const { return *tensors; }
+  aimc_entry_fn entry(size_t index) const { return entries[index]; }
+  /// As frame->constants wants them: manifest order, aligned to 64 bytes.
+  const std::vector<const void *> &constants() const { return constantPointers; }
+
+private:
+  Package() = default;
+  Result<void> readManifest();
+  Result<void> checkFiles(const Options &options);
+  Result<void> checkProcessor() const;
+  Result<void> checkWeights();
+  Result<void> load();
+  std::string pathOf(const std::string &file) const { return folder + "/" + file; }
+
+  std::string folder, text;
+  Manifest description;
+  std::unique_ptr<Safetensors> tensors;
+  std::vector<const void *> constantPointers;
+  std::vector<std::shared_ptr<void>> alignedCopies;
+  void *library = nullptr;
+  std::vector<aimc_entry_fn> entries;
+};
+
+} // namespace aimc::exec

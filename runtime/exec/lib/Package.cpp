@@ -1,0 +1,212 @@
+//===- Package.cpp - an opened and checked package ------------------------===//
+// Part of the AIMC project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===----------------------------------------------------------------------===//
+#include "aimc/exec/Package.h"
+
+#include "aimc/exec/Cpu.h"
+#include "aimc/exec/Sha256.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <dlfcn.h>
+#include <future>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+namespace aimc::exec {
+
+namespace {
+constexpr size_t kAlignment = 64;
+
+const char *storedName(aimc_dtype dtype) {
+  constexpr const char *names[] = {"F32", "I64", "I32", "BOOL"};
+  return names[dtype];
+}
+
+bool isConstantType(const std::string &dtype) {
+  for (aimc_dtype known : {AIMC_F32, AIMC_I64, AIMC_I32, AIMC_BOOL})
+    if (dtype == storedName(known))
+      return true;
+  return false;
+}
+} // namespace
+
+Result<std::shared_ptr<const Package>> Package::open(const std::string &path,
+                                                     const Options &options) {
+  std::shared_ptr<Package> package(new Package);
+  package->folder = path;
+  while (package->folder.size() > 1 && package->folder.back() == '/')
+    package->folder.pop_back();
+  struct stat info {};
+  if (::stat(path.c_str(), &info) != 0)
+    return fail(AIMC_BAD_PACKAGE, path + ": cannot open: " + std::strerror(errno));
+  if (!S_ISDIR(info.st_mode))
+    return fail(AIMC_BAD_PACKAGE, path + ": expected a package folder, but got a file");
+  if (auto done = package->readManifest(); !done)
+    return tl::unexpected(done.error());
+  // The processor first: on the wrong machine nothing else matters. Hashes before anything is
+  // believed or executed.
+  if (auto done = package->checkProcessor(); !done)
+    return tl::unexpected(done.error());
+  if (auto done = package->checkFiles(options); !done)
+    return tl::unexpected(done.error());
+  if (auto done = package->checkWeights(); !done)
+    return tl::unexpected(done.error());
+  if (auto done = package->load(); !done)
+    return tl::unexpected(done.error());
+  return package;
+}
+
+Package::~Package() {
+  if (library)
+    ::dlclose(library);
+}
+
+Result<void> Package::readManifest() {
+  std::string path = pathOf("manifest.json");
+  auto file = MappedFile::open(path);
+  if (!file)
+    return tl::unexpected(file.error());
+  text.assign(reinterpret_cast<const char *>((*file)->data()), (*file)->size());
+  auto parsed = Manifest::parse(text, path);
+  if (!parsed)
+    return tl::unexpected(parsed.error());
+  description = std::move(*parsed);
+  return {};
+}
+
+Result<void> Package::checkProcessor() const {
+  std::string architecture = description.triple.substr(0, description.triple.find('-'));
+  if (architecture != hostArchitecture())
+    return fail(AIMC_UNSUPPORTED, folder + ": the package is for " + quote(architecture) +
+                                      " processors, but this is a " + hostArchitecture());
+  std::vector<std::string> missing = missingFeatures(description.features);
+  if (missing.empty())
+    return {};
+  std::string list;
+  for (const std::string &name : missing)
+    list += (list.empty() ? "" : ", ") + name;
+  return fail(AIMC_UNSUPPORTED, folder + ": the package is for " + quote(description.cpu) +
+                                    ", but this processor lacks " + list +
+                                    "; compile again with --mcpu for this machine");
+}
+
+Result<void> Package::checkFiles(const Options &options) {
+  std::vector<std::shared_ptr<const MappedFile>> maps;
+  for (const FileEntry &entry : description.files) {
+    auto map = MappedFile::open(pathOf(entry.name));
+    if (!map)
+      return tl::unexpected(map.error());
+    if ((*map)->size() != entry.bytes)
+      return fail(AIMC_BAD_PACKAGE, pathOf(entry.name) + ": expected " +
+                                        std::to_string(entry.bytes) + " bytes, but got " +
+                                        std::to_string((*map)->size()));
+    maps.push_back(std::move(*map));
+  }
+  if (options.verifyHashes) {
+    // One task per file: the weights dominate, the others hide beside them.
+    std::vector<std::future<Result<std::string>>> digests;
+    for (const auto &map : maps) {
+      if (map->size() != 0)
+        ::madvise(const_cast<std::byte *>(map->data()), map->size(), MADV_SEQUENTIAL);
+      digests.push_back(
+          std::async(map->size() > (1u << 20) ? std::launch::async : std::launch::deferred,
+                     [map] { return sha256Hex(map->data(), map->size()); }));
+    }
+    for (size_t i = 0; i < maps.size(); ++i) {
+      Result<std::string> digest = digests[i].get();
+      if (!digest)
+        return tl::unexpected(digest.error());
+      const FileEntry &entry = description.files[i];
+      if (*digest != entry.sha256)
+        return fail(AIMC_BAD_PACKAGE, pathOf(entry.name) +
+                                          ": the file was changed after it was compiled, expected "
+                                          "SHA-256 " +
+                                          entry.sha256 + ", but got " + *digest);
+    }
+  }
+  for (size_t i = 0; i < maps.size(); ++i) {
+    if (description.files[i].name != "weights.safetensors")
+      continue;
+    if (maps[i]->size() != 0)
+      ::madvise(const_cast<std::byte *>(maps[i]->data()), maps[i]->size(), MADV_NORMAL);
+    auto parsed = Safetensors::parse(maps[i], pathOf(description.files[i].name));
+    if (!parsed)
+      return tl::unexpected(parsed.error());
+    tensors = std::make_unique<Safetensors>(std::move(*parsed));
+  }
+  return {};
+}
+
+Result<void> Package::checkWeights() {
+  std::string file = pathOf("weights.safetensors");
+  for (const Weight &w : description.weights) {
+    const StoredTensor *tensor = tensors->find(w.tensor);
+    if (!tensor)
+      return fail(AIMC_BAD_PACKAGE, file + ": no tensor named " + quote(w.tensor));
+    std::vector<int64_t> shape = {w.rows, w.cols};
+    if (w.transposed)
+      std::swap(shape[0], shape[1]);
+    if (tensor->dtype != "F32" || tensor->shape != shape)
+      return fail(AIMC_BAD_PACKAGE, file + ": tensor " + quote(w.tensor) + ": expected F32 " +
+                                        shapeText(shape) + ", but got " + tensor->dtype + " " +
+                                        shapeText(tensor->shape));
+    if (reinterpret_cast<uintptr_t>(tensor->data) % alignof(float) != 0)
+      return fail(AIMC_BAD_PACKAGE,
+                  file + ": tensor " + quote(w.tensor) + ": expected data aligned to 4 bytes");
+  }
+  for (const std::string &name : description.constants) {
+    const StoredTensor *tensor = tensors->find(name);
+    if (!tensor)
+      return fail(AIMC_BAD_PACKAGE, file + ": no tensor named " + quote(name));
+    if (!isConstantType(tensor->dtype))
+      return fail(AIMC_BAD_PACKAGE, file + ": tensor " + quote(name) +
+                                        ": expected one of F32, I64, I32, BOOL, but got " +
+                                        tensor->dtype);
+    const void *data = tensor->data;
+    // The format lets tensors follow each other without padding; compiled code wants 64 bytes.
+    if (reinterpret_cast<uintptr_t>(data) % kAlignment != 0 || tensor->bytes == 0) {
+      size_t bytes =
+          std::max(kAlignment, (tensor->bytes + kAlignment - 1) / kAlignment * kAlignment);
+      std::shared_ptr<void> copy(std::aligned_alloc(kAlignment, bytes), std::free);
+      if (!copy)
+        return fail(AIMC_INTERNAL, file + ": not enough memory for tensor " + quote(name));
+      if (tensor->bytes != 0)
+        std::memcpy(copy.get(), data, tensor->bytes);
+      data = copy.get();
+      alignedCopies.push_back(std::move(copy));
+    }
+    constantPointers.push_back(data);
+  }
+  return {};
+}
+
+Result<void> Package::load() {
+  std::string path = pathOf("model.so");
+  // A name without a slash would be searched for in the system's folders.
+  std::string file = path.find('/') == std::string::npos ? "./" + path : path;
+  library = ::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (!library) {
+    const char *reason = ::dlerror();
+    return fail(AIMC_BAD_PACKAGE, path + ": cannot load: " + (reason ? reason : "unknown reason"));
+  }
+  const auto *version = static_cast<const uint32_t *>(::dlsym(library, "aimc_abi_version"));
+  if (!version)
+    return fail(AIMC_BAD_PACKAGE, path + ": expected a symbol 'aimc_abi_version'");
+  if (*version != AIMC_ABI_VERSION)
+    return fail(AIMC_UNSUPPORTED, path + ": expected ABI version " +
+                                      std::to_string(AIMC_ABI_VERSION) + ", but got " +
+                                      std::to_string(*version) + ", compile the model again");
+  for (const Entry &entry : description.entries) {
+    void *symbol = ::dlsym(library, entry.symbol.c_str());
+    if (!symbol)
+      return fail(AIMC_BAD_PACKAGE, path + ": expected a symbol " + quote(entry.symbol));
+    entries.push_back(reinterpret_cast<aimc_entry_fn>(symbol));
+  }
+  return {};
+}
+
+} // namespace aimc::exec
