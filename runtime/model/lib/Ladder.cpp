@@ -19,9 +19,9 @@ constexpr int64_t kStrip = 64;
 /// The recursion of columnTransfer for up to kStrip columns at once. `step` is +1 when row 0 is
 /// the far end and -1 when it is at the ADC. `factors` is [rows x kStrip].
 AIMC_CLONES
-void foldStrip(const float *gPlus, const float *gMinus, int64_t rows, int64_t stride,
-               int64_t first, int64_t step, int64_t n, double wire, double *factors,
-               float *transfer, int64_t transferStride) {
+void foldStrip(const float *gPlus, const float *gMinus, int64_t rows, int64_t stride, int64_t first,
+               int64_t step, int64_t n, double wire, double *factors, float *transfer,
+               int64_t transferStride) {
   double h[kStrip] = {}, product[kStrip];
   for (int64_t i = 0, row = first; i < rows; ++i, row += step) {
     const float *plus = gPlus + row * stride, *minus = gMinus + row * stride;

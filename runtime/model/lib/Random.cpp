@@ -4,6 +4,8 @@
 //===----------------------------------------------------------------------===//
 #include "aimc/model/Random.h"
 
+#include "aimc/model/NormalTransform.h"
+
 #include <Random123/philox.h>
 
 #include <bit>
@@ -37,8 +39,8 @@ std::array<uint32_t, 4> draw(const Stream &s, uint32_t lowWord, uint32_t highWor
 NormalPair boxMuller(uint32_t radiusWord, uint32_t angleWord) {
   using namespace normal_transform;
   // Radius: sqrt(-2 log u), u in (0, 1].
-  const float u = std::fma(static_cast<float>(static_cast<int32_t>(radiusWord >> 1)), kUniform,
-                           kHalfStep);
+  const float u =
+      std::fma(static_cast<float>(static_cast<int32_t>(radiusWord >> 1)), kUniform, kHalfStep);
   const int32_t bits = std::bit_cast<int32_t>(u);
   const int32_t exponent = (bits - kSqrtHalfBits) >> 23;
   const float f = std::bit_cast<float>(bits - (exponent << 23)) - 1.0f;
@@ -56,10 +58,9 @@ NormalPair boxMuller(uint32_t radiusWord, uint32_t angleWord) {
   const int32_t rest = static_cast<int32_t>(angleWord - (quadrant << 30));
   const float x = static_cast<float>(rest) * kRadians;
   const float z = x * x;
-  const float sine =
-      std::fma(x * z, std::fma(std::fma(kSin[2], z, kSin[1]), z, kSin[0]), x);
-  const float cosine = std::fma(
-      z * z, std::fma(std::fma(kCos[2], z, kCos[1]), z, kCos[0]), std::fma(z, -0.5f, 1.0f));
+  const float sine = std::fma(x * z, std::fma(std::fma(kSin[2], z, kSin[1]), z, kSin[0]), x);
+  const float cosine = std::fma(z * z, std::fma(std::fma(kCos[2], z, kCos[1]), z, kCos[0]),
+                                std::fma(z, -0.5f, 1.0f));
   const bool swap = quadrant & 1;
   const uint32_t sinSign = (quadrant & 2) << 30;
   const uint32_t cosSign = ((quadrant + 1) & 2) << 30;

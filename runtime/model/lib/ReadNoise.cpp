@@ -9,9 +9,7 @@ namespace aimc::model {
 ReadNoiseRow readNoiseRow(double ns, double ratio0) {
   const auto line = readNoiseLine(ns);
   const double power = ns * line.slope * ns * line.slope;
-  const double delta = line.ratio() - ratio0;
-  return {static_cast<float>(power), static_cast<float>(power * delta),
-          static_cast<float>(power * delta * delta)};
+  return {static_cast<float>(power), static_cast<float>(power * (line.ratio() - ratio0))};
 }
 
 ReadNoiseTable makeReadNoiseTable(int32_t levels, double tickNs) {

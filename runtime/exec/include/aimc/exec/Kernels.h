@@ -9,8 +9,8 @@
 //   PackedBlock block = packBlock(source);                    // once, at programming
 //   const Kernels &k = bestKernels();
 //   PackedInput input;  input.reserve(k, maxRows, maxInputs, noise);   // once per thread
-//   k.packInput(input, x + block.row0, ldx, m, block.rows, dac, table);  // per rows x row block;
-//                                                  // serves every block with the same inputs
+//   k.packInput(input, x, ldx, m, block.rows, dac, noiseTable);  // per rows x row block; serves
+//                                                      // every block with the same inputs
 //   k.read(block, input, panel0, panel1, {&stream, firstRow}, y, ldy, accumulate, counters);
 //
 // Reading row blocks in increasing order into the same y (accumulate = row block > 0) gives the
@@ -35,30 +35,27 @@ namespace aimc::exec {
 
 /// Columns of a panel, the unit that columns are split in.
 inline constexpr int64_t kPanelCols = 32;
-/// Inputs of one row that lie side by side in a packed input (ticks; powers have twice as many).
-inline constexpr int64_t kInputChunk = 16;
 
 template <class T> struct AlignedAllocator {
   using value_type = T;
   AlignedAllocator() = default;
   template <class U> AlignedAllocator(const AlignedAllocator<U> &) {}
   T *allocate(size_t n) {
-    return static_cast<T *>(::operator new(n * sizeof(T), std::align_val_t{64}));
+    return static_cast<T *>(::operator new (n * sizeof(T), std::align_val_t{64}));
   }
-  void deallocate(T *p, size_t) { ::operator delete(p, std::align_val_t{64}); }
+  void deallocate(T *p, size_t) { ::operator delete (p, std::align_val_t{64}); }
   bool operator==(const AlignedAllocator &) const { return true; }
 };
 template <class T> using AlignedVector = std::vector<T, AlignedAllocator<T>>;
 
 /// One block of a weight as the kernels read it. The ADC unit is one LSB, or 1 fC without an ADC.
 struct PackedBlock {
-  int64_t rows = 0, cols = 0;      ///< inputs, outputs
-  AlignedVector<float> charge;     ///< [panels][rows][32]: ADC units per tick
-  AlignedVector<int16_t> variance; ///< [panels][ceil(rows/2)][32][2]; empty without read noise
-  AlignedVector<float> varianceScale;  ///< [panels * 32]: (ADC unit)^2 per ns^2 and step
-  AlignedVector<float> varianceFirst;  ///< [panels * 32]: ReadNoiseColumn::first / unit^2
-  AlignedVector<float> varianceSecond; ///< [panels * 32]: ReadNoiseColumn::second / unit^2
-  AlignedVector<float> scale;          ///< [panels * 32]: output per code and unit of row scale
+  int64_t rows = 0, cols = 0;         ///< inputs, outputs
+  AlignedVector<float> charge;        ///< [panels][rows][32]: ADC units per tick
+  AlignedVector<int16_t> variance;    ///< [panels][ceil(rows/2)][32][2]; empty without read noise
+  AlignedVector<float> varianceScale; ///< [panels * 32]: (ADC unit)^2 per ns^2 and step
+  AlignedVector<float> varianceSlope; ///< [panels * 32]: mean readNoiseSlope / unit^2
+  AlignedVector<float> scale;         ///< [panels * 32]: output per code and unit of row scale
   model::AdcKind adc = model::AdcKind::Ideal;
   float maxCode = 0;
 
@@ -94,12 +91,13 @@ struct Dac {
 struct Kernels;
 
 /// Inputs of some rows and one row block, converted to pulses. Owned by one thread, reused.
+/// Rows come in groups of at most Kernels::groupRows whose sizes differ by one at most.
 struct PackedInput {
   int64_t rows = 0, inputs = 0;
-  AlignedVector<float> ticks;    ///< per row group: [chunks][group rows][16]
-  AlignedVector<int16_t> power;  ///< per row group: [chunks][group rows][32], relative to powerScale
+  AlignedVector<float> ticks;    ///< per group: [ceil(inputs/16)][group rows][16]
+  AlignedVector<int16_t> power;  ///< per group: [ceil(inputs/32)][group rows][32], in powerScale
   AlignedVector<float> rowScale; ///< input units per tick; NaN for a row with a non-finite input
-  AlignedVector<float> powerScale, powerDelta, powerDelta2;
+  AlignedVector<float> powerScale, powerDelta;
   bool noise = false;
   int64_t clipped = 0; ///< inputs beyond the DAC's range in the last packInput
 
@@ -123,42 +121,38 @@ struct ReadCounters {
 
 enum class Isa : uint8_t { Scalar, Avx2, Avx512 };
 
-/// The kernels of one instruction set.
-struct Kernels {
-  Isa isa;
-  const char *name;
-  int64_t groupRows; ///< most rows of one register block; best m is a multiple of it or large
+struct KernelTable;
 
-  /// Converts x [m x k] (row stride ldx) to pulses. `noise` null: no read-noise powers.
-  void (*packInput)(PackedInput &out, const float *x, int64_t ldx, int64_t m, int64_t k,
-                    const Dac &dac, const model::ReadNoiseTable *noise);
+/// The kernels of one instruction set. Stateless: any number of threads may call them.
+struct Kernels {
+  Isa isa = Isa::Scalar;
+  const char *name = "";
+  int64_t groupRows = 0; ///< most rows of one register block
+  const KernelTable *table = nullptr;
+
+  /// Converts x [m x k] (row stride ldx) to pulses. `noise` null: no read-noise powers. The table
+  /// must be of `dac.levels`.
+  void packInput(PackedInput &out, const float *x, int64_t ldx, int64_t m, int64_t k,
+                 const Dac &dac, const model::ReadNoiseTable *noise) const;
   /// Takes x as it is, for gemm.
-  void (*packPlain)(PackedInput &out, const float *x, int64_t ldx, int64_t m, int64_t k);
+  void packPlain(PackedInput &out, const float *x, int64_t ldx, int64_t m, int64_t k) const;
   /// y [rows x cols] (row stride ldy, column 0 of the block) (+)= the digital result of a read of
-  /// panels [panel0, panel1). Columns beyond the block are not touched.
-  void (*read)(const PackedBlock &block, const PackedInput &input, int64_t panel0, int64_t panel1,
-               ReadDraws draws, float *y, int64_t ldy, bool accumulate, ReadCounters *counters);
-  /// y (+)= x w: plain single-precision product.
-  void (*gemm)(const PackedBlock &block, const PackedInput &input, int64_t panel0, int64_t panel1,
-               float *y, int64_t ldy, bool accumulate);
+  /// panels [panel0, panel1). Columns outside these panels and beyond the block are not touched.
+  /// Noise needs a stream here, powers in the input and variances in the block.
+  void read(const PackedBlock &block, const PackedInput &input, int64_t panel0, int64_t panel1,
+            ReadDraws draws, float *y, int64_t ldy, bool accumulate,
+            ReadCounters *counters = nullptr) const;
+  /// y (+)= x w: plain single-precision product of packWeights and packPlain.
+  void gemm(const PackedBlock &block, const PackedInput &input, int64_t panel0, int64_t panel1,
+            float *y, int64_t ldy, bool accumulate) const;
   /// out[i] = model::normal(stream, row, column0 + i).
-  void (*normals)(const model::Stream &stream, uint32_t row, uint32_t column0, int64_t n,
-                  float *out);
+  void normals(const model::Stream &stream, uint32_t row, uint32_t column0, int64_t n,
+               float *out) const;
 };
 
 /// The kernels of an instruction set; null where this processor lacks it.
 const Kernels *kernelsFor(Isa isa);
 /// The best that this processor runs.
 const Kernels &bestKernels();
-
-/// Splits `rows` into groups of at most `most` rows whose sizes differ by one at most: the layout
-/// of a packed input.
-struct RowGroups {
-  int64_t groups, base, larger; ///< the first `larger` groups have base + 1 rows
-  RowGroups(int64_t rows, int64_t most)
-      : groups((rows + most - 1) / most), base(groups ? rows / groups : 0),
-        larger(groups ? rows % groups : 0) {}
-  int64_t size(int64_t group) const { return base + (group < larger ? 1 : 0); }
-};
 
 } // namespace aimc::exec

@@ -7,8 +7,8 @@
 // ADC) loads its node with G_i = G+_i + G-_i; wire r_w between neighbours and r_w / 2 from cell N
 // to the ADC's virtual ground. The network is linear and does not depend on the input, so
 //   I_out = sum_i T_i i_i - G_out v_off
-//   H_1 = G_1;  f_i = 1 / (1 + r_w H_{i-1});  H_i = f_i H_{i-1} + G_i;  f_out = 1 / (1 + r_w H_N / 2)
-//   T_i = f_out prod_{k>i} f_k;  G_out = f_out H_N
+//   H_1 = G_1;  f_i = 1 / (1 + r_w H_{i-1});  H_i = f_i H_{i-1} + G_i;  f_out = 1 / (1 + r_w H_N /
+//   2) T_i = f_out prod_{k>i} f_k;  G_out = f_out H_N
 // exactly, and a whole pulse-width read is one matrix product with
 //   Weff_ij = V_r T_ij (G+_ij - G-_ij)   [fC per ns]
 // Source: docs/Physics.md section 2. Oracle: a dense nodal solve (test/runtime/model/LadderTest).

@@ -22,9 +22,7 @@ struct DeviceRange {
   double gMinUS = 0.1, gMaxUS = 25.0;
 };
 
-template <class T> struct ConductancePair {
-  T plus, minus;
-};
+template <class T> struct ConductancePair { T plus, minus; };
 
 /// Target of a weight w under scale s (s > 0; a column of zeros has s = 0 and rests at g_min).
 template <class T> ConductancePair<T> targetPair(T w, T s, T gMin, T gMax) {

@@ -13,7 +13,8 @@
 // rho = offset / slope this is
 //   V_r^2 sum_i (t slope)^2 T^2 [ (g+ + rho)^2 + (g- + rho)^2 ]
 // and rho(t) moves by 2.7% over 1..127 ns only: one matrix product with rho0 = rho(longest pulse),
-// plus a rank-2 correction for delta = rho(t) - rho0 that uses column means (`ReadNoiseColumn`).
+// plus a rank-1 correction, first order in rho(t) - rho0, that uses column means. A test bounds
+// what this leaves out.
 // Source: arXiv 2506.00004 (AIHWKIT analog_mvm_irdrop_t.py); docs/Physics.md section 4.
 //
 //===----------------------------------------------------------------------===//
@@ -47,8 +48,9 @@ template <class T> ReadNoiseLine<T> readNoiseLine(T ns) {
       (((T(2.1926e-4) * x - T(1.87352e-3)) * x + T(6.55714e-3)) * x - T(1.46159e-2)) * x +
       T(2.578764e-2);
   const T offset =
-      (((T(1.11906167e-3) * x - T(9.08576764e-3)) * x + T(3.07015063e-2)) * x -
-       T(6.77079241e-2)) * x + T(1.17763144e-1);
+      (((T(1.11906167e-3) * x - T(9.08576764e-3)) * x + T(3.07015063e-2)) * x - T(6.77079241e-2)) *
+          x +
+      T(1.17763144e-1);
   return {slope, offset};
 }
 
@@ -71,11 +73,10 @@ T readNoiseVariance(std::span<const T> ns, std::span<const T> transfer, std::spa
   return readVolt * readVolt * sum;
 }
 
-/// The row side of the one-product form, per duration of k ticks.
+/// The row side of the one-product form, for one pulse.
 struct ReadNoiseRow {
   float power = 0;      ///< (t slope)^2, ns^2
   float powerDelta = 0; ///< power (rho - rho0), ns^2 uS
-  float powerDelta2 = 0; ///< power (rho - rho0)^2, ns^2 uS^2
 };
 
 /// The row side for a pulse of `ns` > 0.
@@ -92,25 +93,13 @@ ReadNoiseTable makeReadNoiseTable(int32_t levels, double tickNs);
 /// The column side: weight of a cell in the product, fC^2 per ns^2.
 template <class T> T readNoiseWeight(T readVolt, T transfer, T gPlus, T gMinus, T ratio0) {
   const T vt = readVolt * transfer;
-  return vt * vt *
-         ((gPlus + ratio0) * (gPlus + ratio0) + (gMinus + ratio0) * (gMinus + ratio0));
+  return vt * vt * ((gPlus + ratio0) * (gPlus + ratio0) + (gMinus + ratio0) * (gMinus + ratio0));
 }
 
-/// Column means of the correction: Var += first * sum_i powerDelta_i + second * sum_i powerDelta2_i.
-template <class T> struct ReadNoiseColumn {
-  T first = T(0), second = T(0);
-};
-template <class T>
-ReadNoiseColumn<T> readNoiseColumn(std::span<const T> transfer, std::span<const T> gPlus,
-                                   std::span<const T> gMinus, T readVolt, T ratio0) {
-  ReadNoiseColumn<T> mean;
-  for (size_t i = 0; i < transfer.size(); ++i) {
-    const T vt2 = readVolt * transfer[i] * readVolt * transfer[i];
-    mean.first += T(2) * vt2 * (gPlus[i] + gMinus[i] + T(2) * ratio0);
-    mean.second += T(2) * vt2;
-  }
-  const T n = static_cast<T>(transfer.size());
-  return {mean.first / n, mean.second / n};
+/// The column side of the correction, fC^2 per ns^2 uS: Var += mean_i of this * sum_i powerDelta_i.
+template <class T> T readNoiseSlope(T readVolt, T transfer, T gPlus, T gMinus, T ratio0) {
+  const T vt = readVolt * transfer;
+  return vt * vt * T(2) * (gPlus + gMinus + T(2) * ratio0);
 }
 
 } // namespace aimc::model

@@ -1,0 +1,16 @@
+//===- KernelsAvx2.cpp - kernels for AVX2 and FMA -*- C++ -*-===//
+// Part of the AIMC project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===----------------------------------------------------------------------===//
+#include "LanesAvx2.h"
+
+#include "ReadImpl.h"
+
+#include "PackImpl.h"
+
+namespace aimc::exec {
+
+const KernelTable kAvx2Kernels = {kGroupRows,   ::packInput,  ::packPlain,
+                                  ::readPanels, ::gemmPanels, ::normals};
+
+} // namespace aimc::exec

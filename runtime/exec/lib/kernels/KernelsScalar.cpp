@@ -1,0 +1,16 @@
+//===- KernelsScalar.cpp - kernels for any processor -*- C++ -*-===//
+// Part of the AIMC project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===----------------------------------------------------------------------===//
+#include "LanesScalar.h"
+
+#include "ReadImpl.h"
+
+#include "PackImpl.h"
+
+namespace aimc::exec {
+
+const KernelTable kScalarKernels = {kGroupRows,   ::packInput,  ::packPlain,
+                                    ::readPanels, ::gemmPanels, ::normals};
+
+} // namespace aimc::exec

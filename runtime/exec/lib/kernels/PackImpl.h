@@ -1,0 +1,151 @@
+//===- PackImpl.h - inputs to pulses ---------------------------*- C++ -*-===//
+// Part of the AIMC project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===----------------------------------------------------------------------===//
+//
+// Converts rows of inputs to ticks, in the layout that the register blocks read, and finds the
+// rows' read-noise powers on the way. A row's powers are stored as integers relative to the power
+// of its longest pulse. Included after one of the Lanes headers and ReadImpl.h.
+//
+//===----------------------------------------------------------------------===//
+#pragma once
+
+#include "KernelTable.h"
+
+namespace {
+
+using aimc::exec::kPowerSteps;
+using aimc::exec::RawDac;
+using aimc::exec::RawNoise;
+
+/// What one row's inputs need: their largest magnitude, and whether all are finite.
+struct RowExtent {
+  float top;
+  bool finite;
+};
+
+inline RowExtent extent(const float *x, int64_t n) {
+  F16 top = set1(0.0f), zero = set1(0.0f);
+  for (int64_t k = 0; k < n; k += 16) {
+    const F16 v = n - k < 16 ? loadPart(x + k, static_cast<int>(n - k)) : load(x + k);
+    top = max(abs(v), top);
+    zero = add(zero, mul(v, set1(0.0f))); // NaN as soon as one input is not finite
+  }
+  alignas(64) float tops[16], zeros[16];
+  store(tops, top);
+  store(zeros, zero);
+  RowExtent result = {0.0f, true};
+  for (int i = 0; i < 16; ++i) {
+    result.top = tops[i] > result.top ? tops[i] : result.top;
+    result.finite &= zeros[i] == zeros[i];
+  }
+  return result;
+}
+
+/// Powers of sixteen pulses of whole or (without a DAC) any length.
+inline void powersOf(const RawNoise &noise, bool whole, F16 magnitude, F16 &power, F16 &delta) {
+  if (whole) {
+    const I16 index = toInt(magnitude);
+    power = gatherPairs(noise.rows, index);
+    delta = gatherPairs(noise.rows + 1, index);
+    return;
+  }
+  alignas(64) float t[16], p[16], d[16];
+  store(t, magnitude);
+  for (int i = 0; i < 16; ++i)
+    aimc::exec::fractionalPower(static_cast<double>(t[i]), noise.tickNs, noise.ratio0, p + i,
+                                d + i);
+  power = load(p);
+  delta = load(d);
+}
+
+int64_t packRow(const RawInput &out, const float *x, int64_t row, int64_t offset, int64_t stride,
+                const RawDac &dac, const RawNoise *noise) {
+  const int64_t inputs = out.inputs;
+  const RowExtent found = extent(x, inputs);
+  const auto levels = static_cast<float>(dac.levels);
+  const float range = dac.range > 0.0f ? dac.range : found.top;
+  float inverse = range > 0.0f ? levels / range : 0.0f;
+  if (!(inverse <= __FLT_MAX__) || !found.finite)
+    inverse = 0.0f;
+  out.rowScale[row] = found.finite ? range / levels : __builtin_nanf("");
+
+  float steps = 0.0f;
+  if (noise) {
+    F16 power, delta;
+    F16 longest = mul(set1(found.finite ? found.top : 0.0f), set1(inverse));
+    if (dac.quantise)
+      longest = min(rint(longest), set1(levels));
+    powersOf(*noise, dac.quantise, longest, power, delta);
+    alignas(64) float most[16];
+    store(most, power);
+    steps = most[0] > 0.0f ? static_cast<float>(kPowerSteps) / most[0] : 0.0f;
+    out.powerScale[row] = most[0] / static_cast<float>(kPowerSteps);
+  }
+
+  int64_t clipped = 0;
+  F16 deltaSum = set1(0.0f);
+  const F16 scale = set1(inverse), top = set1(levels), bottom = set1(-levels);
+  for (int64_t k = 0; k < inputs; k += 16) {
+    F16 v = set1(0.0f);
+    if (found.finite)
+      v = inputs - k < 16 ? loadPart(x + k, static_cast<int>(inputs - k)) : load(x + k);
+    F16 ticks = mul(v, scale);
+    if (dac.quantise) {
+      ticks = rint(ticks);
+      if (dac.range > 0.0f)
+        clipped += countGreater(abs(ticks), top);
+      ticks = max(min(ticks, top), bottom);
+    }
+    store(out.ticks + offset + k / 16 * stride, ticks);
+    if (noise) {
+      F16 power, delta;
+      powersOf(*noise, dac.quantise, abs(ticks), power, delta);
+      deltaSum = add(deltaSum, delta);
+      // Two chunks of ticks share one chunk of powers.
+      storeInt16(out.power + 2 * offset + k / 32 * 2 * stride + k % 32,
+                 toInt(rint(mul(power, set1(steps)))));
+    }
+  }
+  if (noise) {
+    if ((inputs + 15) / 16 % 2 == 1)
+      storeInt16(out.power + 2 * offset + inputs / 32 * 2 * stride + 16, seti(0));
+    alignas(64) float sums[16];
+    store(sums, deltaSum);
+    for (int width = 8; width > 0; width /= 2)
+      for (int i = 0; i < width; ++i)
+        sums[i] += sums[i + width];
+    out.powerDelta[row] = sums[0];
+  }
+  return clipped;
+}
+
+int64_t packInput(const RawInput &out, const float *x, int64_t ldx, const RawDac &dac,
+                  const RawNoise *noise) {
+  int64_t clipped = 0;
+  forGroups(out.rows, [&](int64_t row0, int64_t rows) {
+    const int64_t base = row0 * paddedInputs(out.inputs);
+    for (int64_t r = 0; r < rows; ++r) {
+      RawInput group = out;
+      group.ticks += base;
+      group.power += base;
+      clipped += packRow(group, x + (row0 + r) * ldx, row0 + r, r * 16, rows * 16, dac, noise);
+    }
+  });
+  return clipped;
+}
+
+void packPlain(const RawInput &out, const float *x, int64_t ldx) {
+  forGroups(out.rows, [&](int64_t row0, int64_t rows) {
+    for (int64_t r = 0; r < rows; ++r) {
+      const float *source = x + (row0 + r) * ldx;
+      float *target = out.ticks + row0 * paddedInputs(out.inputs) + r * 16;
+      for (int64_t k = 0; k < out.inputs; k += 16)
+        store(target + k * rows, out.inputs - k < 16
+                                     ? loadPart(source + k, static_cast<int>(out.inputs - k))
+                                     : load(source + k));
+    }
+  });
+}
+
+} // namespace
