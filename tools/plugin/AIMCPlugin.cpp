@@ -4,7 +4,6 @@
 //===----------------------------------------------------------------------===//
 //
 // mlir-opt --load-dialect-plugin=libAIMCPlugin.so --load-pass-plugin=libAIMCPlugin.so
-// Only the two entry points are exported: every other symbol of ours stays inside.
 //
 //===----------------------------------------------------------------------===//
 

@@ -24,13 +24,14 @@ std::string mlir::aimc::formatReal(double value) {
 }
 
 FailureOr<::mlir::aimc::Real> FieldParser<::mlir::aimc::Real>::parse(AsmParser &parser) {
-  // The builtin parser takes `1.5`, `-1.5`, `1` and `1 : f64` alike; what comes back decides.
+  // parseFloat refuses `25`, so let the attribute parser read what is there and judge that.
   SMLoc loc = parser.getCurrentLocation();
   Attribute attr;
-  Type f64 = parser.getBuilder().getF64Type();
-  if (failed(parser.parseAttribute(attr, f64)))
+  if (failed(parser.parseAttribute(attr)))
     return failure();
-  if (auto number = dyn_cast<FloatAttr>(attr))
+  if (auto number = dyn_cast<FloatAttr>(attr); number && number.getType().isF64())
     return ::mlir::aimc::Real(number.getValueAsDouble());
+  if (auto number = dyn_cast<IntegerAttr>(attr); number && number.getType().isSignlessInteger(64))
+    return ::mlir::aimc::Real(double(number.getInt()));
   return parser.emitError(loc, "expected a number, but got ") << attr;
 }

@@ -23,6 +23,43 @@ using namespace mlir::aimc;
 // aimc.target
 //===----------------------------------------------------------------------===//
 
+ParseResult TargetOp::parse(OpAsmParser &parser, OperationState &result) {
+  std::string visibility;
+  if (succeeded(parser.parseOptionalString(&visibility)))
+    result.addAttribute(getSymVisibilityAttrName(result.name),
+                        parser.getBuilder().getStringAttr(visibility));
+  StringAttr name;
+  if (parser.parseSymbolName(name, getSymNameAttrName(result.name), result.attributes) ||
+      parser.parseOptionalAttrDict(result.attributes))
+    return failure();
+  return success();
+}
+
+void TargetOp::print(OpAsmPrinter &printer) {
+  if (StringAttr visibility = getSymVisibilityAttr())
+    printer << ' ' << visibility;
+  printer << ' ';
+  printer.printSymbolName(getSymName());
+  printer << " {";
+  printer.increaseIndent();
+  auto part = [&, first = true](StringAttr name, Attribute value) mutable {
+    printer << (first ? "" : ",");
+    first = false;
+    printer.printNewline();
+    printer << name.getValue() << " = ";
+    printer.printAttribute(value);
+  };
+  part(getGeometryAttrName(), getGeometry());
+  part(getDeviceAttrName(), getDevice());
+  part(getWireAttrName(), getWire());
+  part(getDacAttrName(), getDac());
+  part(getAdcAttrName(), getAdc());
+  for (NamedAttribute attr : (*this)->getDiscardableAttrs())
+    part(attr.getName(), attr.getValue());
+  printer.decreaseIndent();
+  printer << '}';
+}
+
 LogicalResult TargetOp::verify() {
   DeviceAttr device = getDevice();
   DacAttr dac = getDac();

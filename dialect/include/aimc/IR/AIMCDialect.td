@@ -59,6 +59,7 @@ class AIMC_Attr<string name, string attrMnemonic, list<Trait> traits = []>
 /// literal is accepted too, since `g_min_us = 0` is what people write.
 class AIMC_Real<string desc> : AttrParameter<"::mlir::aimc::Real", desc> {
   let cppAccessorType = "double";
+  let printer = "$_printer << ::mlir::aimc::formatReal($_self)";
 }
 
 class AIMC_DefaultReal<string desc, string value> : AIMC_Real<desc> {

@@ -58,7 +58,8 @@ def AIMC_TargetOp : AIMC_SymbolOp<"target", [DeclareOpInterfaceMethods<SymbolUse
                        AIMC_WireAttr:$wire,
                        AIMC_DacAttr:$dac,
                        AIMC_AdcAttr:$adc);
-  let assemblyFormat = "($sym_visibility^)? $sym_name attr-dict";
+  // An attribute dictionary, printed part by part in the order in which a signal meets the parts.
+  let hasCustomAssemblyFormat = 1;
   let hasVerifier = 1;
 }
 

@@ -40,11 +40,6 @@ inline llvm::hash_code hash_value(const Real &real) {
 /// The shortest decimal that MLIR's lexer takes for a float and that reads back as `value`.
 std::string formatReal(double value);
 
-inline AsmPrinter &operator<<(AsmPrinter &printer, const Real &real) {
-  printer.getStream() << formatReal(real.value);
-  return printer;
-}
-
 } // namespace mlir::aimc
 
 namespace mlir {
