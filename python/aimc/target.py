@@ -9,6 +9,8 @@ the compiler with the name of the attribute and its limits.
 from __future__ import annotations
 
 import dataclasses
+import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -113,7 +115,7 @@ class Target:
         wire = f"column_ohm = {_real(w.column_ohm)}, row_ohm = {_real(w.row_ohm)}, idle = {w.idle}"
         geometry = f"rows = {g.rows}, cols = {g.cols}, pairs = {g.pairs}, readout = {g.readout}"
         return (
-            f"aimc.target @{self.name} {{\n"
+            f"aimc.target @{_symbol(self.name)} {{\n"
             f"  geometry = #aimc.geometry<{geometry}>,\n"
             f"  device = #aimc.device<{device}>,\n"
             f"  wire = #aimc.wire<{wire}>,\n"
@@ -121,6 +123,11 @@ class Target:
             f"  adc = #aimc.adc<{adc}>\n"
             "}\n"
         )
+
+
+def _symbol(name: str) -> str:
+    """A name as MLIR writes it after @: quoted where it is not an identifier."""
+    return name if re.fullmatch(r"[A-Za-z_][\w$.]*", name) else json.dumps(name)
 
 
 def _real(value: float) -> str:

@@ -101,11 +101,11 @@ def layers(manifest: Mapping[str, Any], statistics: Mapping[str, Any]) -> str:
     rows = []
     for grid in statistics["grids"]:
         for weight in grid["weights"]:
-            w = sizes[weight["name"]]
+            w = sizes[weight["weight"]]
             places = {(b["target"], b["chip"], b["tile"]) for b in w["blocks"]}
             rows.append(
                 [
-                    weight["name"],
+                    weight["weight"],
                     f"{w['rows']}x{w['cols']}",
                     str(len(places)),
                     f"{weight['snr_db']:.1f}",
