@@ -1,0 +1,232 @@
+//===- Elementwise.cpp - arithmetic operators -----------------------------===//
+// Part of the AIMC project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===----------------------------------------------------------------------===//
+//
+// Each operator becomes one linalg.generic whose body is its formula; broadcasting is folded into
+// the indexing maps. Pow with a small constant exponent becomes products or a square root.
+//
+//===----------------------------------------------------------------------===//
+#include "Emitter.h"
+
+#include <cmath>
+#include <numbers>
+
+namespace mlir::aimc::emit {
+
+template <auto Formula, unsigned Types = kF32> static LogicalResult unary(NodeEmitter &e) {
+  if (failed(e.expectTypes(Types)))
+    return failure();
+  return e.pointwiseResult([](ArrayRef<Scalar> x) { return Formula(x[0]); });
+}
+
+/// Two or more operands folded from the left; one operand is its own result.
+template <auto Formula, unsigned Types = kNumbers> static LogicalResult fold(NodeEmitter &e) {
+  if (failed(e.expectTypes(Types)))
+    return failure();
+  return e.pointwiseResult([](ArrayRef<Scalar> x) {
+    Scalar result = x[0];
+    for (Scalar next : x.drop_front())
+      result = Formula(result, next);
+    return result;
+  });
+}
+
+static constexpr auto add = [](Scalar x, Scalar y) { return x + y; };
+static constexpr auto subtract = [](Scalar x, Scalar y) { return x - y; };
+static constexpr auto multiply = [](Scalar x, Scalar y) { return x * y; };
+static constexpr auto divide = [](Scalar x, Scalar y) { return x / y; };
+static constexpr auto larger = [](Scalar x, Scalar y) { return maximum(x, y); };
+static constexpr auto smaller = [](Scalar x, Scalar y) { return minimum(x, y); };
+
+static constexpr auto reciprocal = [](Scalar x) { return 1.0 / x; };
+static constexpr auto relu = [](Scalar x) { return maximum(x, x.like(0)); };
+static Scalar sigmoid(Scalar x) { return 1.0 / (call<math::ExpOp>(negate(x)) + 1.0); }
+static constexpr auto softplus = [](Scalar x) {
+  // log(1 + exp(x)) without overflow: max(x, 0) + log1p(exp(-|x|)).
+  return maximum(x, x.like(0)) + call<math::Log1pOp>(call<math::ExpOp>(negate(absolute(x))));
+};
+
+static Scalar geluErf(Scalar x) {
+  return x * 0.5 * (call<math::ErfOp>(x * (1.0 / std::numbers::sqrt2)) + 1.0);
+}
+
+static Scalar geluTanh(Scalar x) {
+  const double scale = std::sqrt(2.0 / std::numbers::pi);
+  Scalar inner = (x + x * x * x * 0.044715) * scale;
+  return x * 0.5 * (call<math::TanhOp>(inner) + 1.0);
+}
+
+static LogicalResult gelu(NodeEmitter &e) {
+  std::string approximate = e.node.stringAttr("approximate", "none");
+  if (approximate == "tanh")
+    return unary<geluTanh>(e);
+  if (approximate != "none")
+    return e.fail("expected approximate 'none' or 'tanh', but got '" + approximate + "'");
+  return unary<geluErf>(e);
+}
+
+/// com.microsoft FastGelu and BiasGelu: an optional bias is added first.
+template <auto Formula> static LogicalResult biasGelu(NodeEmitter &e) {
+  if (failed(e.expectTypes(kF32)))
+    return failure();
+  return e.pointwiseResult(
+      [](ArrayRef<Scalar> x) { return Formula(x.size() > 1 ? x[0] + x[1] : x[0]); });
+}
+
+static LogicalResult quickGelu(NodeEmitter &e) {
+  if (failed(e.expectTypes(kF32)))
+    return failure();
+  float alpha = e.node.floatAttr("alpha", 1.702f);
+  return e.pointwiseResult([&](ArrayRef<Scalar> x) { return x[0] * sigmoid(x[0] * alpha); });
+}
+
+static LogicalResult leakyRelu(NodeEmitter &e) {
+  if (failed(e.expectTypes(kF32)))
+    return failure();
+  float alpha = e.node.floatAttr("alpha", 0.01f);
+  return e.pointwiseResult(
+      [&](ArrayRef<Scalar> x) { return select(less(x[0], x[0].like(0)), x[0] * alpha, x[0]); });
+}
+
+static LogicalResult elu(NodeEmitter &e) {
+  if (failed(e.expectTypes(kF32)))
+    return failure();
+  float alpha = e.node.floatAttr("alpha", 1.0f);
+  return e.pointwiseResult([&](ArrayRef<Scalar> x) {
+    return select(less(x[0], x[0].like(0)), call<math::ExpM1Op>(x[0]) * alpha, x[0]);
+  });
+}
+
+static LogicalResult mean(NodeEmitter &e) {
+  if (failed(e.expectTypes(kF32)))
+    return failure();
+  return e.pointwiseResult([](ArrayRef<Scalar> x) {
+    Scalar sum = x[0];
+    for (Scalar next : x.drop_front())
+      sum = sum + next;
+    return sum * (1.0 / static_cast<double>(x.size()));
+  });
+}
+
+static Scalar integerPower(Scalar base, Scalar exponent) {
+  return base.with(math::IPowIOp::create(base.builder(), Value(base), Value(exponent)));
+}
+
+static Scalar floatPower(Scalar base, Scalar exponent) {
+  return base.with(math::PowFOp::create(base.builder(), Value(base), Value(exponent)));
+}
+
+static LogicalResult pow(NodeEmitter &e) {
+  if (failed(e.expectTypes(kNumbers)))
+    return failure();
+  std::optional<double> exponent = e.number(1);
+  bool isFloat = isa<FloatType>(e.inType(0).getElementType());
+  if (exponent && (*exponent == 2.0 || *exponent == 3.0 || (isFloat && *exponent == 0.5)))
+    return e.pointwiseResult(e.in(0), [&](ArrayRef<Scalar> x) {
+      if (*exponent == 0.5)
+        return call<math::SqrtOp>(x[0]);
+      return *exponent == 2.0 ? x[0] * x[0] : x[0] * x[0] * x[0];
+    });
+  return e.pointwiseResult([](ArrayRef<Scalar> x) {
+    Scalar base = x[0], power = x[1];
+    if (base.isFloat())
+      return floatPower(base, convert(power, base.type()));
+    if (!power.isFloat()) {
+      Type wide = base.builder().getI64Type();
+      return convert(integerPower(convert(base, wide), convert(power, wide)), base.type());
+    }
+    return convert(floatPower(convert(base, power.type()), power), base.type());
+  });
+}
+
+static LogicalResult mod(NodeEmitter &e) {
+  if (failed(e.expectTypes(kNumbers)))
+    return failure();
+  bool likeC = e.node.intAttr("fmod", 0) != 0;
+  return e.pointwiseResult([&](ArrayRef<Scalar> x) {
+    return likeC ? remainderC(x[0], x[1]) : remainderPython(x[0], x[1]);
+  });
+}
+
+static LogicalResult clip(NodeEmitter &e) {
+  if (failed(e.expectTypes(kNumbers)))
+    return failure();
+  SmallVector<Value> operands{e.in(0)};
+  bool hasMin = e.has(1), hasMax = e.has(2);
+  if (hasMin)
+    operands.push_back(e.in(1));
+  if (hasMax)
+    operands.push_back(e.in(2));
+  // Before opset 11 the bounds were attributes.
+  const auto &attributes = e.node.attributes;
+  float low = e.node.floatAttr("min", 0), high = e.node.floatAttr("max", 0);
+  return e.pointwiseResult(operands, [&](ArrayRef<Scalar> x) {
+    Scalar result = x[0];
+    if (hasMin)
+      result = maximum(result, x[1]);
+    else if (attributes.count("min"))
+      result = maximum(result, result.like(low));
+    if (hasMax)
+      result = minimum(result, x.back());
+    else if (attributes.count("max"))
+      result = minimum(result, result.like(high));
+    return result;
+  });
+}
+
+static LogicalResult cast(NodeEmitter &e) {
+  Type type = e.outType().getElementType();
+  if (e.inType(0).getElementType() == type)
+    return e.out(e.in(0));
+  return e.out(castElements(e.b, e.in(0), type));
+}
+
+static LogicalResult identity(NodeEmitter &e) { return e.out(e.in(0)); }
+
+ArrayRef<EmitterRow> elementwiseEmitters() {
+  static const EmitterRow rows[] = {
+      {"", "Abs", 1, 1, unary<absolute, kNumbers>},
+      {"", "Add", 2, 2, fold<add>},
+      {"", "Cast", 1, 1, cast},
+      {"", "CastLike", 2, 2, cast},
+      {"", "Ceil", 1, 1, unary<call<math::CeilOp>>},
+      {"", "Clip", 1, 3, clip},
+      {"", "Cos", 1, 1, unary<call<math::CosOp>>},
+      {"", "Div", 2, 2, fold<divide>},
+      {"", "Dropout", 1, 3, identity},
+      {"", "Elu", 1, 1, elu},
+      {"", "Erf", 1, 1, unary<call<math::ErfOp>>},
+      {"", "Exp", 1, 1, unary<call<math::ExpOp>>},
+      {"", "Floor", 1, 1, unary<call<math::FloorOp>>},
+      {"", "Gelu", 1, 1, gelu},
+      {"", "Identity", 1, 1, identity},
+      {"", "LeakyRelu", 1, 1, leakyRelu},
+      {"", "Log", 1, 1, unary<call<math::LogOp>>},
+      {"", "Max", 1, kVariadic, fold<larger>},
+      {"", "Mean", 1, kVariadic, mean},
+      {"", "Min", 1, kVariadic, fold<smaller>},
+      {"", "Mod", 2, 2, mod},
+      {"", "Mul", 2, 2, fold<multiply>},
+      {"", "Neg", 1, 1, unary<negate, kNumbers>},
+      {"", "Pow", 2, 2, pow},
+      {"", "Reciprocal", 1, 1, unary<reciprocal>},
+      {"", "Relu", 1, 1, unary<relu, kNumbers>},
+      {"", "Round", 1, 1, unary<call<math::RoundEvenOp>>},
+      {"", "Sigmoid", 1, 1, unary<sigmoid>},
+      {"", "Sign", 1, 1, unary<sign, kNumbers>},
+      {"", "Sin", 1, 1, unary<call<math::SinOp>>},
+      {"", "Softplus", 1, 1, unary<softplus>},
+      {"", "Sqrt", 1, 1, unary<call<math::SqrtOp>>},
+      {"", "Sub", 2, 2, fold<subtract>},
+      {"", "Sum", 1, kVariadic, fold<add>},
+      {"", "Tanh", 1, 1, unary<call<math::TanhOp>>},
+      {kMicrosoft, "BiasGelu", 2, 2, biasGelu<geluErf>},
+      {kMicrosoft, "FastGelu", 1, 2, biasGelu<geluTanh>},
+      {kMicrosoft, "Gelu", 1, 1, unary<geluErf>},
+      {kMicrosoft, "QuickGelu", 1, 1, quickGelu},
+  };
+  return rows;
+}
+
+} // namespace mlir::aimc::emit

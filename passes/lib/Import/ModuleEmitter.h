@@ -1,0 +1,55 @@
+//===- ModuleEmitter.h - one graph to one module ----------------*- C++ -*-===//
+// Part of the AIMC project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===----------------------------------------------------------------------===//
+//
+// Owns the module under construction: its main function, the SSA value of each graph value, and
+// the constants, each of which is created once at its first use.
+//
+//===----------------------------------------------------------------------===//
+#pragma once
+
+#include "Emitter.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/OwningOpRef.h"
+#include "llvm/ADT/DenseMap.h"
+
+namespace mlir::aimc::emit {
+
+class ModuleEmitter {
+public:
+  ModuleEmitter(MLIRContext *context, const onnx::Graph &graph);
+
+  /// The module, or null after one diagnostic.
+  OwningOpRef<ModuleOp> run();
+
+  const onnx::Graph &graph;
+
+  /// SSA value of a graph value; null where nothing computed it. Constants appear on demand.
+  Value value(onnx::ValueId id);
+  LogicalResult setValue(onnx::ValueId id, Value v);
+  RankedTensorType type(onnx::ValueId id) const;
+  /// The node that computes a value, or null.
+  const onnx::Node *producer(onnx::ValueId id) const { return producers.lookup(id); }
+
+private:
+  LogicalResult createMain();
+  LogicalResult emitNode(const onnx::Node &node);
+  LogicalResult createReturn();
+  Location locationOf(const onnx::Node &node) const;
+  Value constant(const onnx::Value &value);
+  TypedAttr attributeOf(const onnx::Constant &constant, StringRef name);
+  Type elementType(onnx::DType dtype) const;
+  RankedTensorType type(const onnx::TensorType &type) const;
+
+  MLIRContext *context;
+  OpBuilder builder;
+  OwningOpRef<ModuleOp> module;
+  func::FuncOp main;
+  SmallVector<Value> values;
+  llvm::DenseMap<onnx::ValueId, const onnx::Node *> producers;
+  llvm::DenseMap<std::pair<const void *, Type>, Value> constants;
+  Operation *lastConstant = nullptr;
+};
+
+} // namespace mlir::aimc::emit
