@@ -96,6 +96,9 @@ struct Graph {
 struct LoadOptions {
   /// Symbolic dimension name -> size. Expression dimensions are evaluated over these.
   std::map<std::string, int64_t, std::less<>> dims;
+  /// Graph input name -> value known at compile time; such inputs leave the signature. Models that
+  /// feed shapes or axes at run time become static this way.
+  std::map<std::string, Constant, std::less<>> constants;
 };
 
 /// What is wrong with a model, as one line that names file, node and cause.
@@ -105,5 +108,8 @@ struct Error {
 
 /// Read, check and normalise `path`. Never throws, never aborts.
 tl::expected<Graph, Error> load(const std::string &path, const LoadOptions &options);
+
+/// The graph as text, one node a line, for debugging.
+std::string dump(const Graph &graph);
 
 } // namespace aimc::onnx

@@ -1,0 +1,175 @@
+//===- Index.cpp - operators that look elements up --------------*- C++ -*-===//
+// Part of the AIMC project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===----------------------------------------------------------------------===//
+//
+// Gather, GatherND, ScatterND and CumSum. Constant indices are checked here; those that arrive at
+// run time are the consumer's to wrap and clamp.
+//
+//===----------------------------------------------------------------------===//
+#include "Broadcast.h"
+#include <algorithm>
+#include <cstring>
+
+namespace aimc::onnx {
+
+namespace {
+int64_t indexAt(const Constant &indices, int64_t i) {
+  return indices.type.dtype == DType::I64 ? indices.as<int64_t>()[i] : indices.as<int32_t>()[i];
+}
+
+/// `index` wrapped into [0, dim); out of range is a fault of the model.
+int64_t wrapped(int64_t index, int64_t dim) {
+  if (index < -dim || index >= dim)
+    reject("expected indices in [", -dim, ", ", dim, "), but got ", index);
+  return index < 0 ? index + dim : index;
+}
+
+Types gather(Call &call) {
+  call.expectDType(1, {DType::I64, DType::I32});
+  size_t axis = static_cast<size_t>(call.axis("axis", 0, call.rank(0)));
+  const auto &data = call.shape(0);
+  if (const auto &indices = call.operand(1).constant)
+    for (int64_t i = 0; i < indices->type.elements(); ++i)
+      wrapped(indexAt(*indices, i), data[axis]);
+  std::vector<int64_t> shape(data.begin(), data.begin() + static_cast<std::ptrdiff_t>(axis));
+  shape.insert(shape.end(), call.shape(1).begin(), call.shape(1).end());
+  shape.insert(shape.end(), data.begin() + static_cast<std::ptrdiff_t>(axis) + 1, data.end());
+  return {makeType(call.dtype(0), std::move(shape))};
+}
+
+bool evalGather(const Call &call, const Types &out, const std::vector<std::byte *> &data) {
+  const Constant &in = *call.operand(0).constant, &indices = *call.operand(1).constant;
+  size_t axis = static_cast<size_t>(call.node.intAttr("axis", 0));
+  size_t inner = static_cast<size_t>(stridesOf(in.type.shape)[axis]) * byteSize(in.type.dtype);
+  int64_t count = indices.type.elements(), dim = in.type.shape[axis];
+  int64_t outer = 1;
+  for (size_t d = 0; d < axis; ++d)
+    outer *= in.type.shape[d];
+  if (out[0].elements() == 0)
+    return true;
+  for (int64_t o = 0; o < outer; ++o)
+    for (int64_t i = 0; i < count; ++i)
+      std::memcpy(data[0] + static_cast<size_t>(o * count + i) * inner,
+                  in.data +
+                      static_cast<size_t>(o * dim + wrapped(indexAt(indices, i), dim)) * inner,
+                  inner);
+  return true;
+}
+
+Types gatherND(Call &call) {
+  call.expectDType(1, {DType::I64, DType::I32});
+  int64_t batch = call.node.intAttr("batch_dims", 0);
+  call.set("batch_dims", batch);
+  const auto &data = call.shape(0), &indices = call.shape(1);
+  int64_t rank = static_cast<int64_t>(data.size());
+  if (indices.empty() || rank == 0)
+    reject("expected operands of rank 1 or more, but got ", text(call.type(0)), " and ",
+           text(call.type(1)));
+  if (batch < 0 || batch >= rank || batch >= static_cast<int64_t>(indices.size()))
+    reject("expected batch_dims below both ranks, but got ", batch);
+  if (indices.back() < 1 || indices.back() > rank - batch)
+    reject("expected index tuples of 1 to ", rank - batch, " numbers, but got ",
+           text(call.type(1)));
+  if (!std::equal(data.begin(), data.begin() + batch, indices.begin()))
+    reject("expected operands of one batch shape, but got ", text(call.type(0)), " and ",
+           text(call.type(1)));
+  std::vector<int64_t> shape(indices.begin(), indices.end() - 1);
+  shape.insert(shape.end(), data.begin() + batch + indices.back(), data.end());
+  return {makeType(call.dtype(0), std::move(shape))};
+}
+
+bool evalGatherND(const Call &call, const Types &out, const std::vector<std::byte *> &data) {
+  const Constant &in = *call.operand(0).constant, &indices = *call.operand(1).constant;
+  size_t batch = static_cast<size_t>(call.node.intAttr("batch_dims", 0));
+  size_t width = static_cast<size_t>(indices.type.shape.back());
+  std::vector<int64_t> strides = stridesOf(in.type.shape);
+  int64_t tuples = indices.type.elements() / static_cast<int64_t>(width);
+  int64_t inner = strides[batch + width - 1], batches = 1;
+  for (size_t d = 0; d < batch; ++d)
+    batches *= in.type.shape[d];
+  if (out[0].elements() == 0)
+    return true;
+  int64_t perBatch = tuples / batches, batchStride = in.type.elements() / batches;
+  size_t bytes = static_cast<size_t>(inner) * byteSize(in.type.dtype);
+  for (int64_t t = 0; t < tuples; ++t) {
+    int64_t from = t / perBatch * batchStride;
+    for (size_t w = 0; w < width; ++w)
+      from += strides[batch + w] *
+              wrapped(indexAt(indices, t * static_cast<int64_t>(width) + static_cast<int64_t>(w)),
+                      in.type.shape[batch + w]);
+    std::memcpy(data[0] + static_cast<size_t>(t) * bytes,
+                in.data + static_cast<size_t>(from) * byteSize(in.type.dtype), bytes);
+  }
+  return true;
+}
+
+Types scatterND(Call &call) {
+  call.expectDType(1, {DType::I64, DType::I32});
+  call.expectSameDType(0, 2);
+  std::string reduction = call.node.stringAttr("reduction", "none");
+  if (reduction != "none" && reduction != "add" && reduction != "mul" && reduction != "max" &&
+      reduction != "min")
+    reject("expected reduction none, add, mul, max or min, but got '", reduction, "'");
+  call.set("reduction", reduction);
+  const auto &data = call.shape(0), &indices = call.shape(1);
+  int64_t rank = static_cast<int64_t>(data.size());
+  if (indices.empty() || indices.back() < 1 || indices.back() > rank)
+    reject("expected index tuples of 1 to ", rank, " numbers, but got ", text(call.type(1)));
+  std::vector<int64_t> updates(indices.begin(), indices.end() - 1);
+  updates.insert(updates.end(), data.begin() + indices.back(), data.end());
+  if (call.shape(2) != updates)
+    reject("expected updates of shape ", text(updates), ", but got ", text(call.type(2)));
+  return {call.type(0)};
+}
+
+Types cumSum(Call &call) {
+  call.expectDType(0, {DType::F32, DType::I64, DType::I32});
+  call.set("axis", normalAxis(call.scalarInt(1, "axis"), call.rank(0), "axis"));
+  call.set("exclusive", call.node.intAttr("exclusive", 0));
+  call.set("reverse", call.node.intAttr("reverse", 0));
+  return {call.type(0)};
+}
+
+bool evalCumSum(const Call &call, const Types &out, const std::vector<std::byte *> &data) {
+  const Constant &in = *call.operand(0).constant;
+  size_t axis = static_cast<size_t>(call.node.intAttr("axis", 0));
+  bool exclusive = call.node.intAttr("exclusive", 0), reverse = call.node.intAttr("reverse", 0);
+  int64_t inner = stridesOf(in.type.shape)[axis], dim = in.type.shape[axis];
+  return withType(in.type.dtype, [&](auto zero) {
+    using T = decltype(zero);
+    if constexpr (std::is_same_v<T, bool>) {
+      return false;
+    } else {
+      auto *result = reinterpret_cast<T *>(data[0]);
+      int64_t lines = dim ? out[0].elements() / dim : 0;
+      for (int64_t line = 0; line < lines; ++line) {
+        int64_t base = line / inner * inner * dim + line % inner;
+        T sum = 0;
+        for (int64_t step = 0; step < dim; ++step) {
+          int64_t at = base + (reverse ? dim - 1 - step : step) * inner;
+          T next;
+          if constexpr (std::is_integral_v<T>)
+            __builtin_add_overflow(sum, in.as<T>()[at], &next);
+          else
+            next = sum + in.as<T>()[at];
+          result[at] = exclusive ? sum : next;
+          sum = next;
+        }
+      }
+      return true;
+    }
+  });
+}
+} // namespace
+
+void addIndex(std::vector<Row> &rows) {
+  rows.push_back({"", "Gather", {1, 11, 13}, 2, 2, 1, "axis ", gather, Fold::Data, evalGather});
+  rows.push_back(
+      {"", "GatherND", {11, 12, 13}, 2, 2, 1, "batch_dims ", gatherND, Fold::Data, evalGatherND});
+  rows.push_back({"", "ScatterND", {11, 13, 16, 18}, 3, 3, 1, "reduction ", scatterND});
+  rows.push_back(
+      {"", "CumSum", {11, 14}, 2, 2, 1, "exclusive reverse ", cumSum, Fold::Data, evalCumSum});
+}
+
+} // namespace aimc::onnx
