@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <sched.h>
 
 namespace aimc::exec {
@@ -53,6 +54,10 @@ bool Threads::insideLoop() { return inLoop; }
 Threads::Threads(int count) {
   int wanted = count > 0 ? count : usableProcessors();
   workers.reserve(static_cast<size_t>(wanted) - 1);
+  // Workers inherit the mask: the host program's signals are its own threads' business.
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
   for (int i = 1; i < wanted; ++i) {
     try {
       workers.emplace_back([this] { workerMain(); });
@@ -60,6 +65,7 @@ Threads::Threads(int count) {
       break; // fewer threads only make it slower
     }
   }
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 Threads::~Threads() {

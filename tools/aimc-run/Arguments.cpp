@@ -1,0 +1,132 @@
+//===- Arguments.cpp - command line of aimc-run ---------------------------===//
+// Part of the AIMC project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===----------------------------------------------------------------------===//
+#include "Arguments.h"
+
+#include <CLI/CLI.hpp>
+#include <fstream>
+#include <iostream>
+#include <map>
+#include <sstream>
+
+namespace aimc::run {
+
+using nlohmann::json;
+
+namespace {
+/// "90", "90s", "15m", "12h", "1d", "1y" in seconds.
+std::string readDuration(const std::string &text, double &seconds) {
+  const std::map<std::string, double> units = {{"", 1},     {"s", 1},     {"m", 60},
+                                               {"h", 3600}, {"d", 86400}, {"y", 31557600}};
+  size_t end = 0;
+  try {
+    seconds = std::stod(text, &end);
+  } catch (const std::exception &) {
+    return "expected a duration such as 90s, 12h or 1d, but got '" + text + "'";
+  }
+  auto unit = units.find(text.substr(end));
+  if (unit == units.end() || !(seconds >= 0) || seconds > 1e12)
+    return "expected a duration such as 90s, 12h or 1d, but got '" + text + "'";
+  seconds *= unit->second;
+  return {};
+}
+
+/// JSON text, or the name of a file with it.
+std::optional<json> readOverride(const std::string &given) {
+  std::string text = given;
+  size_t first = given.find_first_not_of(" \t\n");
+  if (first == std::string::npos || given[first] != '{') {
+    std::ifstream file(given);
+    std::stringstream content;
+    content << file.rdbuf();
+    if (!file) {
+      std::cerr << "aimc-run: error: " << given << ": cannot read the target override\n";
+      return std::nullopt;
+    }
+    text = content.str();
+  }
+  json value = json::parse(text, nullptr, false);
+  if (value.is_object())
+    return value;
+  std::cerr << "aimc-run: error: " << (text == given ? "--target-override" : given)
+            << ": expected a JSON object\n";
+  return std::nullopt;
+}
+} // namespace
+
+std::optional<int> parseArguments(int argc, char **argv, Arguments &arguments) {
+  CLI::App app{"Run a compiled model on a chip instance that is programmed from a seed."};
+  app.set_version_flag("--version", "aimc-run " AIMC_VERSION);
+  app.get_formatter()->column_width(34);
+  uint64_t seed = 0;
+  int threads = 0;
+  bool ideal = false, noReadNoise = false, noVerify = false;
+  std::vector<std::string> disabled;
+  std::string time, target;
+  app.add_option("package", arguments.package, "package folder made by aimc-compile")
+      ->required()
+      ->type_name("PACKAGE");
+  app.add_option("--input", arguments.input, "arrays to run on, named like the model's inputs")
+      ->type_name("FILE.npz");
+  app.add_option("--output", arguments.output, "where the model's outputs go")
+      ->type_name("FILE.npz");
+  auto *seedOption = app.add_option("--seed", seed, "chip instance and read noise (default 0)");
+  auto *threadsOption =
+      app.add_option("--threads", threads, "worker threads (default: one per processor)")
+          ->check(CLI::Range(0, 1024));
+  app.add_flag("--ideal", ideal, "plain fp32 products instead of tiles");
+  app.add_flag("--compare-ideal", arguments.compareIdeal,
+               "also run without tiles; signal-to-noise per layer and output");
+  app.add_flag("--no-read-noise", noReadNoise, "same as --disable read_noise");
+  app.add_option("--disable", disabled, "switch one effect off; may be given again")
+      ->check(CLI::IsMember({"programming", "wire", "dac", "adc", "read_noise"}))
+      ->allow_extra_args(false);
+  app.add_option("--time", time, "time since programming: 90s, 12h, 1d (default: no drift)");
+  app.add_option("--target-override", target, "JSON text or file merged into the package's targets")
+      ->type_name("JSON");
+  app.add_option("--entry", arguments.entryDims,
+                 "shape binding to run, such as batch=8,seq=32 (default: the one that fits)");
+  app.add_option("--stats", arguments.statsPath, "where statistics go")->type_name("FILE.json");
+  app.add_option("--repeat", arguments.repeat, "run N times and report the latency")
+      ->check(CLI::Range(1, 1000000))
+      ->type_name("N");
+  app.add_flag("--no-verify", noVerify, "do not check the hashes of the package's files");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError &error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+
+  arguments.verifyHashes = !noVerify;
+  arguments.session = json::object();
+  if (*seedOption)
+    arguments.session["seed"] = seed;
+  if (*threadsOption)
+    arguments.session["threads"] = threads;
+  if (ideal)
+    arguments.session["ideal"] = true;
+  if (arguments.compareIdeal && !ideal)
+    arguments.session["compare_ideal"] = true;
+  if (noReadNoise)
+    disabled.push_back("read_noise");
+  for (const std::string &effect : disabled)
+    arguments.session["effects"][effect] = false;
+  if (!time.empty()) {
+    double seconds = 0;
+    if (std::string wrong = readDuration(time, seconds); !wrong.empty()) {
+      std::cerr << "aimc-run: error: --time: " << wrong << "\n";
+      return 2;
+    }
+    arguments.session["time_s"] = seconds;
+  }
+  if (!target.empty()) {
+    auto value = readOverride(target);
+    if (!value)
+      return 1;
+    arguments.session["target"] = std::move(*value);
+  }
+  return std::nullopt;
+}
+
+} // namespace aimc::run
