@@ -1,0 +1,202 @@
+//===- Files.cpp - whole files or none ------------------------------------===//
+// Part of the AIMC project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===----------------------------------------------------------------------===//
+
+#include "Files.h"
+#include "llvm/ADT/SmallString.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/Twine.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Path.h"
+
+#include <atomic>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+using namespace mlir::aimc;
+
+static llvm::Error systemError(const llvm::Twine &what, int code) {
+  return llvm::createStringError(std::error_code(code, std::generic_category()),
+                                 what + ": " + std::strerror(code));
+}
+
+//===----------------------------------------------------------------------===//
+// HashedFile
+//===----------------------------------------------------------------------===//
+
+struct HashedFile::State {
+  std::string path;
+  int fd = -1;
+  uint64_t bytes = 0;
+  EVP_MD_CTX *hash = EVP_MD_CTX_new();
+
+  State() { EVP_DigestInit_ex(hash, EVP_sha256(), nullptr); }
+  ~State() {
+    EVP_MD_CTX_free(hash);
+    if (fd >= 0)
+      ::close(fd);
+  }
+  std::string hex() {
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned length = 0;
+    EVP_DigestFinal_ex(hash, digest, &length);
+    return llvm::toHex(llvm::ArrayRef<uint8_t>(digest, length), /*LowerCase=*/true);
+  }
+};
+
+HashedFile::HashedFile(std::unique_ptr<State> state) : state(std::move(state)) {}
+HashedFile::HashedFile(HashedFile &&) noexcept = default;
+HashedFile::~HashedFile() = default;
+
+llvm::Expected<HashedFile> HashedFile::create(llvm::StringRef path) {
+  auto state = std::make_unique<State>();
+  state->path = path.str();
+  state->fd = ::open(state->path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  if (state->fd < 0)
+    return systemError("cannot write '" + path + "'", errno);
+  return HashedFile(std::move(state));
+}
+
+llvm::Error HashedFile::write(llvm::ArrayRef<char> bytes) {
+  EVP_DigestUpdate(state->hash, bytes.data(), bytes.size());
+  state->bytes += bytes.size();
+  while (!bytes.empty()) {
+    // Pieces below 2 GiB: one call to write takes no more.
+    size_t piece = std::min<size_t>(bytes.size(), size_t(1) << 30);
+    ssize_t written = ::write(state->fd, bytes.data(), piece);
+    if (written < 0 && errno == EINTR)
+      continue;
+    if (written < 0)
+      return systemError("cannot write '" + state->path + "'", errno);
+    bytes = bytes.drop_front(static_cast<size_t>(written));
+  }
+  return llvm::Error::success();
+}
+
+llvm::Expected<FileDigest> HashedFile::close() {
+  int status = ::close(std::exchange(state->fd, -1));
+  if (status != 0)
+    return systemError("cannot write '" + state->path + "'", errno);
+  return FileDigest{state->hex(), state->bytes};
+}
+
+llvm::Expected<FileDigest> mlir::aimc::digestOf(llvm::StringRef path) {
+  auto buffer = llvm::MemoryBuffer::getFile(path, /*IsText=*/false,
+                                            /*RequiresNullTerminator=*/false);
+  if (!buffer)
+    return systemError("cannot read '" + path + "'", buffer.getError().value());
+  unsigned char digest[EVP_MAX_MD_SIZE];
+  unsigned length = 0;
+  EVP_Digest((*buffer)->getBufferStart(), (*buffer)->getBufferSize(), digest, &length,
+             EVP_sha256(), nullptr);
+  return FileDigest{llvm::toHex(llvm::ArrayRef<uint8_t>(digest, length), /*LowerCase=*/true),
+                    (*buffer)->getBufferSize()};
+}
+
+//===----------------------------------------------------------------------===//
+// UnfinishedFolder
+//===----------------------------------------------------------------------===//
+
+/// What a package folder may hold while it is written; a signal handler unlinks these.
+static constexpr const char *kNames[] = {"model.so",      "model.so.o",          "model.so.log",
+                                         "manifest.json", "weights.safetensors", "module.mlirbc"};
+
+namespace {
+/// Paths for the signal handler: fixed storage, published last.
+struct {
+  char folder[4096];
+  char files[std::size(kNames)][4200];
+  std::atomic<bool> active{false};
+} unfinished;
+} // namespace
+
+void mlir::aimc::removeUnfinishedFolder() {
+  if (!unfinished.active.exchange(false))
+    return;
+  for (const char *file : unfinished.files)
+    ::unlink(file);
+  ::rmdir(unfinished.folder);
+}
+
+static void publish(const std::string &path) {
+  if (path.size() >= sizeof(unfinished.folder))
+    return; // the destructor still removes it
+  std::snprintf(unfinished.folder, sizeof(unfinished.folder), "%s", path.c_str());
+  for (size_t i = 0; i < std::size(kNames); ++i)
+    std::snprintf(unfinished.files[i], sizeof(unfinished.files[i]), "%s/%s", path.c_str(),
+                  kNames[i]);
+  unfinished.active = true;
+}
+
+UnfinishedFolder::UnfinishedFolder(std::string path, std::string finalPath)
+    : path(std::move(path)), finalPath(std::move(finalPath)) {}
+
+UnfinishedFolder::UnfinishedFolder(UnfinishedFolder &&other) noexcept
+    : path(std::exchange(other.path, {})), finalPath(std::move(other.finalPath)) {}
+
+UnfinishedFolder::~UnfinishedFolder() {
+  if (path.empty())
+    return;
+  unfinished.active = false;
+  llvm::sys::fs::remove_directories(path);
+}
+
+/// True for a folder that a package may take the place of: an older package, or an empty folder.
+static bool mayReplace(llvm::StringRef path) {
+  if (!llvm::sys::fs::is_directory(path))
+    return false;
+  llvm::SmallString<256> manifest(path);
+  llvm::sys::path::append(manifest, "manifest.json");
+  if (auto text = llvm::MemoryBuffer::getFile(manifest))
+    return (*text)->getBuffer().contains("\"aimc-package\"");
+  std::error_code error;
+  llvm::sys::fs::directory_iterator first(path, error), end;
+  return !error && first == end;
+}
+
+llvm::Expected<UnfinishedFolder> UnfinishedFolder::create(llvm::StringRef finalPath) {
+  llvm::SmallString<256> target(finalPath);
+  while (target.size() > 1 && target.back() == '/')
+    target.pop_back();
+  if (target.empty())
+    return llvm::createStringError(llvm::inconvertibleErrorCode(),
+                                   "expected a folder name for the package, but got ''");
+  if (llvm::sys::fs::exists(target) && !mayReplace(target))
+    return llvm::createStringError(llvm::inconvertibleErrorCode(),
+                                   "'" + target +
+                                       "' exists and is not an AIMC package; it is left as it is");
+  std::string path = (target + ".tmp-" + llvm::Twine(::getpid())).str();
+  llvm::sys::fs::remove_directories(path);
+  if (::mkdir(path.c_str(), 0777) != 0)
+    return systemError("cannot create '" + path + "'", errno);
+  publish(path);
+  return UnfinishedFolder(path, std::string(target));
+}
+
+std::string UnfinishedFolder::file(llvm::StringRef name) const { return path + "/" + name.str(); }
+
+llvm::Error UnfinishedFolder::commit() {
+  if (::rename(path.c_str(), finalPath.c_str()) != 0) {
+    if (errno != ENOTEMPTY && errno != EEXIST)
+      return systemError("cannot rename '" + path + "' to '" + finalPath + "'", errno);
+    // An older package is there: exchange both names at once, then remove the old one.
+    if (::renameat2(AT_FDCWD, path.c_str(), AT_FDCWD, finalPath.c_str(), RENAME_EXCHANGE) != 0) {
+      llvm::sys::fs::remove_directories(finalPath);
+      if (::rename(path.c_str(), finalPath.c_str()) != 0)
+        return systemError("cannot rename '" + path + "' to '" + finalPath + "'", errno);
+    } else {
+      unfinished.active = false;
+      llvm::sys::fs::remove_directories(path);
+    }
+  }
+  unfinished.active = false;
+  path.clear();
+  return llvm::Error::success();
+}

@@ -1,0 +1,168 @@
+//===- NativeCode.cpp - LLVM dialect to a shared object -------------------===//
+// Part of the AIMC project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===----------------------------------------------------------------------===//
+
+#include "aimc/Config.h"
+#include "aimc/Package/Package.h"
+#include "aimc/exec/abi.h"
+#include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Export.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSet.h"
+#include "llvm/IR/LegacyPassManager.h"
+#include "llvm/IR/Module.h"
+#include "llvm/MC/MCSubtargetInfo.h"
+#include "llvm/MC/TargetRegistry.h"
+#include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Program.h"
+#include "llvm/Support/TargetSelect.h"
+#include "llvm/Target/TargetMachine.h"
+#include "llvm/TargetParser/Host.h"
+
+using namespace mlir;
+using namespace mlir::aimc;
+
+static llvm::Error fail(const llvm::Twine &message) {
+  return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
+}
+
+static std::unique_ptr<llvm::TargetMachine> machine(const NativeTarget &target) {
+  std::string error;
+  const llvm::Target *found =
+      llvm::TargetRegistry::lookupTarget(llvm::Triple(target.triple), error);
+  if (!found)
+    return nullptr;
+  return std::unique_ptr<llvm::TargetMachine>(found->createTargetMachine(
+      llvm::Triple(target.triple), target.cpu, target.features, llvm::TargetOptions(),
+      llvm::Reloc::PIC_, std::nullopt, llvm::CodeGenOptLevel::Aggressive));
+}
+
+llvm::Expected<NativeTarget> NativeTarget::create(llvm::StringRef mcpu) {
+  llvm::InitializeNativeTarget();
+  llvm::InitializeNativeTargetAsmPrinter();
+  NativeTarget target;
+  target.triple = llvm::sys::getProcessTriple();
+  target.cpu = mcpu == "native" ? llvm::sys::getHostCPUName().str() : mcpu.str();
+  if (mcpu == "native") {
+    // The host's own list: a virtual machine may lack what its processor name promises.
+    llvm::SmallVector<std::string> list;
+    for (const auto &feature : llvm::sys::getHostCPUFeatures())
+      list.push_back((feature.second ? "+" : "-") + feature.first().str());
+    llvm::sort(list);
+    target.features = llvm::join(list, ",");
+  }
+  std::unique_ptr<llvm::TargetMachine> tm = machine(target);
+  if (!tm)
+    return fail("expected a processor that LLVM can compile for, but got " + target.triple);
+  const llvm::MCSubtargetInfo *info = tm->getMCSubtargetInfo();
+  if (!info->isCPUStringValid(target.cpu))
+    return fail("unknown processor '" + mcpu +
+                "' in --mcpu: expected 'native' or a name such as x86-64-v3, x86-64-v4, "
+                "skylake-avx512, znver4");
+  for (const char *feature :
+       {"sse4.2", "avx", "avx2", "fma", "f16c", "bmi2", "avx512f", "avx512bw", "avx512cd",
+        "avx512dq", "avx512vl", "avx512vbmi", "avx512vnni", "avx512bf16"})
+    if (info->checkFeatures((llvm::Twine("+") + feature).str()))
+      target.required.push_back(feature);
+  auto has = [&](llvm::StringRef name) { return llvm::is_contained(target.required, name); };
+  target.vectorBits = has("avx512f") && has("avx512vl") ? 512 : has("avx2") ? 256 : 128;
+  return target;
+}
+
+/// Kernels keep the default O3 pipeline; the target machine tells it the vector width.
+static void optimise(llvm::Module &module, llvm::TargetMachine &tm) {
+  llvm::LoopAnalysisManager loops;
+  llvm::FunctionAnalysisManager functions;
+  llvm::CGSCCAnalysisManager sccs;
+  llvm::ModuleAnalysisManager modules;
+  llvm::PipelineTuningOptions tuning;
+  tuning.LoopVectorization = tuning.SLPVectorization = tuning.LoopUnrolling = true;
+  tuning.LoopInterleaving = true;
+  llvm::PassBuilder builder(&tm, tuning);
+  builder.registerModuleAnalyses(modules);
+  builder.registerCGSCCAnalyses(sccs);
+  builder.registerFunctionAnalyses(functions);
+  builder.registerLoopAnalyses(loops);
+  builder.crossRegisterProxies(loops, functions, sccs, modules);
+  builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O3).run(module, modules);
+}
+
+static llvm::Error emitObject(llvm::Module &module, llvm::TargetMachine &tm,
+                              llvm::StringRef path) {
+  std::error_code error;
+  llvm::raw_fd_ostream out(path, error);
+  if (error)
+    return fail("cannot write '" + path + "': " + error.message());
+  llvm::legacy::PassManager pm;
+  if (tm.addPassesToEmitFile(pm, out, nullptr, llvm::CodeGenFileType::ObjectFile))
+    return fail("LLVM cannot emit object code for " + module.getTargetTriple().str());
+  pm.run(module);
+  out.flush();
+  if (out.has_error()) {
+    std::string text = out.error().message();
+    out.clear_error();
+    return fail("cannot write '" + path + "': " + text);
+  }
+  return llvm::Error::success();
+}
+
+static llvm::Error link(llvm::StringRef object, llvm::StringRef output) {
+  // The C library's maths may be left over (pow); nothing else is imported.
+  llvm::SmallVector<llvm::StringRef> arguments{
+      AIMC_LINKER, "-shared",        "-o",   output, object,
+      "-soname",   "model.so",       "-z",   "noexecstack",
+      "-z",        "relro",          "--hash-style=gnu",
+      "--build-id=none",             "--as-needed", AIMC_LIBM, AIMC_LIBC};
+  std::string message;
+  llvm::SmallString<128> log(output);
+  log += ".log";
+  std::optional<llvm::StringRef> redirects[] = {llvm::StringRef(""), log.str(), log.str()};
+  int status = llvm::sys::ExecuteAndWait(AIMC_LINKER, arguments, std::nullopt, redirects, 0, 0,
+                                         &message);
+  std::string detail;
+  if (auto text = llvm::MemoryBuffer::getFile(log))
+    detail = (*text)->getBuffer().take_until([](char c) { return c == '\n'; }).str();
+  llvm::sys::fs::remove(log);
+  if (status == 0)
+    return llvm::Error::success();
+  return fail("the linker " AIMC_LINKER " failed: " + (detail.empty() ? message : detail));
+}
+
+llvm::Error mlir::aimc::emitSharedObject(ModuleOp module, const NativeTarget &target,
+                                         llvm::StringRef path) {
+  DialectRegistry registry;
+  registerBuiltinDialectTranslation(registry);
+  registerLLVMDialectTranslation(registry);
+  module.getContext()->appendDialectRegistry(registry);
+  llvm::LLVMContext context;
+  std::unique_ptr<llvm::Module> native = translateModuleToLLVMIR(module, context, "model");
+  if (!native)
+    return fail("the lowered program could not be translated to LLVM IR");
+  std::unique_ptr<llvm::TargetMachine> tm = machine(target);
+  if (!tm)
+    return fail("expected a processor that LLVM can compile for, but got " + target.triple);
+  native->setDataLayout(tm->createDataLayout());
+  native->setTargetTriple(tm->getTargetTriple());
+  for (llvm::Function &function : *native) {
+    if (function.isDeclaration())
+      continue;
+    function.addFnAttr("target-cpu", target.cpu);
+    function.addFnAttr("target-features", target.features);
+    if (target.vectorBits == 512)
+      function.addFnAttr("prefer-vector-width", "512");
+  }
+  auto *u32 = llvm::Type::getInt32Ty(context);
+  new llvm::GlobalVariable(*native, u32, /*isConstant=*/true, llvm::GlobalValue::ExternalLinkage,
+                           llvm::ConstantInt::get(u32, AIMC_ABI_VERSION), "aimc_abi_version");
+  optimise(*native, *tm);
+  llvm::SmallString<128> object(path);
+  object += ".o";
+  llvm::Error error = emitObject(*native, *tm, object);
+  if (!error)
+    error = link(object, path);
+  llvm::sys::fs::remove(object);
+  return error;
+}

@@ -1,0 +1,89 @@
+//===- PackageWriter.cpp - a package on disk ------------------------------===//
+// Part of the AIMC project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===----------------------------------------------------------------------===//
+
+#include "Contents.h"
+#include "aimc/CodeGen/Passes.h"
+#include "aimc/IR/AIMC.h"
+#include "mlir/Bytecode/BytecodeWriter.h"
+
+using namespace mlir;
+using namespace mlir::aimc;
+
+PackageWriter::PackageWriter(PackageOptions options)
+    : contents(std::make_unique<PackageContents>()), options(std::move(options)) {}
+PackageWriter::~PackageWriter() = default;
+
+void PackageWriter::removeUnfinished() { removeUnfinishedFolder(); }
+
+llvm::Error PackageWriter::collect(ModuleOp tiled) {
+  contents->tiled = tiled.clone(); // attributes are shared: no weight is copied
+  return describeMapping(tiled, *contents);
+}
+
+/// The tiled module for people and later tools: weights are named, not carried.
+static llvm::Expected<FileDigest> writeModule(ModuleOp tiled, PackageContents &contents,
+                                              llvm::StringRef path) {
+  Builder builder(tiled.getContext());
+  for (auto weight : tiled.getOps<WeightOp>())
+    if (auto value = dyn_cast_or_null<ElementsAttr>(weight.getValueAttr()))
+      weight.setValueAttr(
+          ExternalAttr::get(tiled.getContext(), contents.tensors.add(weight.getSymName(), value)));
+  std::string bytes;
+  llvm::raw_string_ostream os(bytes);
+  BytecodeWriterConfig config("AIMC");
+  config.setElideResourceDataFlag();
+  if (failed(writeBytecodeToFile(tiled, os, config)))
+    return llvm::createStringError(llvm::inconvertibleErrorCode(),
+                                   "the tiled module could not be written as bytecode");
+  auto file = HashedFile::create(path);
+  if (!file)
+    return file.takeError();
+  if (llvm::Error error = file->write(bytes))
+    return error;
+  return file->close();
+}
+
+llvm::Error PackageWriter::write(ModuleOp lowered, const NativeTarget &target,
+                                 llvm::function_ref<void(llvm::StringRef)> progress) {
+  auto folder = UnfinishedFolder::create(options.output);
+  if (!folder)
+    return folder.takeError();
+  llvm::MapVector<llvm::StringRef, FileDigest> files;
+
+  progress("native code");
+  std::string object = folder->file("model.so");
+  if (llvm::Error error = emitSharedObject(lowered, target, object))
+    return error;
+  auto digest = digestOf(object);
+  if (!digest)
+    return digest.takeError();
+  files["model.so"] = *digest;
+
+  progress("weights");
+  // Names of constants are settled before the tensors are written; digests come later.
+  if (auto draft = manifestText(lowered, *contents, options, target, files); !draft)
+    return draft.takeError();
+  digest = contents->tensors.write(folder->file("weights.safetensors"));
+  if (!digest)
+    return digest.takeError();
+  files["weights.safetensors"] = *digest;
+
+  progress("manifest");
+  digest = writeModule(*contents->tiled, *contents, folder->file("module.mlirbc"));
+  if (!digest)
+    return digest.takeError();
+  files["module.mlirbc"] = *digest;
+  auto text = manifestText(lowered, *contents, options, target, files);
+  if (!text)
+    return text.takeError();
+  auto manifest = HashedFile::create(folder->file("manifest.json"));
+  if (!manifest)
+    return manifest.takeError();
+  if (llvm::Error error = manifest->write(*text))
+    return error;
+  if (auto closed = manifest->close(); !closed)
+    return closed.takeError();
+  return folder->commit();
+}
