@@ -47,7 +47,9 @@ test: build
 	@$(PYTHON) tools/dev/test --jobs $(JOBS) $(SUITES)
 
 bench: build
-	@$(PYTHON) test/benchmark/bench.py --output docs/Performance.md
+	@$(PYTHON) -m aimc.demo --output build/demo
+	@$(PYTHON) test/benchmark/bench.py --output docs/Performance.md \
+	  --demo build/demo/results.json --readme README.md
 
 lint: setup
 	@$(PYTHON) tools/dev/lint

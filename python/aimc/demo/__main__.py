@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import functools
+import json
 import pathlib
 import subprocess
 import sys
@@ -131,6 +132,8 @@ def main(argv: list[str] | None = None) -> int:
     print(report.accuracy(list(runs.values()), grades))
     print(report.layers(analog.manifest, probe.statistics()))
     print(report.latency(timings, args))
+    figures = report.figures(list(runs.values()), grades)
+    (args.output / "results.json").write_text(json.dumps(figures, indent=1))
     return 0
 
 

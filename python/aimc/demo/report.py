@@ -69,27 +69,39 @@ def package(
     )
 
 
-def accuracy(runs: Sequence[Run], grades: encode.Floats) -> str:
+def figures(runs: Sequence[Run], grades: encode.Floats) -> dict[str, dict[str, float]]:
     """Every run against the first one, and against people's grades."""
     base = runs[0]
-    rows = []
+    result = {}
     for run in runs:
         cosine = (run.embeddings * base.embeddings).sum(1)
-        order = encode.spearman(run.similarities(), base.similarities())
-        rows.append(
-            [
-                run.name,
-                f"{np.abs(run.hidden - base.hidden).max():.2e}",
-                f"{cosine.mean():.6f}",
-                f"{cosine.min():.6f}",
-                f"{order:.3f}",
-                f"{encode.spearman(run.similarities(), grades):.3f}",
-            ]
-        )
+        result[run.name] = {
+            "max_abs": float(np.abs(run.hidden - base.hidden).max()),
+            "cosine_mean": float(cosine.mean()),
+            "cosine_worst": float(cosine.min()),
+            "order": encode.spearman(run.similarities(), base.similarities()),
+            "spearman": encode.spearman(run.similarities(), grades),
+        }
+    return result
+
+
+def accuracy(runs: Sequence[Run], grades: encode.Floats) -> str:
+    """The same as a table."""
+    rows = [
+        [
+            name,
+            f"{value['max_abs']:.2e}",
+            f"{value['cosine_mean']:.6f}",
+            f"{value['cosine_worst']:.6f}",
+            f"{value['order']:.3f}",
+            f"{value['spearman']:.3f}",
+        ]
+        for name, value in figures(runs, grades).items()
+    ]
     header = ["run", "max abs diff", "cosine mean", "cosine worst", "rank vs ort", "rank vs human"]
     return table(
-        f"Outputs against {base.name} ({len(base.hidden)} sentences, {len(grades)} graded pairs;"
-        " rank = Spearman)",
+        f"Outputs against {runs[0].name} ({len(runs[0].hidden)} sentences, {len(grades)} graded"
+        " pairs; rank = Spearman)",
         header,
         rows,
     )

@@ -1,0 +1,160 @@
+# Part of the AIMC project, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""The measured numbers as docs/Performance.md and as the table on the front page."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+from measurements import SIDES, Comparison, Compilation
+
+from aimc.testing.measure import machine
+
+BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+MIB = 2**20
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table whose first column is text and whose others are numbers."""
+    rule = ["---", *["---:"] * (len(header) - 1)]
+    return "\n".join("| " + " | ".join(row) + " |" for row in (header, rule, *rows)) + "\n"
+
+
+def against_goal(value: float, goal: float, unit: str = "x") -> str:
+    """A number, its goal, and whether it is reached."""
+    return f"{value:.2f}{unit} (goal {goal:g}{unit}: {'yes' if value <= goal else 'no'})"
+
+
+def tiles(comparisons: Sequence[Comparison]) -> str:
+    """Tile reads against plain products."""
+    rows = []
+    for c in comparisons:
+        for side, timing in c.timings.items():
+            goal = {SIDES[1]: 1.15, SIDES[2]: 2.5}.get(side)
+            value = c.ratio(side)
+            rows.append(
+                [
+                    side,
+                    str(c.threads),
+                    f"{timing.median * 1e6:.0f}",
+                    f"{timing.spread:.0%}",
+                    against_goal(value, goal) if goal else f"{value:.2f}x",
+                ]
+            )
+    return table(["128 vectors x 512x512", "threads", "us", "spread", "vs our plain product"], rows)
+
+
+def transformers(comparisons: Sequence[Comparison]) -> str:
+    """Whole models against onnxruntime."""
+    rows = []
+    for c in comparisons:
+        cells = [c.what, str(c.threads), f"{c.timings['onnxruntime'].median * 1e3:.1f}"]
+        for side in SIDES:
+            cells.append(f"{c.timings[side].median * 1e3:.1f} ({c.ratio(side):.2f}x)")
+        rows.append(cells)
+    return table(["model", "threads", "onnxruntime ms", *(f"{side} ms" for side in SIDES)], rows)
+
+
+def compilations(done: Sequence[Compilation]) -> str:
+    """Time and memory of the compiler."""
+    rows = [
+        [
+            c.what,
+            against_goal(c.seconds, 30, " s"),
+            f"{c.peak_bytes / MIB:.0f}",
+            against_goal(c.peak_ratio, 2.5),
+            f"{c.weight_bytes / MIB:.0f}",
+            f"{c.package_bytes / MIB:.0f}",
+            f"{c.program_s:.2f}",
+        ]
+        for c in done
+    ]
+    header = ["model", "compile", "peak MiB", "peak / weights", "weights MiB", "package MiB",
+              "program a chip s"]  # fmt: skip
+    return table(header, rows)
+
+
+def kernels(rows: Sequence[dict[str, Any]]) -> str:
+    """Google Benchmark's medians."""
+    cells = []
+    for row in rows:
+        rate = row.get("items_per_second") or row.get("GFLOP/s") or row.get("FLOPS")
+        name = str(row["run_name"])
+        cells.append(
+            [name, f"{row['real_time']:.1f} {row['time_unit']}", f"{rate:.3g}" if rate else ""]
+        )
+    return table(["kernel", "median", "rate /s"], cells)
+
+
+def page(
+    read: Sequence[Comparison],
+    models: Sequence[Comparison],
+    compiled: Sequence[Compilation],
+    kernel_rows: Sequence[dict[str, Any]],
+) -> str:
+    """All of docs/Performance.md."""
+    return f"""\
+<!-- Written by test/benchmark/bench.py; run 'make bench' instead of editing. -->
+# Performance
+
+Machine: {machine()}.
+
+Both sides of every comparison run in one process and take turns; a ratio is the median over turns,
+a spread half the distance between the quartiles. Times of different machines, and of different
+sections here, do not compare. *ideal* is our package with plain fp32 products; *circuit* has DAC,
+wires, ADC and programming noise on; *circuit and read noise* has everything on. Target `pcm`.
+
+## Reading a tile
+Through `aimc.Session`, so call, threads and output copy are included. `torch` is `torch.mm`.
+
+{tiles(read)}
+## Whole models
+onnxruntime in fp32 has no analog model; goal of this version for *circuit*: 1.5x.
+
+{transformers(models)}
+## Compiling
+From ONNX to a package, as a process of its own; weights are the initializers' bytes.
+
+{compilations(compiled)}
+## Kernels alone
+Google Benchmark, `build/release/bin/aimc-bench-kernels`.
+
+{kernels(kernel_rows)}"""
+
+
+def front_page(
+    readme: pathlib.Path,
+    demo: dict[str, Any],
+    read: Sequence[Comparison],
+    models: Sequence[Comparison],
+    compiled: Sequence[Compilation],
+) -> None:
+    """Replace the measured table of README.md."""
+    rows = [
+        ["MiniLM-L6, max abs difference to onnxruntime, ideal", f"{demo['ideal']['max_abs']:.1e}"],
+        ["MiniLM-L6 analog: cosine of sentence embeddings, mean",
+         f"{demo['analog']['cosine_mean']:.3f}"],
+        ["rank correlation with people: onnxruntime / analog",
+         f"{demo['onnxruntime']['spearman']:.3f} / {demo['analog']['spearman']:.3f}"],
+    ]  # fmt: skip
+    for c in read:
+        rows.append(
+            [f"{c.what}, {c.threads} threads: circuit / with read noise, against a plain product",
+             f"{c.ratio(SIDES[1]):.2f}x / {c.ratio(SIDES[2]):.2f}x"]
+        )  # fmt: skip
+    for c in models:
+        rows.append(
+            [f"{c.what}, {c.threads} threads: circuit / with read noise, against onnxruntime",
+             f"{c.ratio(SIDES[1]):.2f}x / {c.ratio(SIDES[2]):.2f}x"]
+        )  # fmt: skip
+    for done in compiled:
+        rows.append(
+            [f"compiling {done.what}", f"{done.seconds:.1f} s, {done.peak_ratio:.2f}x weights"]
+        )
+    text = readme.read_text()
+    before, rest = text.split(BEGIN)
+    after = rest.split(END)[1]
+    body = f"On {machine()}:\n\n{table(['what', 'measured'], rows)}"
+    readme.write_text(f"{before}{BEGIN}\n{body}{END}{after}")
