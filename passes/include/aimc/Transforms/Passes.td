@@ -1,0 +1,171 @@
+//===- Passes.td - mapping passes of the aimc dialect ------*- tablegen -*-===//
+// Part of the AIMC project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===----------------------------------------------------------------------===//
+//
+// The manual of the passes that put weight matrices onto tiles. Each pass states what it accepts
+// ("Before") and what it promises ("After"). Their order is decided in Pipelines.cpp only. What a
+// pass counted or declined is a remark of category "aimc":
+// `aimc-opt --remarks-filter=aimc --remark-policy=all`.
+//
+//===----------------------------------------------------------------------===//
+#ifndef AIMC_TRANSFORMS_PASSES_TD
+#define AIMC_TRANSFORMS_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def SetTarget : Pass<"aimc-set-target", "::mlir::ModuleOp"> {
+  let summary = "Put the description of a tile into the module";
+  let description = [{
+    Reads an MLIR file that holds one `aimc.target` and inserts a copy of it at the top of the
+    module. `target` is the name of a preset (`pcm` means `pcm.mlir`) or the path of a file.
+    Presets are looked for in `targets-dir`, in the environment variable `AIMC_TARGETS_DIR`, then
+    in the installed `targets/` folder and in the source tree's.
+
+    Before: any module. After: the module holds exactly the target that was asked for; a target
+    of the same name and the same content is left alone, one of other content is an error. A file
+    that does not parse or verify is an error that names the file.
+  }];
+  let options = [
+    Option<"target", "target", "std::string", "\"pcm\"",
+           "Name of a preset, or path of an .mlir file with one aimc.target">,
+    Option<"targetsDir", "targets-dir", "std::string", "\"\"",
+           "Folder of presets that is looked at first">,
+  ];
+  let dependentDialects = ["::mlir::aimc::AIMCDialect"];
+}
+
+def LegalizeLinear : Pass<"aimc-legalize-linear", "::mlir::ModuleOp"> {
+  let summary = "Turn products with a constant matrix into aimc.linear";
+  let description = [{
+    Finds every structured op that multiplies and adds (`linalg.matmul`, `batch_matmul`, `vecmat`,
+    `matvec`, `dot`, `contract`, `generic` with such a body, with any `indexing_maps`) and has one
+    operand that is constant. The constant is looked for behind transpositions, broadcasts,
+    reshapes, casts and constant slices, and in `ml_program.global`s that cannot change. Its matrix
+    becomes an `aimc.weight`; the product becomes an `aimc.linear` on rank-2 tensors:
+
+    ```mlir
+    %w = arith.constant dense_resource<q> : tensor<768x768xf32>
+    %t = linalg.transpose ins(%w : ...) outs(%e : ...) permutation = [1, 0]
+    %y = linalg.matmul ins(%x, %t : ...) outs(%init : ...) -> tensor<128x768xf32>
+    // becomes
+    aimc.weight @q transposed : tensor<768x768xf32> = dense_resource<q>
+    %y = aimc.linear @q ins(%x : ...) outs(%init : ...) -> tensor<128x768xf32>
+    ```
+
+    A constant that is stored as [N, K] is read in place (`transposed`); it is copied only where no
+    order of rows and columns reads it in place (a slice, or a permutation of more than two
+    dimensions). The destination's initial value is kept, so a bias in it stays. The weight is
+    named after the NameLoc of the product, else of the constant, else `weight_N`.
+
+    Before: tensors (not buffers). After: no product of static f32 tensors with a constant matrix
+    is left in a structured op. Everything that is declined stays as it was (it is executed
+    digitally) and a remark says why: dynamic shapes, both operands computed at run time, element
+    types other than f32, a constant that differs along a batch dimension.
+  }];
+  let dependentDialects = [
+    "::mlir::aimc::AIMCDialect", "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::tensor::TensorDialect"
+  ];
+}
+
+def Partition : Pass<"aimc-partition", "::mlir::ModuleOp"> {
+  let summary = "Cut weights into tile blocks and products into aimc.mvm";
+  let description = [{
+    Cuts every `aimc.weight` that an `aimc.linear` uses into blocks of at most rows x cols of the
+    target's geometry: full blocks first, the remainder last. Block (I, J) becomes
+    `aimc.tile @name.rI.cJ`. The product becomes one `aimc.mvm` per block: the input is sliced by
+    rows, the destination by columns, and the partial sums of one column block accumulate
+    digitally, in the order of the rows, on top of the destination's initial value.
+
+    Before: `aimc.linear`. After: no `aimc.linear`; every element of every used weight is in exactly
+    one tile; tiles have no place yet. A weight that has tiles already keeps them.
+  }];
+  let options = [
+    Option<"target", "target", "std::string", "\"\"",
+           "Symbol of the aimc.target; may be empty when the module has just one">,
+    Option<"targetFile", "target-file", "std::string", "\"pcm\"",
+           "Preset or file to insert when the module has no aimc.target">,
+  ];
+  let dependentDialects = ["::mlir::aimc::AIMCDialect", "::mlir::tensor::TensorDialect"];
+}
+
+def Share : Pass<"aimc-share", "::mlir::ModuleOp"> {
+  let summary = "Program weights of equal content once";
+  let description = [{
+    Weights that hold the same matrix, bit for bit, become one symbol; so do their tiles when they
+    are cut alike. Weights that name the same resource are equal at once, others are compared by a
+    hash and then element by element; `#aimc.external` values are equal when their keys are, and a
+    weight without a value equals no other. A matrix stored as [N, K] (`transposed`) equals the same
+    matrix stored as [K, N].
+
+    Before: any module; works on `aimc.linear` and, after partitioning, on `aimc.mvm` and
+    `aimc.grid`. After: no two weights hold the same matrix; no two tiles hold the same block on the
+    same target, except tiles that were given different places (replicas).
+  }];
+  let dependentDialects = ["::mlir::aimc::AIMCDialect"];
+}
+
+def Place : Pass<"aimc-place", "::mlir::ModuleOp"> {
+  let summary = "Give every tile symbol a chip, a physical tile and an offset in it";
+  let description = [{
+    Blocks as large as a physical tile get one of their own. Smaller blocks are packed: largest
+    area first, each into the free rectangle that it fills best (two-dimensional packing over
+    maximal free rectangles), so that blocks never overlap. Physical tiles are then numbered in the
+    order of the first symbol that they hold, hence the result depends on the module's text only.
+    Places that are given already are kept, and the room beside them is used.
+
+    Before: `aimc.tile`, with or without a place. After: every `aimc.tile` has a place and no two
+    overlap. Each target has chips of its own.
+  }];
+  let options = [
+    Option<"tilesPerChip", "tiles-per-chip", "int64_t", "0",
+           "Number of physical tiles on a chip; 0 means that one chip has as many as needed">,
+    Option<"pack", "pack", "bool", "true",
+           "Put several small blocks into one physical tile">,
+  ];
+  let dependentDialects = ["::mlir::aimc::AIMCDialect"];
+}
+
+def Group : Pass<"aimc-group", "::mlir::ModuleOp"> {
+  let summary = "Join mvm of whole weights that share an input into one aimc.grid";
+  let description = [{
+    Recognises the mvm, slices and insertions that form the product of one input with one whole
+    weight, and replaces them by an `aimc.grid`. Products that read the same tensor (query, key and
+    value) become one grid with several weights, where the order of definitions and uses allows
+    it: pure producers of destinations (fills) move up, nothing else moves.
+
+    Before: `aimc.mvm` as `aimc-partition` writes them. After: every product of an input with a
+    whole weight is an `aimc.grid`; an `aimc.mvm` that is not part of one stays, and a remark says
+    why.
+  }];
+  let options = [
+    Option<"maxWeights", "max-weights", "int64_t", "0",
+           "Largest number of weights in one grid; 0 means no limit">,
+  ];
+  let dependentDialects = ["::mlir::aimc::AIMCDialect", "::mlir::tensor::TensorDialect"];
+}
+
+def VerifyMapped : Pass<"aimc-verify-mapped", "::mlir::ModuleOp"> {
+  let summary = "Report which multiplications are analog, which digital, and why";
+  let description = [{
+    Counts the multiply-accumulates (MAC) of every product: `aimc.linear`, `aimc.mvm` and `aimc.grid`
+    are analog; structured ops that multiply and add are digital, and the remark says why they are.
+    The last remark holds the totals. Changes nothing.
+
+    With `require-analog`, a product with a constant operand that stayed digital is an error; the
+    note says why `aimc-legalize-linear` left it. With `require-placed`, so is a tile
+    without a place (`aimc-place`), and with `require-grouped` an `aimc.linear` or `aimc.mvm` that
+    is left (`aimc-partition`, `aimc-group`).
+  }];
+  let options = [
+    Option<"requireAnalog", "require-analog", "bool", "false",
+           "Fail when a product with a constant matrix stayed digital">,
+    Option<"requirePlaced", "require-placed", "bool", "false",
+           "Fail when a tile has no place">,
+    Option<"requireGrouped", "require-grouped", "bool", "false",
+           "Fail when a product on tiles is not an aimc.grid">,
+  ];
+}
+
+#endif // AIMC_TRANSFORMS_PASSES_TD
