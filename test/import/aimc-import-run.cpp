@@ -36,9 +36,8 @@ using namespace mlir;
 
 namespace {
 
-/// Digits of MLIR's pipeline: tensors to buffers to loops to LLVM, results as out-parameters.
+/// Stock passes only: tensors to buffers to loops to LLVM, results as out-parameters.
 constexpr StringLiteral kPipeline =
-    "builtin.module("
     "canonicalize,cse,eliminate-empty-tensors,"
     "one-shot-bufferize{bufferize-function-boundaries "
     "function-boundary-type-conversion=identity-layout-map},canonicalize,cse,"
@@ -46,7 +45,7 @@ constexpr StringLiteral kPipeline =
     "convert-linalg-to-loops,fold-memref-alias-ops,expand-strided-metadata,lower-affine,"
     "convert-scf-to-cf,convert-math-to-llvm,convert-math-to-libm,arith-expand,"
     "convert-arith-to-llvm,convert-index-to-llvm,finalize-memref-to-llvm,convert-func-to-llvm,"
-    "convert-cf-to-llvm,reconcile-unrealized-casts)";
+    "convert-cf-to-llvm,reconcile-unrealized-casts";
 
 int fail(const Twine &message) {
   llvm::errs() << "aimc-import-run: error: " << message << '\n';
@@ -127,7 +126,7 @@ int main(int argc, char **argv) {
   main.setName("entry"); // the process has a `main` of its own
   main->setAttr(LLVM::LLVMDialect::getEmitCWrapperAttrName(), UnitAttr::get(&context));
 
-  PassManager passes(&context);
+  PassManager passes(module->getContext(), ModuleOp::getOperationName());
   if (failed(parsePassPipeline(kPipeline, passes)) || failed(passes.run(*module)))
     return fail("lowering failed");
   ExecutionEngineOptions engineOptions;
