@@ -3,6 +3,10 @@
 """One lit suite for every file with RUN lines.
 
 `lit --param verify-roundtrip=1` runs it again with each module printed and parsed in between.
+
+Substitutions beside lit's own: %plugin (libAIMCPlugin.so), %targets (folder of hardware presets),
+%python, %aimc_lib. Features: each program of this build by its name, `plugin`, each room of this
+build by its name (`passes`), `no-sanitizer`.
 """
 
 # mypy: ignore-errors
@@ -28,18 +32,18 @@ for name in ("HOME", "TMPDIR", "ASAN_OPTIONS", "UBSAN_OPTIONS"):
 
 root = pathlib.Path(config.test_source_root).parent
 config.substitutions += [
-    ("%plugin", os.path.join(config.aimc_lib, "AIMCPlugin.so")),
+    ("%plugin", os.path.join(config.aimc_lib, "libAIMCPlugin.so")),
     ("%python", f'"{config.python}"'),
     ("%targets", str(root / "targets")),
     ("%aimc_lib", config.aimc_lib),
 ]
-if lit_config.params.get("verify-roundtrip"):
+if lit_config.params.get("verify-roundtrip", "0") not in ("", "0"):
     config.substitutions.append((r"\baimc-opt\b", "aimc-opt --verify-roundtrip"))
 
-for tool in ("aimc-compile", "aimc-run", "aimc-translate", "aimc-lsp-server"):
-    if os.access(os.path.join(config.aimc_bin, tool), os.X_OK):
-        config.available_features.add(tool)
-if os.path.exists(os.path.join(config.aimc_lib, "AIMCPlugin.so")):
+tools = [tool for tool in config.aimc_tools.split(";") if tool]
+config.available_features.update(tools)
+config.available_features.update(config.aimc_rooms.split(";"))
+if "AIMCPlugin" in tools:
     config.available_features.add("plugin")
 # A sanitizer's runtime must come first in a process; a stock program does not load it.
 if "-fsanitize" not in config.sanitizers:

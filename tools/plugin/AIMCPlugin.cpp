@@ -21,9 +21,8 @@ static constexpr const char *kName = "aimc";
 static constexpr const char *kVersion = AIMC_VERSION;
 
 extern "C" LLVM_ATTRIBUTE_WEAK ::mlir::DialectPluginLibraryInfo mlirGetDialectPluginInfo() {
-  return {MLIR_PLUGIN_API_VERSION, kName, kVersion, [](mlir::DialectRegistry *registry) {
-            mlir::aimc::registerAIMCDialect(*registry);
-          }};
+  return {MLIR_PLUGIN_API_VERSION, kName, kVersion,
+          [](mlir::DialectRegistry *registry) { mlir::aimc::registerAIMCDialect(*registry); }};
 }
 
 extern "C" LLVM_ATTRIBUTE_WEAK ::mlir::PassPluginLibraryInfo mlirGetPassPluginInfo() {

@@ -74,7 +74,7 @@ LogicalResult WireAttr::verify(EmitError emitError, Real columnOhm, Real rowOhm,
 
 LogicalResult DacAttr::verify(EmitError emitError, int64_t bits, DacMode mode, Real vReadV,
                               Real tickNs, int64_t lsbBits) {
-  if (failed(inRange(emitError, "bits", bits, 2, 9)) ||                        // C1
+  if (failed(inRange(emitError, "bits", bits, 2, 9)) ||                          // C1
       failed(inRange(emitError, "v_read_v", vReadV, 0.0, 1.0, /*open=*/true)) || // C2
       failed(inRange(emitError, "tick_ns", tickNs, 0.0, 4096.0, /*open=*/true))) // C3
     return failure();
@@ -108,8 +108,9 @@ LogicalResult AdcAttr::verify(EmitError emitError, AdcKind kind, Real lsbFc, int
   // C1
   if (kind == AdcKind::Ideal) {
     if (lsbFc != 0.0 || bits != 0)
-      return emitError() << "expected neither `lsb_fc` nor `bits` for an ideal ADC, but got lsb_fc = "
-                         << formatReal(lsbFc) << " and bits = " << bits;
+      return emitError()
+             << "expected neither `lsb_fc` nor `bits` for an ideal ADC, but got lsb_fc = "
+             << formatReal(lsbFc) << " and bits = " << bits;
     return success();
   }
   if (failed(inRange(emitError, "lsb_fc", lsbFc, 0.0, 1e9, /*open=*/true))) // C2

@@ -42,8 +42,8 @@ void LinearOp::build(OpBuilder &builder, OperationState &state, StringRef weight
   buildSingle<LinearOp>(builder, state, weight, input, init, inputRange);
 }
 
-void MvmOp::build(OpBuilder &builder, OperationState &state, StringRef tile, Value input, Value init,
-                  FloatAttr inputRange) {
+void MvmOp::build(OpBuilder &builder, OperationState &state, StringRef tile, Value input,
+                  Value init, FloatAttr inputRange) {
   buildSingle<MvmOp>(builder, state, tile, input, init, inputRange);
 }
 
@@ -59,8 +59,8 @@ void GridOp::build(OpBuilder &builder, OperationState &state, ArrayRef<Attribute
 
 using Effects = SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>;
 
-/// A read on tensors takes fresh noise. Saying so as an allocation of the result is what makes the op
-/// removable when unused, yet neither merged with an equal one nor moved out of a loop.
+/// A read on tensors takes fresh noise. Saying so as an allocation of the result is what makes the
+/// op removable when unused, yet neither merged with an equal one nor moved out of a loop.
 static void computeEffects(DestinationStyleOpInterface op, Effects &effects) {
   for (OpResult result : op->getResults())
     effects.emplace_back(MemoryEffects::Allocate::get(), result, ReadNoiseResource::get());
@@ -93,7 +93,8 @@ void MvmOp::getAsmResultNames(OpAsmSetValueNameFn setName) { nameResults(*this, 
 void GridOp::getAsmResultNames(OpAsmSetValueNameFn setName) { nameResults(*this, setName); }
 
 //===----------------------------------------------------------------------===//
-// Folding: zero rows, casts of buffers (upstream folds casts of tensors for any destination style op)
+// Folding: zero rows, casts of buffers (upstream folds casts of tensors for any destination style
+// op)
 //===----------------------------------------------------------------------===//
 
 static LogicalResult foldCompute(DestinationStyleOpInterface op,
@@ -143,8 +144,7 @@ struct DropUnusedWeights : OpRewritePattern<GridOp> {
     SmallVector<Attribute> weights;
     SmallVector<Value> inits;
     llvm::StringSet<> dropped;
-    for (auto [weight, result, init] :
-         llvm::zip(op.getWeights(), op.getOutputs(), op.getInits())) {
+    for (auto [weight, result, init] : llvm::zip(op.getWeights(), op.getOutputs(), op.getInits())) {
       if (result.use_empty()) {
         dropped.insert(cast<FlatSymbolRefAttr>(weight).getValue());
         continue;

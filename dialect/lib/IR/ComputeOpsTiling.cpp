@@ -138,9 +138,9 @@ struct Rows {
                                                      Folds sizes) {                                \
     return tile(builder, *this, offsets[0], sizes[0]);                                             \
   }                                                                                                \
-  LogicalResult OP::getResultTilePosition(                                                         \
-      OpBuilder &builder, unsigned number, Folds offsets, Folds sizes,                             \
-      SmallVector<OpFoldResult> &resultOffsets, SmallVector<OpFoldResult> &resultSizes) {          \
+  LogicalResult OP::getResultTilePosition(OpBuilder &builder, unsigned number, Folds offsets,      \
+                                          Folds sizes, SmallVector<OpFoldResult> &resultOffsets,   \
+                                          SmallVector<OpFoldResult> &resultSizes) {                \
     return Rows{*this}.resultPosition(builder, number, offsets, sizes, resultOffsets,              \
                                       resultSizes);                                                \
   }                                                                                                \
@@ -149,8 +149,8 @@ struct Rows {
     return Rows{*this}.resultValue(builder, number, offsets, sizes);                               \
   }                                                                                                \
   FailureOr<TilingResult> OP::getTiledImplementationFromOperandTiles(                              \
-      OpBuilder &builder, ArrayRef<unsigned> numbers,                                              \
-      ArrayRef<SmallVector<OpFoldResult>> offsets, ArrayRef<SmallVector<OpFoldResult>> sizes) {    \
+      OpBuilder &builder, ArrayRef<unsigned> numbers, ArrayRef<SmallVector<OpFoldResult>> offsets, \
+      ArrayRef<SmallVector<OpFoldResult>> sizes) {                                                 \
     if (!isSameWholeRows(*this, numbers, offsets, sizes))                                          \
       return failure();                                                                            \
     return tile(builder, *this, offsets.front()[0], sizes.front()[0]);                             \

@@ -49,8 +49,8 @@ static LogicalResult verifyShape(Operation *op, Operation *symbol, StringRef nam
                                  Value init, int64_t rows, int64_t cols) {
   auto fail = [&](StringRef what, int64_t expected, int64_t got, StringRef of) -> LogicalResult {
     InFlightDiagnostic diag = op->emitOpError()
-                              << "expected " << what << " of " << expected << " columns, the "
-                              << of << " of @" << name << ", but got " << dim(got);
+                              << "expected " << what << " of " << expected << " columns, the " << of
+                              << " of @" << name << ", but got " << dim(got);
     diag.attachNote(symbol->getLoc()) << "@" << name << " is declared here";
     return diag;
   };
@@ -132,9 +132,8 @@ LogicalResult GridOp::verifySymbolUses(SymbolTableCollection &symbols) {
       return emitOpError() << "expected an aimc.tile, but got " << name << ", which is none";
     auto weight = blocks.find(tile.getWeight());
     if (weight == blocks.end()) {
-      InFlightDiagnostic diag = emitOpError()
-                                << "expected a tile of one of the weights, but got " << name
-                                << ", a block of @" << tile.getWeight();
+      InFlightDiagnostic diag = emitOpError() << "expected a tile of one of the weights, but got "
+                                              << name << ", a block of @" << tile.getWeight();
       diag.attachNote(tile.getLoc()) << name << " is declared here";
       return diag;
     }

@@ -12,6 +12,7 @@
 
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "llvm/Support/Format.h"
 
 #include <limits>
 #include <map>
@@ -23,7 +24,15 @@ using namespace mlir::aimc;
 // aimc.target
 //===----------------------------------------------------------------------===//
 
+/// A derived quantity, to six digits: all that a message needs.
+static std::string approximately(double value) {
+  std::string text;
+  llvm::raw_string_ostream(text) << llvm::format("%.6g", value);
+  return text;
+}
+
 ParseResult TargetOp::parse(OpAsmParser &parser, OperationState &result) {
+  SMLoc loc = parser.getCurrentLocation();
   std::string visibility;
   if (succeeded(parser.parseOptionalString(&visibility)))
     result.addAttribute(getSymVisibilityAttrName(result.name),
@@ -32,7 +41,10 @@ ParseResult TargetOp::parse(OpAsmParser &parser, OperationState &result) {
   if (parser.parseSymbolName(name, getSymNameAttrName(result.name), result.attributes) ||
       parser.parseOptionalAttrDict(result.attributes))
     return failure();
-  return success();
+  // A part of the wrong kind is named here; setting it would only say that the part is missing.
+  return verifyInherentAttrs(result.name, result.attributes, [&] {
+    return parser.emitError(loc) << "'" << result.name.getStringRef() << "' op ";
+  });
 }
 
 void TargetOp::print(OpAsmPrinter &printer) {
@@ -67,31 +79,33 @@ LogicalResult TargetOp::verify() {
   // C1
   if (device.getKind() == DeviceKind::PCM) {
     if (dac.getTickNs() < 1.0)
-      return emitOpError() << "expected `tick_ns` of at least 1.0 for a pcm device, whose read noise "
-                              "is known from 1 ns to 4096 ns, but got "
-                           << formatReal(dac.getTickNs());
+      return emitOpError()
+             << "expected `tick_ns` of at least 1.0 for a pcm device, whose read noise "
+                "is known from 1 ns to 4096 ns, but got "
+             << formatReal(dac.getTickNs());
     double longestNs = double(dac.maxPulseTicks()) * dac.getTickNs();
     if (longestNs > 4096.0)
-      return emitOpError() << "expected the longest pulse to be at most 4096 ns for a pcm device, but "
-                              "got "
-                           << dac.maxPulseTicks() << " ticks of " << formatReal(dac.getTickNs())
-                           << " ns";
+      return emitOpError()
+             << "expected the longest pulse to be at most 4096 ns for a pcm device, but "
+                "got "
+             << dac.maxPulseTicks() << " ticks of " << formatReal(dac.getTickNs()) << " ns";
   }
   if (adc.getKind() == AdcKind::Ideal)
     return success();
   double cellFc = dac.getVReadV() * dac.getTickNs() * (device.getGMaxUs() - device.getGMinUs());
   // C2
   if (adc.fullScaleFc() < cellFc)
-    return emitOpError() << "expected the ADC's full scale to be at least the charge of one cell in "
-                            "one tick, "
-                         << formatReal(cellFc) << " fC, but got " << formatReal(adc.fullScaleFc())
-                         << " fC, so it saturates on every input";
+    return emitOpError()
+           << "expected the ADC's full scale to be at least the charge of one cell in "
+              "one tick, "
+           << approximately(cellFc) << " fC, but got " << approximately(adc.fullScaleFc())
+           << " fC, so it saturates on every input";
   // C3
   double columnFc = cellFc * double(dac.maxPulseTicks()) * double(getGeometry().getRows());
   if (adc.getLsbFc() > columnFc)
     return emitOpError() << "expected `lsb_fc` to be at most the largest charge of a column, "
-                         << formatReal(columnFc) << " fC, but got " << formatReal(adc.getLsbFc())
-                         << ", so it reads zero on every input";
+                         << approximately(columnFc) << " fC, but got "
+                         << approximately(adc.getLsbFc()) << ", so it reads zero on every input";
   return success();
 }
 
@@ -111,9 +125,8 @@ LogicalResult TargetOp::verifySymbolUses(SymbolTableCollection &) {
     if (auto overlap = findOverlap(blocks)) {
       TileOp first = ops[overlap->first], second = ops[overlap->second];
       InFlightDiagnostic diag = second.emitOpError()
-                                << "overlaps @" << first.getSymName() << " on chip "
-                                << where.first << ", tile " << where.second << " of @"
-                                << getSymName();
+                                << "overlaps @" << first.getSymName() << " on chip " << where.first
+                                << ", tile " << where.second << " of @" << getSymName();
       diag.attachNote(first.getLoc()) << "@" << first.getSymName() << " is placed here";
       return diag;
     }
@@ -134,8 +147,8 @@ static RankedTensorType storedType(RankedTensorType type, bool transposed) {
 RankedTensorType WeightOp::getStoredType() { return storedType(getWeightType(), getTransposed()); }
 
 /// [`transposed`] `:` type [`=` value]; the value's type is the stored type and is not repeated.
-static ParseResult parseWeightTypeAndValue(OpAsmParser &parser, UnitAttr &transposed, TypeAttr &type,
-                                           Attribute &value) {
+static ParseResult parseWeightTypeAndValue(OpAsmParser &parser, UnitAttr &transposed,
+                                           TypeAttr &type, Attribute &value) {
   if (succeeded(parser.parseOptionalKeyword("transposed")))
     transposed = parser.getBuilder().getUnitAttr();
   if (parser.parseColon())
@@ -231,10 +244,9 @@ LogicalResult TileOp::verifySymbolUses(SymbolTableCollection &symbols) {
   auto fits = [&](StringRef name, int64_t at, int64_t count, int64_t size) -> LogicalResult {
     if (at + count <= size)
       return success();
-    InFlightDiagnostic diag = emitOpError()
-                              << "expected a block inside the " << size << " " << name
-                              << " of a tile of @" << getTarget() << ", but got " << count << " "
-                              << name << " from " << at << " on";
+    InFlightDiagnostic diag = emitOpError() << "expected a block inside the " << size << " " << name
+                                            << " of a tile of @" << getTarget() << ", but got "
+                                            << count << " " << name << " from " << at << " on";
     diag.attachNote(target.getLoc()) << "@" << getTarget() << " is declared here";
     return diag;
   };

@@ -19,6 +19,9 @@
 #include "aimc/Pipelines/Pipelines.h"
 #include "aimc/Transforms/Passes.h"
 #endif
+#ifdef AIMC_HAS_CODEGEN
+#include "aimc/CodeGen/Passes.h"
+#endif
 
 namespace mlir::aimc {
 
@@ -33,6 +36,9 @@ inline void registerAllPasses() {
 #ifdef AIMC_HAS_PASSES
   registerAIMCPasses();
   registerAIMCPipelines();
+#endif
+#ifdef AIMC_HAS_CODEGEN
+  registerCodeGen();
 #endif
 }
 

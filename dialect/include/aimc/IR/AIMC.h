@@ -38,8 +38,8 @@ struct ReadNoiseResource : public SideEffects::Resource::Base<ReadNoiseResource>
   StringRef getName() final { return "aimc.read_noise"; }
 };
 
-/// Attach upstream's BufferizableOpInterface to the compute ops. Separate from the dialect, so that a
-/// user of the dialect alone does not pull in bufferization.
+/// Attach upstream's BufferizableOpInterface to the compute ops. Separate from the dialect, so that
+/// a user of the dialect alone does not pull in bufferization.
 void registerBufferizableOpInterfaceExternalModels(DialectRegistry &registry);
 
 /// The dialect and its external models.

@@ -18,6 +18,8 @@ class AIMC_Enum<string name, string summary, list<I32EnumAttrCase> cases>
     : I32EnumAttr<name, summary, cases> {
   let cppNamespace = "::mlir::aimc";
   let genSpecializedAttr = 0;
+  // The parser that is generated beside this one names the C++ class in its error text.
+  let parameterParser = "::mlir::FieldParser<" # cppNamespace # "::" # name # ">::parse($_parser)";
 }
 
 def AIMC_DeviceKind : AIMC_Enum<"DeviceKind", "device kind", [
