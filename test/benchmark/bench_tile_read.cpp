@@ -74,6 +74,7 @@ void tileRead(benchmark::State &state, const exec::Kernels *kernels, Mode mode) 
   const model::Stream stream = model::makeStream(1, model::StreamKind::Read, 1);
   exec::PackedInput input;
   input.reserve(*kernels, m, std::min<int64_t>(k, 512), mode == Mode::Noisy);
+  exec::ReadCounters counters; // as the session reads
   for (auto _ : state) {
     int64_t begin = 0;
     for (const auto &block : weight.blocks) {
@@ -85,7 +86,7 @@ void tileRead(benchmark::State &state, const exec::Kernels *kernels, Mode mode) 
         kernels->packInput(input, source, k, m, block.rows, {},
                            mode == Mode::Noisy ? &weight.table : nullptr);
         kernels->read(block, input, 0, block.panels(), {mode == Mode::Noisy ? &stream : nullptr, 0},
-                      y.data(), n, begin != 0);
+                      y.data(), n, begin != 0, &counters);
       }
       begin += block.rows;
     }
@@ -94,6 +95,32 @@ void tileRead(benchmark::State &state, const exec::Kernels *kernels, Mode mode) 
   state.counters["flops"] = benchmark::Counter(2.0 * double(m) * double(k) * double(n),
                                                benchmark::Counter::kIsIterationInvariantRate);
 }
+
+/// What the noise of one output costs, and what turning inputs into pulses costs.
+void normals(benchmark::State &state) {
+  const model::Stream stream = model::makeStream(1, model::StreamKind::Read, 1);
+  std::vector<float> out(4096);
+  for (auto _ : state) {
+    exec::bestKernels().normals(stream, 1, 0, 4096, out.data());
+    benchmark::DoNotOptimize(out.data());
+  }
+  state.counters["draws"] = benchmark::Counter(4096, benchmark::Counter::kIsIterationInvariantRate);
+}
+BENCHMARK(normals)->Unit(benchmark::kMicrosecond);
+
+void packInput(benchmark::State &state) {
+  const bool noise = state.range(0) != 0;
+  const auto table = model::makeReadNoiseTable(127, 1.0);
+  std::vector<float> x(128 * 512);
+  exec::bestKernels().normals(model::makeStream(1, model::StreamKind::Read, 1), 0, 0, 128 * 512,
+                              x.data());
+  exec::PackedInput input;
+  for (auto _ : state) {
+    exec::bestKernels().packInput(input, x.data(), 512, 128, 512, {}, noise ? &table : nullptr);
+    benchmark::DoNotOptimize(input.ticks.data());
+  }
+}
+BENCHMARK(packInput)->ArgName("noise")->Arg(0)->Arg(1)->Unit(benchmark::kMicrosecond);
 
 void programTile(benchmark::State &state) {
   const int64_t size = state.range(0);

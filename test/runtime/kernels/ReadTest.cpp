@@ -34,8 +34,11 @@ std::vector<double> referenceRow(const ProgrammedTile &t, int64_t m, const exec:
 /// Compares a read with the reference. Charges must agree to 1e-6 of full scale, the largest charge
 /// of the read; codes must be equal except where the reference charge is that close to a decision
 /// boundary.
-void expectAgrees(const ProgrammedTile &t, const exec::Kernels &k, const exec::Dac &dac) {
-  const std::vector<float> y = t.read(k, dac);
+void expectAgrees(const ProgrammedTile &t, const exec::Dac &dac) {
+  const auto all = test::allKernels();
+  const std::vector<float> y = t.read(*all.front(), dac);
+  for (const exec::Kernels *k : all) // the rest holds for all of them then
+    ASSERT_EQ(t.read(*k, dac), y) << k->name;
   int64_t boundary = 0;
   std::vector<std::vector<double>> charges;
   double full = 0.0;
@@ -58,7 +61,7 @@ void expectAgrees(const ProgrammedTile &t, const exec::Kernels &k, const exec::D
       const double code = model::adcCode(q[c], t.s.adc.kind, t.s.adc.maxCode());
       const double tolerance = 1e-6 * full;
       if (t.s.adc.kind == model::AdcKind::Ideal) {
-        ASSERT_NEAR(got, code, tolerance) << k.name << " row " << m << " column " << j;
+        ASSERT_NEAR(got, code, tolerance) << "row " << m << " column " << j;
         continue;
       }
       const double low = model::adcCode(q[c] - tolerance, t.s.adc.kind, t.s.adc.maxCode());
@@ -68,7 +71,7 @@ void expectAgrees(const ProgrammedTile &t, const exec::Kernels &k, const exec::D
         ASSERT_GE(std::round(got), low);
         ASSERT_LE(std::round(got), high);
       } else {
-        ASSERT_EQ(std::round(got), code) << k.name << " row " << m << " column " << j;
+        ASSERT_EQ(std::round(got), code) << "row " << m << " column " << j;
       }
       ASSERT_NEAR(got, std::round(got), 1e-6 * std::abs(got) + 1e-12);
     }
@@ -93,15 +96,14 @@ TEST_P(ReadAgainstReference, AllInstructionSets) {
   s.atRow = shape.atRow;
   s.atCol = shape.atCol;
   s.wireOhm = ohm;
-  s.batch = s.rows > 200 ? 3 : 17;
+  s.batch = s.rows > 200 ? 2 : 17;
   s.adc = {kind, 8, 16.03};
   const ProgrammedTile t(s);
-  for (const exec::Kernels *k : test::allKernels()) {
-    expectAgrees(t, *k, {});
-    expectAgrees(t, *k, {127, true, 1.7f});
-    expectAgrees(t, *k, {7, true, 0.0f});
-    expectAgrees(t, *k, {127, false, 0.0f});
-  }
+  expectAgrees(t, {});
+  expectAgrees(t, {127, true, 1.7f});
+  expectAgrees(t, {7, true, 0.0f});
+  if (shape.rows < 200) // slow: one solve of the column per distinct duration
+    expectAgrees(t, {127, false, 0.0f});
 }
 INSTANTIATE_TEST_SUITE_P(
     Shapes, ReadAgainstReference,
@@ -117,8 +119,7 @@ TEST(Read, AlternatingReadout) {
   s.readout = model::Readout::Alternating;
   s.wireOhm = 5.0;
   const ProgrammedTile t(s);
-  for (const exec::Kernels *k : test::allKernels())
-    expectAgrees(t, *k, {});
+  expectAgrees(t, {});
 }
 
 TEST(Read, SaturatesAndCountsIt) {
@@ -135,8 +136,8 @@ TEST(Read, SaturatesAndCountsIt) {
     EXPECT_EQ(counters.codes, s.batch * s.cols);
     EXPECT_GT(saturated, 0);
     EXPECT_NEAR(double(counters.saturated), double(saturated), 1.0);
-    expectAgrees(t, *k, {});
   }
+  expectAgrees(t, {});
 }
 
 TEST(Read, CountsClippedInputs) {

@@ -128,6 +128,10 @@ inline void mulHiLo(I16 a, uint32_t b, I16 &hi, I16 &lo) {
   mulHiLo(a.lo, c, hi.lo, lo.lo);
   mulHiLo(a.hi, c, hi.hi, lo.hi);
 }
+/// table[index] of each lane for a table of 128 entries.
+inline F16 lookup128(const float *table, I16 index) {
+  return {_mm256_i32gather_ps(table, index.lo, 4), _mm256_i32gather_ps(table, index.hi, 4)};
+}
 inline F16 gatherPairs(const float *base, I16 index) {
   return {_mm256_i32gather_ps(base, index.lo, 8), _mm256_i32gather_ps(base, index.hi, 8)};
 }

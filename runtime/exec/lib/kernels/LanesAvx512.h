@@ -72,6 +72,16 @@ inline void mulHiLo(I16 a, uint32_t b, I16 &hi, I16 &lo) {
   lo = _mm512_mask_blend_epi32(0xaaaa, even, _mm512_slli_epi64(odd, 32));
   hi = _mm512_mask_blend_epi32(0xaaaa, _mm512_srli_epi64(even, 32), odd);
 }
+/// table[index] of each lane for a table of 128 entries: several times as fast as a gather.
+inline F16 lookup128(const float *table, I16 index) {
+  const auto part = [&](int i) {
+    return _mm512_permutex2var_ps(load(table + 32 * i), index, load(table + 32 * i + 16));
+  };
+  const __mmask16 bit5 = _mm512_test_epi32_mask(index, _mm512_set1_epi32(32));
+  const __mmask16 bit6 = _mm512_test_epi32_mask(index, _mm512_set1_epi32(64));
+  return _mm512_mask_blend_ps(bit6, _mm512_mask_blend_ps(bit5, part(0), part(1)),
+                              _mm512_mask_blend_ps(bit5, part(2), part(3)));
+}
 inline F16 gatherPairs(const float *base, I16 index) { return _mm512_i32gather_ps(index, base, 8); }
 inline void storeInt16(int16_t *p, I16 a) {
   _mm256_storeu_si256(reinterpret_cast<__m256i *>(p), _mm512_cvtepi32_epi16(a));

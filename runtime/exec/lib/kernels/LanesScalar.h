@@ -159,6 +159,10 @@ inline void mulHiLo(I16 a, uint32_t b, I16 &hi, I16 &lo) {
     lo.v[i] = static_cast<int32_t>(product);
   }
 }
+/// table[index] of each lane for a table of 128 entries.
+inline F16 lookup128(const float *table, I16 index) {
+  return mapF([&](int i) { return table[index.v[i]]; });
+}
 /// base[index * 2] of each lane: one field of a table of pairs.
 inline F16 gatherPairs(const float *base, I16 index) {
   return mapF([&](int i) { return base[2 * index.v[i]]; });

@@ -58,13 +58,16 @@ inline void boxMuller(I16 radiusWord, I16 angleWord, F16 &first, F16 &second) {
   second = mul(radius, asFloat(xori(asInt(select(swap, cosine, sine)), sinSign)));
 }
 
-/// Normals of the 32 columns of group `group` for rows `row` and `row + 1`.
-inline void normalPanel(const aimc::exec::RawDraws &draws, uint32_t row, uint32_t group, float *low,
-                        float *high) {
+/// Normals of the 32 columns of (row, group), and of (row + rowStep, group + groupStep).
+inline void normalPanels(const aimc::exec::RawDraws &draws, uint32_t row, uint32_t group,
+                         uint32_t rowStep, uint32_t groupStep, float *first, float *second) {
   static const int32_t lane[16] = {0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 7};
-  static const int32_t second[16] = {0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1};
-  I16 c[4] = {addi(loadi(lane), seti(static_cast<int32_t>(group * 8))),
-              addi(loadi(second), seti(static_cast<int32_t>(row))),
+  static const int32_t half[16] = {0, 0, 0, 0, 0, 0, 0, 0, -1, -1, -1, -1, -1, -1, -1, -1};
+  const auto at = [](uint32_t base, uint32_t step) {
+    return addi(seti(static_cast<int32_t>(base)),
+                andi(loadi(half), seti(static_cast<int32_t>(step))));
+  };
+  I16 c[4] = {addi(loadi(lane), at(group * 8, groupStep * 8)), at(row, rowStep),
               seti(static_cast<int32_t>(draws.counter[0])),
               seti(static_cast<int32_t>(draws.counter[1]))};
   philox(c, draws.key[0], draws.key[1]);
@@ -72,17 +75,17 @@ inline void normalPanel(const aimc::exec::RawDraws &draws, uint32_t row, uint32_
   boxMuller(c[0], c[1], n[0], n[1]);
   boxMuller(c[2], c[3], n[2], n[3]);
   for (int w = 0; w < 4; ++w)
-    storeHalves(low + 8 * w, high + 8 * w, n[w]);
+    storeHalves(first + 8 * w, second + 8 * w, n[w]);
 }
 
 void normals(const aimc::exec::RawDraws &draws, uint32_t row, uint32_t column0, int64_t n,
              float *out) {
-  alignas(64) float values[2][32];
+  alignas(64) float values[64];
   for (int64_t done = 0; done < n;) {
     const uint32_t column = column0 + static_cast<uint32_t>(done);
-    normalPanel(draws, row, column / 32, values[0], values[1]);
-    for (uint32_t k = column % 32; k < 32 && done < n; ++k, ++done)
-      out[done] = values[0][k];
+    normalPanels(draws, row, column / 32, 0, 1, values, values + 32);
+    for (uint32_t k = column % 32; k < 64 && done < n; ++k, ++done)
+      out[done] = values[k];
   }
 }
 

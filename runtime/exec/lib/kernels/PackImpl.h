@@ -42,10 +42,21 @@ inline RowExtent extent(const float *x, int64_t n) {
   return result;
 }
 
+/// The noise table of a converter of up to 8 bits, one array per field.
+struct SmallTable {
+  alignas(64) float power[128], delta[128];
+};
+
 /// Powers of sixteen pulses of whole or (without a DAC) any length.
-inline void powersOf(const RawNoise &noise, bool whole, F16 magnitude, F16 &power, F16 &delta) {
+inline void powersOf(const RawNoise &noise, const SmallTable *small, bool whole, F16 magnitude,
+                     F16 &power, F16 &delta) {
   if (whole) {
     const I16 index = toInt(magnitude);
+    if (small) {
+      power = lookup128(small->power, index);
+      delta = lookup128(small->delta, index);
+      return;
+    }
     power = gatherPairs(noise.rows, index);
     delta = gatherPairs(noise.rows + 1, index);
     return;
@@ -60,7 +71,7 @@ inline void powersOf(const RawNoise &noise, bool whole, F16 magnitude, F16 &powe
 }
 
 int64_t packRow(const RawInput &out, const float *x, int64_t row, int64_t offset, int64_t stride,
-                const RawDac &dac, const RawNoise *noise) {
+                const RawDac &dac, const RawNoise *noise, const SmallTable *small) {
   const int64_t inputs = out.inputs;
   const RowExtent found = extent(x, inputs);
   const auto levels = static_cast<float>(dac.levels);
@@ -76,7 +87,7 @@ int64_t packRow(const RawInput &out, const float *x, int64_t row, int64_t offset
     F16 longest = mul(set1(found.finite ? found.top : 0.0f), set1(inverse));
     if (dac.quantise)
       longest = min(rint(longest), set1(levels));
-    powersOf(*noise, dac.quantise, longest, power, delta);
+    powersOf(*noise, small, dac.quantise, longest, power, delta);
     alignas(64) float most[16];
     store(most, power);
     steps = most[0] > 0.0f ? static_cast<float>(kPowerSteps) / most[0] : 0.0f;
@@ -100,7 +111,7 @@ int64_t packRow(const RawInput &out, const float *x, int64_t row, int64_t offset
     store(out.ticks + offset + k / 16 * stride, ticks);
     if (noise) {
       F16 power, delta;
-      powersOf(*noise, dac.quantise, abs(ticks), power, delta);
+      powersOf(*noise, small, dac.quantise, abs(ticks), power, delta);
       deltaSum = add(deltaSum, delta);
       // Two chunks of ticks share one chunk of powers.
       storeInt16(out.power + 2 * offset + k / 32 * 2 * stride + k % 32,
@@ -122,6 +133,13 @@ int64_t packRow(const RawInput &out, const float *x, int64_t row, int64_t offset
 
 int64_t packInput(const RawInput &out, const float *x, int64_t ldx, const RawDac &dac,
                   const RawNoise *noise) {
+  SmallTable table;
+  const SmallTable *small = noise && dac.levels < 128 ? &table : nullptr;
+  if (small)
+    for (int k = 0; k < 128; ++k) {
+      table.power[k] = k <= dac.levels ? noise->rows[2 * k] : 0.0f;
+      table.delta[k] = k <= dac.levels ? noise->rows[2 * k + 1] : 0.0f;
+    }
   int64_t clipped = 0;
   forGroups(out.rows, [&](int64_t row0, int64_t rows) {
     const int64_t base = row0 * paddedInputs(out.inputs);
@@ -129,7 +147,8 @@ int64_t packInput(const RawInput &out, const float *x, int64_t ldx, const RawDac
       RawInput group = out;
       group.ticks += base;
       group.power += base;
-      clipped += packRow(group, x + (row0 + r) * ldx, row0 + r, r * 16, rows * 16, dac, noise);
+      clipped +=
+          packRow(group, x + (row0 + r) * ldx, row0 + r, r * 16, rows * 16, dac, noise, small);
     }
   });
   return clipped;

@@ -144,8 +144,8 @@ inline void addNoise(const RawBlock &block, const RawInput &input, const RawDraw
   const float *slope = block.varianceSlope + panel * kCols;
   for (int64_t r = 0; r < rows; ++r) {
     if (r % 2 == 0)
-      normalPanel(draws, draws.firstRow + static_cast<uint32_t>(row0 + r),
-                  static_cast<uint32_t>(panel), xi[0], xi[1]);
+      normalPanels(draws, draws.firstRow + static_cast<uint32_t>(row0 + r),
+                   static_cast<uint32_t>(panel), 1, 0, xi[0], xi[1]);
     const F16 power = set1(input.powerScale[row0 + r]), delta = set1(input.powerDelta[row0 + r]);
     for (int v = 0; v < kCols; v += 16) {
       float *p = variance + r * kCols + v, *q = tile + r * kCols + v;
@@ -184,26 +184,38 @@ inline void convert(const RawBlock &block, const RawInput &input, int64_t row0, 
   }
 }
 
-void countSignal(const RawBlock &block, int64_t rows, int64_t panel, const float *tile,
-                 RawCounters &counters) {
-  const int64_t left = block.cols - panel * kCols;
-  for (int64_t r = 0; r < rows; ++r)
-    for (int64_t c = 0; c < kCols && c < left; ++c)
-      counters.signalPower += static_cast<double>(tile[r * kCols + c]) * tile[r * kCols + c];
+inline double total(F16 a) {
+  alignas(64) float v[16];
+  store(v, a);
+  double sum = 0.0;
+  for (int i = 0; i < 16; ++i)
+    sum += static_cast<double>(v[i]);
+  return sum;
 }
 
-void countCodes(const RawBlock &block, int64_t rows, int64_t panel, const float *tile,
-                const float *variance, RawCounters &counters) {
+/// Sum of squares of a finished block. Columns beyond the weight hold zeros.
+inline double power(const float *tile, int64_t rows) {
+  F16 sum = set1(0.0f);
+  for (int64_t i = 0; i < rows * kCols; i += 16)
+    sum = fma(load(tile + i), load(tile + i), sum);
+  return total(sum);
+}
+
+inline void countCodes(const RawBlock &block, int64_t rows, int64_t panel, const float *tile,
+                       const float *variance, RawCounters &counters) {
   const int64_t left = block.cols - panel * kCols;
-  for (int64_t r = 0; r < rows; ++r)
-    for (int64_t c = 0; c < kCols && c < left; ++c) {
-      const float q = tile[r * kCols + c];
-      const float limit = block.maxCode + (block.adc == 1 ? 0.5f : 1.0f);
-      counters.codes += 1;
-      counters.saturated += block.adc != 0 && (q > limit || q < -limit);
-      if (variance)
-        counters.noisePower += static_cast<double>(variance[r * kCols + c]);
-    }
+  counters.codes += rows * (left < kCols ? left : kCols);
+  if (variance) {
+    F16 sum = set1(0.0f);
+    for (int64_t i = 0; i < rows * kCols; i += 16)
+      sum = add(sum, load(variance + i));
+    counters.noisePower += total(sum);
+  }
+  if (block.adc != 0) {
+    const F16 limit = set1(block.maxCode + (block.adc == 1 ? 0.5f : 1.0f));
+    for (int64_t i = 0; i < rows * kCols; i += 16)
+      counters.saturated += countGreater(abs(load(tile + i)), limit);
+  }
 }
 
 void readPanels(const RawBlock &block, const RawInput &input, int64_t panel0, int64_t panel1,
@@ -217,7 +229,7 @@ void readPanels(const RawBlock &block, const RawInput &input, int64_t panel0, in
     forGroups(input.rows, [&](int64_t row0, int64_t rows) {
       Table::sum[rows - 1](input.ticks + row0 * padded, charge, block.rows, tile);
       if (counters)
-        countSignal(block, rows, panel, tile, *counters);
+        counters->signalPower += power(tile, rows);
       if (draws) {
         Table::variance[rows - 1](reinterpret_cast<const int32_t *>(input.power + row0 * padded),
                                   reinterpret_cast<const int32_t *>(weights), pairs, variance);
