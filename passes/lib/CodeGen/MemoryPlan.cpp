@@ -7,6 +7,7 @@
 #include "aimc/CodeGen/Passes.h"
 #include "aimc/IR/AIMC.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Matchers.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -138,10 +139,12 @@ LogicalResult MemoryPlan::visit(Operation &op) {
     return visitInsert(op);
   if (isa<func::ReturnOp>(op))
     return useAll(op.getOperands());
-  if (isa<tensor::EmptyOp>(op) || matchPattern(&op, m_Constant()))
+  // Empties and fills that remain are destinations, which are overwritten.
+  if (isa<tensor::EmptyOp, linalg::FillOp>(op) || matchPattern(&op, m_Constant()))
     return success();
-  return op.emitError("expected only kernels, grids, constants and views in the main program; run "
-                      "aimc-outline-kernels first");
+  return op.emitError() << "expected only kernels, grids, constants and views in the main program, "
+                           "but got '"
+                        << op.getName() << "'; run aimc-outline-kernels first";
 }
 
 LogicalResult MemoryPlan::visitSlice(Operation &op) {

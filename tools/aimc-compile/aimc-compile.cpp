@@ -1,0 +1,66 @@
+//===- aimc-compile.cpp - ONNX model to package ---------------------------===//
+// Part of the AIMC project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===----------------------------------------------------------------------===//
+//
+// aimc-compile model.onnx --dim batch=8 --dim seq=128 --target pcm -o model.aimc
+//
+//===----------------------------------------------------------------------===//
+
+#include "Compile.h"
+#include <CLI/CLI.hpp>
+
+using aimc::compile::Emit;
+
+/// "name=size" with a size of at least 0; empty on success, else what is wrong.
+static std::string parseDim(const std::string &text, aimc::compile::Options &options) {
+  size_t at = text.find('=');
+  char *end = nullptr;
+  const char *number = at == std::string::npos ? "" : text.c_str() + at + 1;
+  long long size = std::strtoll(number, &end, 10);
+  if (at == 0 || *number == '\0' || *end != '\0' || size < 0)
+    return "--dim: expected name=size, but got '" + text + "'";
+  options.dims[text.substr(0, at)] = size;
+  return "";
+}
+
+int main(int argc, char **argv) {
+  aimc::compile::Options options;
+  std::vector<std::string> dims;
+  CLI::App app{"Compiles an ONNX model (or linalg as MLIR) to a package that aimc-run executes.",
+               "aimc-compile"};
+  app.add_option("model", options.model, "ONNX file, or .mlir / .mlirbc with linalg on tensors")
+      ->required();
+  app.add_option("-o,--output", options.output,
+                 "package folder (default: the model's name with .aimc), or the file of --emit");
+  app.add_option("--dim", dims, "size of a symbolic dimension, name=size (repeatable)");
+  app.add_option("--target", options.target, "preset (pcm, ideal, ...) or an .mlir file")
+      ->capture_default_str();
+  app.add_option("--mcpu", options.mcpu, "processor to compile for, or native")
+      ->capture_default_str();
+  std::map<std::string, Emit> kinds{{"package", Emit::Package},
+                                    {"linalg", Emit::Linalg},
+                                    {"tiled", Emit::Tiled},
+                                    {"llvm", Emit::Llvm}};
+  app.add_option("--emit", options.emit, "what to write: package, linalg, tiled or llvm (MLIR)")
+      ->transform(CLI::CheckedTransformer(kinds, CLI::ignore_case));
+  app.add_option("--tiles-per-chip", options.tilesPerChip, "physical tiles on a chip; 0: no limit")
+      ->check(CLI::NonNegativeNumber);
+  app.add_flag("!--no-pack", options.pack, "give every block a physical tile of its own");
+  app.add_flag("--require-analog", options.requireAnalog,
+               "fail when a product with a constant matrix stays digital");
+  app.add_flag("--remarks", options.remarks, "print what the passes measured");
+  app.add_flag("--time", options.timing, "print seconds and peak memory of each phase");
+  app.set_version_flag("--version", AIMC_VERSION);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError &error) {
+    return app.exit(error) == 0 ? aimc::compile::kDone : aimc::compile::kBadUsage;
+  }
+  for (const std::string &dim : dims)
+    if (std::string problem = parseDim(dim, options); !problem.empty()) {
+      std::fprintf(stderr, "aimc-compile: error: %s\n", problem.c_str());
+      return aimc::compile::kBadUsage;
+    }
+  return aimc::compile::run(options);
+}
