@@ -50,16 +50,20 @@ ValueId Walker::constant(std::shared_ptr<const Constant> data) {
   return addValue(concat("constant_", draft.values.size()), std::move(type), std::move(data));
 }
 
+Match Walker::match(std::string_view domain, std::string_view op) const {
+  auto opset = origin.frame->opsets.find(std::string(domain));
+  if (opset == origin.frame->opsets.end())
+    reject("expected an opset import for domain '", domain.empty() ? "ai.onnx" : domain, "'");
+  return lookUp(domain, op, opset->second);
+}
+
 std::vector<ValueId> Walker::apply(std::string_view domain, std::string_view op,
                                    std::vector<ValueId> operands,
                                    std::map<std::string, Attribute, std::less<>> attributes,
                                    std::vector<std::string> results,
                                    std::vector<std::string> operandNames) {
-  auto opset = origin.frame->opsets.find(std::string(domain));
-  if (opset == origin.frame->opsets.end())
-    reject("expected an opset import for domain '", domain.empty() ? "ai.onnx" : domain, "'");
-  Match match = lookUp(domain, op, opset->second);
-  const Row &row = *match.row;
+  Match found = match(domain, op);
+  const Row &row = *found.row;
 
   DraftNode created;
   created.scope = origin.scope;
@@ -68,7 +72,7 @@ std::vector<ValueId> Walker::apply(std::string_view domain, std::string_view op,
   node.name = origin.name;
   node.domain = domain;
   node.op = op;
-  node.sinceVersion = match.sinceVersion;
+  node.sinceVersion = found.sinceVersion;
   node.inputs = std::move(operands);
   node.attributes = std::move(attributes);
   while (!node.inputs.empty() && node.inputs.back() == kAbsent) {

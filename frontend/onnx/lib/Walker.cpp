@@ -16,7 +16,7 @@ namespace aimc::onnx {
 
 namespace {
 constexpr int kMaxDepth = 64;          ///< of calls and branches
-constexpr size_t kMaxNodes = 1u << 20; ///< read in all: functions can multiply without bound
+constexpr size_t kMaxNodes = 1u << 18; ///< read in all: functions can multiply without bound
 
 std::string normalDomain(const std::string &domain) { return domain == "ai.onnx" ? "" : domain; }
 
@@ -239,6 +239,7 @@ std::vector<ValueId> Walker::translate(const pb::NodeProto &node, Scope &scope,
       return op == "Identity" ? std::vector{operands[0]} : dropout(node, operands);
     }
   }
+  match(domain, node.op_type()); // says "not supported" before it finds fault with attributes
   std::map<std::string, Attribute, std::less<>> attributes;
   for (const pb::AttributeProto &attribute : node.attribute()) {
     const pb::AttributeProto *resolved = resolve(attribute, frame);

@@ -68,6 +68,8 @@ private:
   /// Attribute `attribute` itself, or the one that a function's caller gave for it.
   const pb::AttributeProto *resolve(const pb::AttributeProto &attribute, const Frame &frame) const;
 
+  /// The table's row for an operator of the node being read.
+  Match match(std::string_view domain, std::string_view op) const;
   std::vector<ValueId> apply(std::string_view domain, std::string_view op,
                              std::vector<ValueId> inputs,
                              std::map<std::string, Attribute, std::less<>> attributes,
