@@ -10,7 +10,6 @@ build by its name (`passes`), `no-sanitizer`.
 """
 
 # mypy: ignore-errors
-# ruff: noqa: F821
 
 import os
 import pathlib
