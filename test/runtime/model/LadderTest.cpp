@@ -46,7 +46,7 @@ TEST_P(LadderAgainstNodal, EveryCellOfTheColumn) {
     const double expected = nodalCurrent(c.plus, c.minus, sign, kVolt, ohm);
     const double got =
         effectiveWeight(kVolt, transfer[static_cast<size_t>(i)], c.plus(i), c.minus(i));
-    EXPECT_NEAR(got, expected, 1e-8 * std::abs(kVolt * 25.0)) << "cell " << i;
+    EXPECT_NEAR(got, expected, 1e-9 * kVolt * 25.0) << "cell " << i;
   }
   const double offset = 0.01;
   const double expected =

@@ -98,6 +98,7 @@ TEST(ReadNoise, LoadingByTheFluctuationIsSecondOrder) {
   // The same draws with and without loading: the difference bounds what the closed form neglects.
   const Read read(512, 1.0, 8);
   const double sigma = std::sqrt(readNoiseVariance<double>(read.ns, read.t, read.gp, read.gm, 0.2));
+  double worst = 0.0;
   for (uint64_t seed = 0; seed < 20; ++seed) {
     double q[2];
     for (bool loads : {false, true}) {
@@ -107,8 +108,37 @@ TEST(ReadNoise, LoadingByTheFluctuationIsSecondOrder) {
       q[loads] =
           referenceCharges(read.tile, read.window, read.ticks, read.circuit, source, loads)[0];
     }
-    EXPECT_LT(std::abs(q[1] - q[0]), 0.35 * sigma);
+    worst = std::max(worst, std::abs(q[1] - q[0]) / sigma);
   }
+  RecordProperty("worst_loading_in_sigma", std::to_string(worst));
+  EXPECT_LT(worst, 0.15);
+}
+
+TEST(ReadNoise, NeglectedLoadingMovesTheVarianceByAFewPercentAtMost) {
+  // First order in every fluctuation, loads included, by the adjoint of the fold: the exact small
+  // signal variance. 512 rows at full size; the closed form leaves the loads out.
+  const struct {
+    double ohm, bound;
+  } cases[] = {{0.0, 1e-9}, {0.15, 0.01}, {0.35, 0.02}, {1.0, 0.05}};
+  for (const auto &c : cases)
+    for (unsigned seed : {1u, 2u, 3u}) {
+      const Read read(512, c.ohm, seed);
+      std::vector<double> plusBar(512, 0.0), minusBar(512, 0.0), scratch(5 * 512);
+      foldAdjoint<double>(read.gp, read.gm, wireFromOhm(c.ohm), 0.2, read.ns, plusBar, minusBar,
+                          scratch);
+      double full = 0.0;
+      for (size_t i = 0; i < 512; ++i) {
+        if (read.ns[i] == 0.0)
+          continue;
+        const auto line = readNoiseLine(std::abs(read.ns[i]));
+        full += std::pow(plusBar[i] * line.sigma(read.gp[i]), 2) +
+                std::pow(minusBar[i] * line.sigma(read.gm[i]), 2);
+      }
+      const double closed = readNoiseVariance<double>(read.ns, read.t, read.gp, read.gm, 0.2);
+      EXPECT_NEAR(closed / full, 1.0, c.bound) << c.ohm << " ohm, seed " << seed;
+      RecordProperty("closed_over_full_" + std::to_string(c.ohm) + "_" + std::to_string(seed),
+                     std::to_string(closed / full));
+    }
 }
 
 TEST(ReadNoise, OneProductFormIsWithinItsBound) {
