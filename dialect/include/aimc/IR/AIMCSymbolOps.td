@@ -77,9 +77,9 @@ def AIMC_WeightOp : AIMC_SymbolOp<"weight"> {
     - (C2) an elements value has the stored type: K x N, or N x K with `transposed`.
 
     ```mlir
-    aimc.weight @query : tensor<384x1536xf32> = #aimc.external<"encoder.0.query">
+    aimc.weight @query : tensor<384x512xf32> = #aimc.external<"encoder.0.query">
     aimc.weight @bound transposed : tensor<2x3xf32> = dense<[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]>
-    aimc.weight @later : tensor<384x384xf32>
+    aimc.weight @key : tensor<384x512xf32>
     ```
   }];
   let arguments = (ins SymbolNameAttr:$sym_name,
