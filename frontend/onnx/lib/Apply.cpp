@@ -41,8 +41,8 @@ std::vector<ValueId> Walker::emit(std::string_view op, std::vector<ValueId> oper
     names.push_back(id == kAbsent ? "" : value(id).name);
   std::vector<std::string> results(
       outputs, concat(origin.name, origin.name.empty() ? "" : "/", op, '_', draft.values.size()));
-  return apply("", op, std::move(operands), std::move(attributes), std::move(results),
-               std::move(names));
+  return apply(lookUp("", op, kLastOpset), "", op, std::move(operands), std::move(attributes),
+               std::move(results), std::move(names));
 }
 
 ValueId Walker::constant(std::shared_ptr<const Constant> data) {
@@ -57,12 +57,11 @@ Match Walker::match(std::string_view domain, std::string_view op) const {
   return lookUp(domain, op, opset->second);
 }
 
-std::vector<ValueId> Walker::apply(std::string_view domain, std::string_view op,
+std::vector<ValueId> Walker::apply(Match found, std::string_view domain, std::string_view op,
                                    std::vector<ValueId> operands,
                                    std::map<std::string, Attribute, std::less<>> attributes,
                                    std::vector<std::string> results,
                                    std::vector<std::string> operandNames) {
-  Match found = match(domain, op);
   const Row &row = *found.row;
 
   DraftNode created;

@@ -8,6 +8,7 @@
 //===----------------------------------------------------------------------===//
 #include "OpTable.h"
 #include <algorithm>
+#include <numeric>
 #include <unordered_map>
 
 namespace aimc::onnx {
@@ -115,11 +116,35 @@ std::vector<int64_t> broadcast(const std::vector<int64_t> &a, const std::vector<
   return result;
 }
 
+ValueId Builder::ints(const std::vector<int64_t> &list) {
+  OwnedConstant owned = allocate({DType::I64, {static_cast<int64_t>(list.size())}});
+  std::copy(list.begin(), list.end(), owned.as<int64_t>());
+  return constant(owned.constant);
+}
+
+ValueId Builder::iota(int64_t count, std::vector<int64_t> shape) {
+  OwnedConstant owned = allocate({DType::I64, std::move(shape)});
+  std::iota(owned.as<int64_t>(), owned.as<int64_t>() + count, int64_t(0));
+  return constant(owned.constant);
+}
+
+ValueId Builder::reshape(ValueId value, const std::vector<int64_t> &shape) {
+  return emit1("Reshape", {value, ints(shape)}, {{"allowzero", int64_t(1)}});
+}
+
+ValueId Builder::transpose(ValueId value, std::vector<int64_t> perm) {
+  return emit1("Transpose", {value}, {{"perm", std::move(perm)}});
+}
+
+ValueId Builder::slice(ValueId value, int64_t axis, int64_t start, int64_t end, int64_t step) {
+  return emit1("Slice", {value, ints({start}), ints({end}), ints({axis}), ints({step})});
+}
+
 const std::vector<Row> &allRows() {
   static const std::vector<Row> rows = [] {
     std::vector<Row> all;
-    for (auto add :
-         {addElementwise, addLogic, addShape, addRearrange, addIndex, addReduce, addMatMul, addNN})
+    for (auto add : {addElementwise, addLogic, addShape, addRearrange, addIndex, addReduce,
+                     addMatMul, addNN, addActivation, addAttention, addContrib})
       add(all);
     return all;
   }();

@@ -57,7 +57,8 @@ std::vector<int64_t> normalAxes(std::vector<int64_t> axes, size_t rank);
 /// The common shape under ONNX's multidirectional broadcast.
 std::vector<int64_t> broadcast(const std::vector<int64_t> &a, const std::vector<int64_t> &b);
 
-/// Lets a rewrite create nodes; each goes through the table like a node of the file.
+/// Lets a rewrite create nodes; each goes through the table like a node of the file, as the last
+/// version of its operator whatever the file's opset is.
 class Builder {
 public:
   virtual ~Builder() = default;
@@ -69,6 +70,15 @@ public:
                 std::map<std::string, Attribute, std::less<>> attributes = {}) {
     return emit(op, std::move(inputs), std::move(attributes), 1)[0];
   }
+  ValueId number(float value) { return constant(scalar(value)); }
+  /// A constant i64 vector.
+  ValueId ints(const std::vector<int64_t> &list);
+  /// 0, 1, ... count - 1 as i64 of shape `shape`.
+  ValueId iota(int64_t count, std::vector<int64_t> shape);
+  ValueId reshape(ValueId value, const std::vector<int64_t> &shape);
+  ValueId transpose(ValueId value, std::vector<int64_t> perm);
+  /// Elements [start, end) of `axis`, every `step`-th.
+  ValueId slice(ValueId value, int64_t axis, int64_t start, int64_t end, int64_t step = 1);
 };
 
 using Types = std::vector<TensorType>;
@@ -123,5 +133,8 @@ void addIndex(std::vector<Row> &rows);
 void addReduce(std::vector<Row> &rows);
 void addMatMul(std::vector<Row> &rows);
 void addNN(std::vector<Row> &rows);
+void addActivation(std::vector<Row> &rows);
+void addAttention(std::vector<Row> &rows);
+void addContrib(std::vector<Row> &rows);
 
 } // namespace aimc::onnx

@@ -197,6 +197,8 @@ void Walker::readNode(const pb::NodeProto &node, Scope &scope, const Frame &fram
     if (static_cast<size_t>(i) >= results.size())
       reject(describe(node, frame.prefix), ": expected ", results.size(), " results, but got ",
              node.output_size());
+    if (results[static_cast<size_t>(i)] == kAbsent) // a use of it reports an unknown name
+      continue;
     if (scope.initializers.count(name) || !scope.names.emplace(name, results[i]).second)
       reject(describe(node, frame.prefix), ": expected a new name for its result, but '", name,
              "' is taken");
@@ -239,7 +241,8 @@ std::vector<ValueId> Walker::translate(const pb::NodeProto &node, Scope &scope,
       return op == "Identity" ? std::vector{operands[0]} : dropout(node, operands);
     }
   }
-  match(domain, node.op_type()); // says "not supported" before it finds fault with attributes
+  // first of all: "not supported" says more than a fault in an attribute
+  Match found = match(domain, node.op_type());
   std::map<std::string, Attribute, std::less<>> attributes;
   for (const pb::AttributeProto &attribute : node.attribute()) {
     const pb::AttributeProto *resolved = resolve(attribute, frame);
@@ -252,7 +255,7 @@ std::vector<ValueId> Walker::translate(const pb::NodeProto &node, Scope &scope,
   for (std::string &name : results)
     if (!name.empty())
       name = frame.prefix + name;
-  return apply(domain, node.op_type(), std::move(operands), std::move(attributes),
+  return apply(found, domain, node.op_type(), std::move(operands), std::move(attributes),
                std::move(results), std::move(operandNames));
 }
 

@@ -70,7 +70,7 @@ private:
 
   /// The table's row for an operator of the node being read.
   Match match(std::string_view domain, std::string_view op) const;
-  std::vector<ValueId> apply(std::string_view domain, std::string_view op,
+  std::vector<ValueId> apply(Match found, std::string_view domain, std::string_view op,
                              std::vector<ValueId> inputs,
                              std::map<std::string, Attribute, std::less<>> attributes,
                              std::vector<std::string> outputs, std::vector<std::string> inputNames);

@@ -24,19 +24,14 @@ std::optional<std::vector<ValueId>> coerced(Builder &builder, Call &call, const 
   size_t axis = static_cast<size_t>(call.node.intAttr("axis", 0));
   if (call.version() >= 13 || axis + 1 == call.rank(0))
     return std::nullopt;
-  auto shapeOf = [&](const std::vector<int64_t> &shape) {
-    OwnedConstant owned = allocate({DType::I64, {static_cast<int64_t>(shape.size())}});
-    std::copy(shape.begin(), shape.end(), owned.as<int64_t>());
-    return builder.constant(owned.constant);
-  };
   int64_t rows = 1, columns = 1;
   for (size_t d = 0; d < call.rank(0); ++d)
     (d < axis ? rows : columns) *= call.shape(0)[d];
   if (rows * columns == 0)
     return std::vector{call.node.inputs[0]};
-  ValueId flat = builder.emit1("Reshape", {call.node.inputs[0], shapeOf({rows, columns})});
+  ValueId flat = builder.reshape(call.node.inputs[0], {rows, columns});
   flat = builder.emit1(call.node.op, {flat}, {{"axis", int64_t(1)}});
-  return std::vector{builder.emit1("Reshape", {flat, shapeOf(out[0].shape)})};
+  return std::vector{builder.reshape(flat, out[0].shape)};
 }
 
 void expectScale(const Call &call, size_t i) {
@@ -147,7 +142,8 @@ void addNN(std::vector<Row> &rows) {
   rows.push_back(
       {"", "LogSoftmax", {11, 13}, 1, 1, 1, "axis ", softmax, Fold::Never, nullptr, coerced});
   rows.push_back(
-      {"", "LayerNormalization", {17}, 2, 3, 3, "axis epsilon stash_type ", layerNormalization});
+      // version 1 is onnxruntime's, which writes it into the default domain of older models
+      {"", "LayerNormalization", {1, 17}, 2, 3, 3, "axis epsilon stash_type ", layerNormalization});
   rows.push_back(
       {"", "RMSNormalization", {23}, 2, 2, 1, "axis epsilon stash_type ", rmsNormalization});
   rows.push_back(
