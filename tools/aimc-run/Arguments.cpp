@@ -95,7 +95,10 @@ std::optional<int> parseArguments(int argc, char **argv, Arguments &arguments) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError &error) {
-    return app.exit(error) == 0 ? 0 : 2;
+    if (error.get_exit_code() == 0)
+      return app.exit(error); // help or version
+    std::cerr << "aimc-run: error: " << error.what() << "; see aimc-run --help\n";
+    return 2;
   }
 
   arguments.verifyHashes = !noVerify;

@@ -51,12 +51,13 @@ std::string folderOf(const std::string &path) {
 }
 } // namespace
 
-void removeTemporariesOnSignal() {
+void prepareSignals() {
   struct sigaction action {};
   action.sa_handler = removeTemporary;
   sigemptyset(&action.sa_mask);
   for (int signal : {SIGINT, SIGTERM, SIGHUP})
     ::sigaction(signal, &action, nullptr);
+  ::signal(SIGXFSZ, SIG_IGN);
 }
 
 tl::expected<void, std::string> checkWritable(const std::string &path) {

@@ -16,8 +16,8 @@
 namespace aimc::run {
 
 /// Remove temporary files of this process when it is interrupted (SIGINT, SIGTERM, SIGHUP), then
-/// let the signal end it as usual.
-void removeTemporariesOnSignal();
+/// let the signal end it as usual. A file-size limit becomes an error of the write that meets it.
+void prepareSignals();
 
 /// Replace or create `path` with `size` bytes.
 tl::expected<void, std::string> writeWhole(const std::string &path, const void *data, size_t size);

@@ -107,7 +107,7 @@ int main(int argc, char **argv) {
     Arguments arguments;
     if (auto exitCode = parseArguments(argc, argv, arguments))
       return *exitCode;
-    removeTemporariesOnSignal();
+    prepareSignals();
     if (auto done = run(arguments); !done) {
       std::fprintf(stderr, "aimc-run: error: %s\n", done.error().message.c_str());
       return done.error().exitCode;
