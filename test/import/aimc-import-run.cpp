@@ -16,6 +16,8 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/ExecutionEngine/ExecutionEngine.h"
 #include "mlir/ExecutionEngine/OptUtils.h"
 #include "mlir/IR/AsmState.h"
@@ -37,15 +39,32 @@ using namespace mlir;
 namespace {
 
 /// Stock passes only: tensors to buffers to loops to LLVM, results as out-parameters.
-constexpr StringLiteral kPipeline =
+constexpr StringLiteral kToBuffers =
     "canonicalize,cse,eliminate-empty-tensors,"
     "one-shot-bufferize{bufferize-function-boundaries "
     "function-boundary-type-conversion=identity-layout-map},canonicalize,cse,"
-    "buffer-results-to-out-params{hoist-static-allocs modify-public-functions},"
+    "buffer-results-to-out-params{hoist-static-allocs modify-public-functions}";
+constexpr StringLiteral kToLLVM =
     "convert-linalg-to-loops,fold-memref-alias-ops,expand-strided-metadata,lower-affine,"
     "convert-scf-to-cf,convert-math-to-llvm,convert-math-to-libm,arith-expand,"
     "convert-arith-to-llvm,convert-index-to-llvm,finalize-memref-to-llvm,convert-func-to-llvm,"
     "convert-cf-to-llvm,reconcile-unrealized-casts";
+
+LogicalResult runPasses(ModuleOp module, StringRef pipeline) {
+  PassManager passes(module->getContext(), ModuleOp::getOperationName());
+  return success(succeeded(parsePassPipeline(pipeline, passes)) && succeeded(passes.run(module)));
+}
+
+/// Copies as loops; memref.copy would call into a runtime library.
+void lowerCopies(ModuleOp module) {
+  SmallVector<memref::CopyOp> copies;
+  module.walk([&](memref::CopyOp op) { copies.push_back(op); });
+  for (memref::CopyOp op : copies) {
+    OpBuilder b(op);
+    linalg::CopyOp::create(b, op.getLoc(), ValueRange{op.getSource()}, ValueRange{op.getTarget()});
+    op.erase();
+  }
+}
 
 int fail(const Twine &message) {
   llvm::errs() << "aimc-import-run: error: " << message << '\n';
@@ -126,8 +145,10 @@ int main(int argc, char **argv) {
   main.setName("entry"); // the process has a `main` of its own
   main->setAttr(LLVM::LLVMDialect::getEmitCWrapperAttrName(), UnitAttr::get(&context));
 
-  PassManager passes(module->getContext(), ModuleOp::getOperationName());
-  if (failed(parsePassPipeline(kPipeline, passes)) || failed(passes.run(*module)))
+  bool lowered = succeeded(runPasses(*module, kToBuffers));
+  if (lowered)
+    lowerCopies(*module);
+  if (!lowered || failed(runPasses(*module, kToLLVM)))
     return fail("lowering failed");
   ExecutionEngineOptions engineOptions;
   auto optimise = makeOptimizingTransformer(2, 0, nullptr);

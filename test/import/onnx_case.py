@@ -83,7 +83,8 @@ def compare(got, expected, rtol=1e-5, atol=1e-6):
 
 def check(tmp_path, op, inputs, constants=None, expected=None, rtol=1e-5, atol=1e-6, **options):
     """Imported result of one node against onnxruntime, or against `expected`."""
-    constants = constants or {}
+    inputs = {i: np.asarray(a) for i, a in inputs.items()}
+    constants = {i: np.asarray(a) for i, a in (constants or {}).items()}
     model = node_model(op, inputs, constants, **options)
     path = tmp_path / "model.onnx"
     path.write_bytes(model.SerializeToString())

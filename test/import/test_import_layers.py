@@ -51,6 +51,18 @@ def test_gemm_scaled(tmp_path, alpha, beta):
     check(tmp_path, "Gemm", {0: f32(3, 4), 1: f32(4, 5), 2: f32(5)}, alpha=alpha, beta=beta, atol=1e-5)
 
 
+CONVS = [((2, 3, 8, 8), (5, 3, 4, 4), dict(strides=(4, 4))), ((1, 4, 7, 6), (6, 2, 3, 2), dict(group=2, pads=(1, 0, 2, 1))),
+         ((2, 3, 9), (4, 3, 3), dict(dilations=(2,), pads=(2, 2))), ((1, 2, 5, 5), (2, 1, 3, 3), dict(group=2, auto_pad="SAME_UPPER")),
+         ((1, 1, 3, 4, 5), (2, 1, 2, 2, 2), dict())]
+
+
+@pytest.mark.parametrize("x,w,options", CONVS)
+@pytest.mark.parametrize("constant", [False, True])
+def test_conv(tmp_path, x, w, options, constant):
+    weights = {1: f32(*w), 2: f32(w[0])}
+    check(tmp_path, "Conv", {0: f32(*x)} | ({} if constant else weights), weights if constant else {}, atol=1e-5, **options)
+
+
 def test_fused_matmul(tmp_path):
     check(tmp_path, "FusedMatMul", {0: f32(2, 3, 4), 1: f32(2, 5, 4)}, domain="com.microsoft", transB=1, alpha=0.5, atol=1e-5)
 

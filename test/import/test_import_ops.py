@@ -32,10 +32,9 @@ SPECIAL = np.array([0.0, -0.0, 1.5, -2.5, 0.5, 3.5, INF, -INF, NAN], np.float32)
 POSITIVE = np.array([0.0, 0.25, 1.0, 4.0, INF, NAN], np.float32)
 
 
-@pytest.mark.parametrize("op", "Abs Ceil Floor Round Neg Sign Sqrt Exp Relu Sigmoid Tanh Erf IsNaN IsInf "
-                         "Reciprocal Softplus Elu LeakyRelu".split())
+@pytest.mark.parametrize("op", "Abs Ceil Floor Neg Sign Sqrt Exp Relu Sigmoid Tanh Erf IsNaN Reciprocal".split())
 def test_unary_special_values(tmp_path, op):
-    x = np.delete(SPECIAL, 8) if op in ("Sign", "Relu", "Softplus") else SPECIAL
+    x = np.delete(SPECIAL, 8) if op in ("Sign", "Relu") else SPECIAL
     check(tmp_path, op, {0: x}, atol=2e-6)
 
 
@@ -271,10 +270,6 @@ def test_gather_index_out_of_range_reads_inside(tmp_path):
     check(tmp_path, "Gather", {1: index}, {0: table}, expected=[table[[29, 0]]])
 
 
-def test_gather_elements(tmp_path):
-    check(tmp_path, "GatherElements", {0: f32(4, 5), 1: ints(-4, 4, 3, 5)}, axis=0)
-
-
 @pytest.mark.parametrize("shape,batch", [((2, 3), 0), ((4, 2), 0), ((4, 1), 1), ((4, 2, 2), 1), ((3,), 0)])
 def test_gather_nd(tmp_path, shape, batch):
     check(tmp_path, "GatherND", {0: f32(4, 5, 6), 1: ints(-4, 4, *shape)}, batch_dims=batch)
@@ -285,13 +280,14 @@ def test_scatter_nd(tmp_path):
     check(tmp_path, "ScatterND", {0: f32(6), 1: i64([4], [4], [1]), 2: f32(3)}, reduction="add")
 
 
-REDUCTIONS = "ReduceSum ReduceMean ReduceMax ReduceMin ReduceProd ReduceL1 ReduceL2 ReduceSumSquare ReduceLogSumExp".split()
+REDUCTIONS = "ReduceSum ReduceMean ReduceMax ReduceMin ReduceProd ReduceL1 ReduceL2 ReduceSumSquare ReduceLogSum".split()
 
 
 @pytest.mark.parametrize("op", REDUCTIONS)
 @pytest.mark.parametrize("axes,keep", [((1,), 1), ((0, -1), 0), (None, 1), (None, 0)])
 def test_reduce(tmp_path, op, axes, keep):
-    check(tmp_path, op, {0: f32(3, 4, 5)}, {} if axes is None else {1: i64(*axes)}, keepdims=keep)
+    x = np.abs(f32(3, 4, 5)) if op == "ReduceLogSum" else f32(3, 4, 5)
+    check(tmp_path, op, {0: x}, {} if axes is None else {1: i64(*axes)}, keepdims=keep)
 
 
 @pytest.mark.parametrize("op", ["ReduceSum", "ReduceMax", "ReduceMin", "ReduceProd"])

@@ -47,12 +47,12 @@ public:
 
   /// Data of operand `i` where it is known at compile time, else null.
   const onnx::Constant *constant(unsigned i) const;
-  /// Elements of a constant integer operand; reports `what` where it is not constant.
-  FailureOr<SmallVector<int64_t>> ints(unsigned i, StringRef what) const;
+  /// Constant operand `i` in another shape; the bytes are shared.
+  Value constantAs(unsigned i, ArrayRef<int64_t> shape) const;
+  /// Integer list of attribute `key`, which the front end has filled in.
+  SmallVector<int64_t> ints(std::string_view key) const;
   /// The value of a constant one-element operand, where it is one.
   std::optional<double> number(unsigned i) const;
-  /// Integer list from operand `i` or, in older versions, from attribute `key`; empty if neither.
-  FailureOr<SmallVector<int64_t>> intsFrom(unsigned i, StringRef key) const;
   /// `axis` counted from the front; reports where it is outside [-rank, rank).
   FailureOr<int64_t> axis(int64_t axis, int64_t rank) const;
   FailureOr<SmallVector<int64_t>> axes(ArrayRef<int64_t> axes, int64_t rank) const;
@@ -89,6 +89,7 @@ inline constexpr unsigned kVariadic = ~0u;
 inline constexpr StringLiteral kMicrosoft = "com.microsoft";
 
 ArrayRef<EmitterRow> attentionEmitters();
+ArrayRef<EmitterRow> convEmitters();
 ArrayRef<EmitterRow> elementwiseEmitters();
 ArrayRef<EmitterRow> indexEmitters();
 ArrayRef<EmitterRow> layoutEmitters();

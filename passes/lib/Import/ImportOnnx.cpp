@@ -18,8 +18,9 @@ const emit::EmitterRow *emit::findEmitter(StringRef domain, StringRef op) {
   static const llvm::DenseMap<std::pair<StringRef, StringRef>, const EmitterRow *> table = [] {
     llvm::DenseMap<std::pair<StringRef, StringRef>, const EmitterRow *> rows;
     for (ArrayRef<EmitterRow> family :
-         {attentionEmitters(), elementwiseEmitters(), indexEmitters(), layoutEmitters(),
-          logicEmitters(), matmulEmitters(), normEmitters(), reduceEmitters(), shapeEmitters()})
+         {attentionEmitters(), convEmitters(), elementwiseEmitters(), indexEmitters(),
+          layoutEmitters(), logicEmitters(), matmulEmitters(), normEmitters(), reduceEmitters(),
+          shapeEmitters()})
       for (const EmitterRow &row : family)
         rows[{row.domain, row.op}] = &row;
     return rows;

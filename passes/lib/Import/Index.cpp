@@ -54,26 +54,6 @@ static LogicalResult gather(NodeEmitter &e) {
   }));
 }
 
-static LogicalResult gatherElements(NodeEmitter &e) {
-  if (failed(e.expectTypes(kInts, 1)))
-    return failure();
-  Value data = e.in(0);
-  int64_t rank = e.inType(0).getRank();
-  FailureOr<int64_t> axis = e.axis(e.node.intAttr("axis", 0), rank);
-  if (failed(axis))
-    return failure();
-  if (e.inType(1).getRank() != rank)
-    return e.fail("expected indices of rank " + Twine(rank) + ", but got " + text(e.inType(1)));
-  return e.pointwiseResult(e.in(1), [&](ArrayRef<Scalar> v) {
-    ImplicitLocOpBuilder &b = v[0].builder();
-    SmallVector<Value> source;
-    for (int64_t d = 0; d < rank; ++d)
-      source.push_back(d == *axis ? wrapIndex(b, v[0], shapeOf(data)[d])
-                                  : linalg::IndexOp::create(b, d).getResult());
-    return Scalar(b, tensor::ExtractOp::create(b, data, source));
-  });
-}
-
 static LogicalResult gatherND(NodeEmitter &e) {
   if (failed(e.expectTypes(kInts, 1)))
     return failure();
@@ -156,7 +136,6 @@ static LogicalResult scatterND(NodeEmitter &e) {
 ArrayRef<EmitterRow> indexEmitters() {
   static const EmitterRow rows[] = {
       {"", "Gather", 2, 2, gather},
-      {"", "GatherElements", 2, 2, gatherElements},
       {"", "GatherND", 2, 2, gatherND},
       {"", "ScatterND", 3, 3, scatterND},
   };

@@ -33,55 +33,16 @@ static LogicalResult concat(NodeEmitter &e) {
   return e.out(whole);
 }
 
-namespace {
-struct Range {
-  int64_t start = 0, step = 1;
-};
-} // namespace
-
-/// Start and step of each dimension, as numpy resolves them; sizes are the result's.
-static FailureOr<SmallVector<Range>> rangesOf(NodeEmitter &e) {
-  ArrayRef<int64_t> shape = e.inType(0).getShape();
-  FailureOr<SmallVector<int64_t>> starts = e.intsFrom(1, "starts"), axes = e.intsFrom(3, "axes"),
-                                  steps = e.intsFrom(4, "steps");
-  if (failed(starts) || failed(axes) || failed(steps))
-    return failure();
-  if (axes->empty())
-    axes = llvm::to_vector(llvm::seq<int64_t>(0, starts->size()));
-  if (steps->empty())
-    steps->assign(starts->size(), 1);
-  FailureOr<SmallVector<int64_t>> positive = e.axes(*axes, shape.size());
-  if (failed(positive))
-    return failure();
-  if (positive->size() != starts->size() || steps->size() != starts->size())
-    return e.fail("expected as many axes and steps as starts, but got " + Twine(positive->size()) +
-                  " and " + Twine(steps->size()) + " for " + Twine(starts->size()));
-  SmallVector<Range> ranges(shape.size());
-  for (auto [axis, start, step] : llvm::zip_equal(*positive, *starts, *steps)) {
-    int64_t size = shape[axis];
-    if (step == 0)
-      return e.fail("expected steps other than 0, but got 0");
-    int64_t first = start < 0 ? std::max(start, -size - 1) + size : start;
-    ranges[axis] = {std::clamp<int64_t>(first, step < 0 ? -1 : 0, step < 0 ? size - 1 : size),
-                    step};
-  }
-  return ranges;
-}
-
 static LogicalResult sliceNode(NodeEmitter &e) {
-  FailureOr<SmallVector<Range>> ranges = rangesOf(e);
-  if (failed(ranges))
-    return failure();
   RankedTensorType type = e.outType();
-  if (type.getRank() != e.inType(0).getRank())
-    return e.fail("expected a result of rank " + Twine(e.inType(0).getRank()) + ", but got " +
-                  text(type));
-  SmallVector<int64_t> offsets, strides;
-  for (auto [d, range] : llvm::enumerate(*ranges)) {
-    bool single = type.getDimSize(d) == 1;
-    offsets.push_back(range.start);
-    strides.push_back(single ? 1 : range.step);
-  }
+  SmallVector<int64_t> offsets = e.ints("starts"), strides = e.ints("steps");
+  size_t rank = e.inType(0).getRank();
+  if (offsets.size() != rank || strides.size() != rank || type.getRank() != e.inType(0).getRank())
+    return e.fail("expected starts and steps of " + Twine(rank) + " axes, but got " +
+                  Twine(offsets.size()) + " and " + Twine(strides.size()));
+  for (size_t d = 0; d < rank; ++d)
+    if (type.getDimSize(d) == 1)
+      strides[d] = 1; // a single element has no direction
   Value x = e.in(0);
   if (llvm::all_of(strides, [](int64_t step) { return step > 0; }))
     return e.out(slice(e.b, x, offsets, type.getShape(), strides));
@@ -96,54 +57,26 @@ static LogicalResult sliceNode(NodeEmitter &e) {
 }
 
 static LogicalResult split(NodeEmitter &e) {
-  FailureOr<int64_t> axis = e.axis(e.node.intAttr("axis", 0), e.inType(0).getRank());
+  int64_t rank = e.inType(0).getRank();
+  FailureOr<int64_t> axis = e.axis(e.node.intAttr("axis", 0), rank);
   if (failed(axis))
     return failure();
-  SmallVector<int64_t> offsets(e.inType(0).getRank(), 0);
-  int64_t end = e.inType(0).getDimSize(*axis);
-  for (unsigned i = 0; i < e.node.outputs.size(); ++i) {
-    // An unused part still takes its place; its size is not known, so parts must be contiguous.
-    if (!e.wants(i)) {
-      FailureOr<SmallVector<int64_t>> sizes = e.intsFrom(1, "split");
-      if (failed(sizes))
+  SmallVector<int64_t> parts = e.ints("split"), offsets(rank, 0), shape(e.inType(0).getShape());
+  if (parts.size() != e.node.outputs.size())
+    return e.fail("expected split to name " + Twine(e.node.outputs.size()) + " parts, but got " +
+                  Twine(parts.size()));
+  for (auto [i, size] : llvm::enumerate(parts)) {
+    shape[*axis] = size;
+    if (e.wants(i)) {
+      RankedTensorType type = e.outType(i);
+      Value part =
+          type.getNumElements() == 0 ? empty(e.b, type) : slice(e.b, e.in(0), offsets, shape);
+      if (failed(e.out(part, i)))
         return failure();
-      int64_t equalPart = llvm::divideCeil(static_cast<uint64_t>(end), e.node.outputs.size());
-      offsets[*axis] += i < sizes->size() ? (*sizes)[i] : equalPart;
-      continue;
     }
-    RankedTensorType part = e.outType(i);
-    if (part.getRank() != e.inType(0).getRank() || offsets[*axis] + part.getDimSize(*axis) > end)
-      return e.fail("expected parts within " + text(e.inType(0)) + ", but output " + Twine(i) +
-                    " is " + text(part));
-    Value piece = part.getNumElements() == 0 ? empty(e.b, part)
-                                             : slice(e.b, e.in(0), offsets, part.getShape());
-    if (failed(e.out(piece, i)))
-      return failure();
-    offsets[*axis] += part.getDimSize(*axis);
+    offsets[*axis] += size;
   }
   return success();
-}
-
-/// Amounts before each dimension; negative ones crop.
-static FailureOr<SmallVector<int64_t>> padsBefore(NodeEmitter &e) {
-  int64_t rank = e.inType(0).getRank();
-  FailureOr<SmallVector<int64_t>> pads = e.intsFrom(1, "pads");
-  if (failed(pads))
-    return failure();
-  SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(0, rank));
-  if (e.has(3)) {
-    FailureOr<SmallVector<int64_t>> listed = e.ints(3, "axes");
-    FailureOr<SmallVector<int64_t>> positive = failed(listed) ? listed : e.axes(*listed, rank);
-    if (failed(positive))
-      return failure();
-    axes = *positive;
-  }
-  if (pads->size() != 2 * axes.size())
-    return e.fail("expected " + Twine(2 * axes.size()) + " pads, but got " + Twine(pads->size()));
-  SmallVector<int64_t> before(rank, 0);
-  for (auto [i, axis] : llvm::enumerate(axes))
-    before[axis] = (*pads)[i];
-  return before;
 }
 
 /// Pads with one value: the part of the operand that stays is written into a filled result.
@@ -156,7 +89,7 @@ static LogicalResult padConstant(NodeEmitter &e, ArrayRef<int64_t> before) {
     Value scalar = tensor::ExtractOp::create(e.b, reshape(e.b, e.in(2), {}), ValueRange{});
     background = filledWith(e.b, type, scalar);
   } else {
-    background = filled(e.b, type, e.node.floatAttr("value", 0.0f));
+    background = filled(e.b, type, 0.0);
   }
   SmallVector<int64_t> from, to, sizes;
   for (auto [d, pad] : llvm::enumerate(before)) {
@@ -172,12 +105,14 @@ static LogicalResult padConstant(NodeEmitter &e, ArrayRef<int64_t> before) {
 }
 
 static LogicalResult pad(NodeEmitter &e) {
-  FailureOr<SmallVector<int64_t>> before = padsBefore(e);
-  if (failed(before))
-    return failure();
+  size_t rank = e.inType(0).getRank();
+  SmallVector<int64_t> pads = e.ints("pads");
+  if (pads.size() != 2 * rank)
+    return e.fail("expected " + Twine(2 * rank) + " pads, but got " + Twine(pads.size()));
+  ArrayRef<int64_t> before = ArrayRef(pads).take_front(rank);
   std::string mode = e.node.stringAttr("mode", "constant");
   if (mode == "constant")
-    return padConstant(e, *before);
+    return padConstant(e, before);
   if (mode != "edge" && mode != "reflect" && mode != "wrap")
     return e.fail("expected mode constant, edge, reflect or wrap, but got '" + mode + "'");
   Value x = e.in(0);
@@ -185,7 +120,7 @@ static LogicalResult pad(NodeEmitter &e) {
     return e.fail("expected a non-empty operand to repeat, but got " + text(e.inType(0)));
   return e.out(generate(e.b, e.outType(), [&](ImplicitLocOpBuilder &b, ValueRange at) {
     SmallVector<Value> source;
-    for (auto [i, padding, size] : llvm::zip_equal(at, *before, shapeOf(x))) {
+    for (auto [i, padding, size] : llvm::zip_equal(at, before, shapeOf(x))) {
       Scalar shifted(b, arith::SubIOp::create(b, i, indexConstant(b, padding)));
       Scalar last = shifted.like(static_cast<double>(size - 1));
       Scalar zero = shifted.like(0), index = shifted;

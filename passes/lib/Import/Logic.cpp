@@ -9,8 +9,6 @@
 //===----------------------------------------------------------------------===//
 #include "Emitter.h"
 
-#include <limits>
-
 namespace mlir::aimc::emit {
 
 template <auto Formula, unsigned Types> static LogicalResult binary(NodeEmitter &e) {
@@ -37,21 +35,6 @@ static LogicalResult isNaN(NodeEmitter &e) {
   });
 }
 
-static LogicalResult isInf(NodeEmitter &e) {
-  if (failed(e.expectTypes(kF32)))
-    return failure();
-  bool positive = e.node.intAttr("detect_positive", 1) != 0;
-  bool negative = e.node.intAttr("detect_negative", 1) != 0;
-  constexpr double inf = std::numeric_limits<double>::infinity();
-  return e.pointwiseResult([&](ArrayRef<Scalar> x) {
-    if (positive && negative)
-      return equal(absolute(x[0]), x[0].like(inf));
-    if (positive || negative)
-      return equal(x[0], x[0].like(positive ? inf : -inf));
-    return Scalar::constant(x[0].builder(), x[0].builder().getI1Type(), 0);
-  });
-}
-
 static LogicalResult where(NodeEmitter &e) {
   if (failed(e.expectTypes(kBool, 0, 1)) || failed(e.expectTypes(kAny, 1)))
     return failure();
@@ -64,7 +47,6 @@ ArrayRef<EmitterRow> logicEmitters() {
       {"", "Equal", 2, 2, binary<equal, kAny>},
       {"", "Greater", 2, 2, binary<greater, kNumbers>},
       {"", "GreaterOrEqual", 2, 2, binary<greaterEqual, kNumbers>},
-      {"", "IsInf", 1, 1, isInf},
       {"", "IsNaN", 1, 1, isNaN},
       {"", "Less", 2, 2, binary<less, kNumbers>},
       {"", "LessOrEqual", 2, 2, binary<lessEqual, kNumbers>},

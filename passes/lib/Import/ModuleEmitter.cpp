@@ -80,8 +80,13 @@ TypedAttr ModuleEmitter::attributeOf(const onnx::Constant &constant, StringRef n
   return cast<TypedAttr>(DenseResourceElementsAttr::get(type, name, std::move(blob)));
 }
 
-Value ModuleEmitter::constant(const onnx::Value &value) {
-  const onnx::Constant &data = *value.constant;
+Value ModuleEmitter::constantAs(onnx::ValueId id, ArrayRef<int64_t> shape) {
+  onnx::Constant view = *graph.value(id).constant;
+  view.type.shape.assign(shape.begin(), shape.end());
+  return constant(view, graph.value(id).name);
+}
+
+Value ModuleEmitter::constant(const onnx::Constant &data, StringRef name) {
   Value &known = constants[{data.data, type(data.type)}];
   if (known)
     return known;
@@ -90,7 +95,8 @@ Value ModuleEmitter::constant(const onnx::Value &value) {
     builder.setInsertionPointAfter(lastConstant);
   else
     builder.setInsertionPointToStart(&main.getBody().front());
-  StringRef name = value.name.empty() ? StringRef("constant") : StringRef(value.name);
+  if (name.empty())
+    name = "constant";
   auto op = arith::ConstantOp::create(builder, NameLoc::get(StringAttr::get(context, name)),
                                       attributeOf(data, name));
   lastConstant = op;
@@ -100,7 +106,7 @@ Value ModuleEmitter::constant(const onnx::Value &value) {
 Value ModuleEmitter::value(onnx::ValueId id) {
   Value &v = values[id];
   if (!v && graph.value(id).constant)
-    v = constant(graph.value(id));
+    v = constant(*graph.value(id).constant, graph.value(id).name);
   return v;
 }
 

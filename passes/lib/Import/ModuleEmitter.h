@@ -28,6 +28,8 @@ public:
   /// SSA value of a graph value; null where nothing computed it. Constants appear on demand.
   Value value(onnx::ValueId id);
   LogicalResult setValue(onnx::ValueId id, Value v);
+  /// A constant graph value with its elements in another shape.
+  Value constantAs(onnx::ValueId id, ArrayRef<int64_t> shape);
   RankedTensorType type(onnx::ValueId id) const;
   /// The node that computes a value, or null.
   const onnx::Node *producer(onnx::ValueId id) const { return producers.lookup(id); }
@@ -37,7 +39,7 @@ private:
   LogicalResult emitNode(const onnx::Node &node);
   LogicalResult createReturn();
   Location locationOf(const onnx::Node &node) const;
-  Value constant(const onnx::Value &value);
+  Value constant(const onnx::Constant &data, StringRef name);
   TypedAttr attributeOf(const onnx::Constant &constant, StringRef name);
   Type elementType(onnx::DType dtype) const;
   RankedTensorType type(const onnx::TensorType &type) const;

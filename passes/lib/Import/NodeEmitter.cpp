@@ -29,57 +29,36 @@ const onnx::Constant *NodeEmitter::constant(unsigned i) const {
   return has(i) ? module.graph.value(node.inputs[i]).constant.get() : nullptr;
 }
 
-static FailureOr<SmallVector<int64_t>> integersOf(const onnx::Constant &constant) {
-  SmallVector<int64_t> numbers(constant.type.elements());
-  for (size_t i = 0; i < numbers.size(); ++i)
-    switch (constant.type.dtype) {
-    case onnx::DType::I64:
-      std::memcpy(&numbers[i], constant.data + i * sizeof(int64_t), sizeof(int64_t));
-      break;
-    case onnx::DType::I32: {
-      int32_t number;
-      std::memcpy(&number, constant.data + i * sizeof(int32_t), sizeof(int32_t));
-      numbers[i] = number;
-      break;
-    }
-    default:
-      return failure();
-    }
-  return numbers;
+Value NodeEmitter::constantAs(unsigned i, ArrayRef<int64_t> shape) const {
+  return module.constantAs(node.inputs[i], shape);
 }
 
-FailureOr<SmallVector<int64_t>> NodeEmitter::ints(unsigned i, StringRef what) const {
-  const onnx::Constant *data = constant(i);
-  if (!data)
-    return fail("expected " + what + " (input " + Twine(i) +
-                ") to be known at compile time, but it is computed at run time");
-  FailureOr<SmallVector<int64_t>> numbers = integersOf(*data);
-  if (failed(numbers))
-    return fail("expected " + what + " (input " + Twine(i) + ") of integers, but got " +
-                std::string(onnx::name(data->type.dtype)));
-  return numbers;
+SmallVector<int64_t> NodeEmitter::ints(std::string_view key) const {
+  std::vector<int64_t> list = node.intsAttr(key);
+  return SmallVector<int64_t>(list.begin(), list.end());
+}
+
+template <class T> static double firstElement(const onnx::Constant &data) {
+  T element;
+  std::memcpy(&element, data.data, sizeof(T));
+  return static_cast<double>(element);
 }
 
 std::optional<double> NodeEmitter::number(unsigned i) const {
   const onnx::Constant *data = constant(i);
   if (!data || data->type.elements() != 1)
     return std::nullopt;
-  if (data->type.dtype == onnx::DType::F32) {
-    float number;
-    std::memcpy(&number, data->data, sizeof(float));
-    return number;
+  switch (data->type.dtype) {
+  case onnx::DType::F32:
+    return firstElement<float>(*data);
+  case onnx::DType::I64:
+    return firstElement<int64_t>(*data);
+  case onnx::DType::I32:
+    return firstElement<int32_t>(*data);
+  case onnx::DType::Bool:
+    break;
   }
-  FailureOr<SmallVector<int64_t>> numbers = integersOf(*data);
-  if (failed(numbers))
-    return std::nullopt;
-  return static_cast<double>(numbers->front());
-}
-
-FailureOr<SmallVector<int64_t>> NodeEmitter::intsFrom(unsigned i, StringRef key) const {
-  if (has(i))
-    return ints(i, key);
-  std::vector<int64_t> list = node.intsAttr(std::string_view(key.data(), key.size()));
-  return SmallVector<int64_t>(list.begin(), list.end());
+  return firstElement<uint8_t>(*data);
 }
 
 FailureOr<int64_t> NodeEmitter::axis(int64_t axis, int64_t rank) const {

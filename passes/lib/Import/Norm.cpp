@@ -175,20 +175,10 @@ template <bool centred> static LogicalResult skipNormalisation(NodeEmitter &e) {
 template <bool logarithm> static LogicalResult softmaxNode(NodeEmitter &e) {
   if (failed(e.expectTypes(kF32)))
     return failure();
-  int64_t rank = e.inType(0).getRank();
-  // Before version 13 the operand was flattened to a matrix at `axis`, whose rows are normalised.
-  bool flattens = e.node.sinceVersion > 0 && e.node.sinceVersion < 13;
-  FailureOr<int64_t> axis = e.axis(e.node.intAttr("axis", flattens ? 1 : -1), rank);
+  FailureOr<int64_t> axis = e.axis(e.node.intAttr("axis", -1), e.inType(0).getRank());
   if (failed(axis))
     return failure();
-  Value x = e.in(0);
-  if (!flattens || *axis == rank - 1)
-    return e.out(softmax(e.b, x, *axis, logarithm));
-  int64_t rows = 1;
-  for (int64_t size : shapeOf(x).take_front(*axis))
-    rows *= size;
-  Value matrix = reshape(e.b, x, {rows, e.inType(0).getNumElements() / rows});
-  return e.out(softmax(e.b, matrix, 1, logarithm));
+  return e.out(softmax(e.b, e.in(0), *axis, logarithm));
 }
 
 ArrayRef<EmitterRow> normEmitters() {

@@ -87,18 +87,13 @@ static LogicalResult trilu(NodeEmitter &e) {
   RankedTensorType type = e.outType();
   if (type.getRank() < 2)
     return e.fail("expected an operand of rank 2 or more, but got " + text(type));
-  if (e.has(1) && e.inType(1).getNumElements() != 1)
-    return e.fail("expected k to be a scalar, but got " + text(e.inType(1)));
   Value x = e.in(0);
-  Value k = e.has(1) ? reshape(e.b, e.in(1), {}) : Value();
+  int64_t k = e.node.intAttr("k", 0);
   return e.out(generate(e.b, type, [&](ImplicitLocOpBuilder &b, ValueRange at) {
     size_t rank = at.size();
     Value row = at[rank - 2], column = at[rank - 1];
-    if (k) {
-      Value offset = tensor::ExtractOp::create(b, k, ValueRange{});
-      Value wide = convert(Scalar(b, offset), b.getI64Type());
-      row = arith::AddIOp::create(b, row, arith::IndexCastOp::create(b, b.getIndexType(), wide));
-    }
+    if (k != 0)
+      row = arith::AddIOp::create(b, row, indexConstant(b, k));
     Scalar kept(
         b, arith::CmpIOp::create(b, upper ? arith::CmpIPredicate::sge : arith::CmpIPredicate::sle,
                                  column, row));
