@@ -10,6 +10,8 @@
 
 #include "aimc/CodeGen/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Linalg/Utils/Utils.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/IRMapping.h"
@@ -60,6 +62,7 @@ public:
     if (!loops.empty() && failed(flatten(kernel, loops.front(), announced)))
       return signalPassFailure();
     hoistAllocations(kernel);
+    expandCopies(kernel);
   }
 
 private:
@@ -105,6 +108,18 @@ private:
     rewriter.inlineBlockBefore(forall.getBody(), loop.getBody()->getTerminator(), ivs);
     rewriter.eraseOp(forall);
     return success();
+  }
+
+  /// Copies between strided buffers become loops: a call of a library function would be an import.
+  static void expandCopies(func::FuncOp kernel) {
+    SmallVector<memref::CopyOp> copies;
+    kernel.walk([&](memref::CopyOp op) { copies.push_back(op); });
+    for (memref::CopyOp op : copies) {
+      OpBuilder builder(op);
+      if (op.getSource() != op.getTarget())
+        linalg::makeMemRefCopyOp(builder, op.getLoc(), op.getSource(), op.getTarget());
+      op.erase();
+    }
   }
 
   /// Every temporary has a static size and one writer per tile: one buffer per call is enough.

@@ -34,13 +34,15 @@ using namespace mlir::aimc;
 
 namespace {
 
-/// Largest divisor of `extent` that is at most `limit` (at least 1).
-int64_t divisorUpTo(int64_t extent, int64_t limit) {
+/// A tile size for a loop of `extent` iterations of which a tile should cover about `limit`: the
+/// largest divisor up to `limit`; where that is far below it (a prime extent), the whole loop if
+/// that is not far above.
+int64_t tileSize(int64_t extent, int64_t limit) {
   limit = std::max<int64_t>(1, std::min(extent, limit));
-  for (int64_t d = limit; d > 1; --d)
-    if (extent % d == 0)
-      return d;
-  return 1;
+  int64_t size = limit;
+  while (extent % size != 0)
+    --size;
+  return size * 4 <= limit && extent <= 4 * limit ? extent : size;
 }
 
 bool isContraction(linalg::LinalgOp op) {
@@ -66,7 +68,7 @@ Split splitContraction(linalg::LinalgOp op) {
       split.sizes[b] = 1, split.tiles *= extents[b];
   if (split.tiles < enoughTiles)
     for (unsigned m : dims->m)
-      if (int64_t size = divisorUpTo(extents[m], rowTarget); size < extents[m]) {
+      if (int64_t size = tileSize(extents[m], rowTarget); size < extents[m]) {
         split.sizes[m] = size;
         split.tiles *= extents[m] / size;
       }
@@ -88,7 +90,7 @@ Split splitRows(linalg::LinalgOp op, int64_t target) {
   for (unsigned d : llvm::reverse(rows)) {
     if (extents[d] <= 1)
       continue;
-    int64_t size = divisorUpTo(extents[d], target / inner);
+    int64_t size = tileSize(extents[d], target / inner);
     split.sizes[d] = size;
     split.tiles *= extents[d] / size;
     inner *= size;
@@ -96,7 +98,7 @@ Split splitRows(linalg::LinalgOp op, int64_t target) {
   // A single long row: split the row itself.
   if (split.tiles == 1 && !extents.empty() && kinds.back() == utils::IteratorType::parallel &&
       extents.back() > target) {
-    int64_t size = divisorUpTo(extents.back(), target);
+    int64_t size = tileSize(extents.back(), target);
     if (size >= target / 8) {
       split.sizes.back() = size;
       split.tiles = extents.back() / size;

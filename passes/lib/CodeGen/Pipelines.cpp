@@ -26,6 +26,9 @@ void mlir::aimc::buildKernelPipeline(OpPassManager &pm, const CodeGenOptions &op
   tile.vectorBits = options.vectorBits;
   nest().addPass(createTileKernels(tile));
   nest().addPass(createLoopInvariantSubsetHoistingPass());
+  // Forwards the hoisted accumulators past their slices; otherwise bufferisation copies them.
+  nest().addPass(createCanonicalizerPass());
+  nest().addPass(createCSEPass());
 
   bufferization::OneShotBufferizePassOptions bufferize;
   bufferize.bufferizeFunctionBoundaries = true;

@@ -93,14 +93,15 @@ def KernelRange : Pass<"aimc-kernel-range", "::mlir::func::FuncOp"> {
     Contract before: a bufferised `aimc.kernel` function with at most one `scf.forall` at top level.
     Contract after: `kernel(buffers..., begin, end)` executes tiles [begin, end) in order.
     Temporary buffers become one stack allocation each in the entry block, or heap memory where
-    they exceed `max-stack-bytes` together.
+    they exceed `max-stack-bytes` together. `memref.copy` becomes a linalg operation.
   }];
   let options = [
     Option<"maxStackBytes", "max-stack-bytes", "int64_t", /*default=*/"1048576",
            "Stack space that one kernel may use, in bytes">
   ];
   let dependentDialects = [
-    "::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect"
+    "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect"
   ];
 }
 
