@@ -12,7 +12,7 @@ TARGETS = [
     aimc.Target(name="tiny", geometry=aimc.Geometry(rows=3, cols=1, readout="alternating")),
     aimc.Target(name="my-chip 2"),
     aimc.Target(adc=aimc.Adc(kind="ideal", lsb_fc=0.0, bits=0)),
-    aimc.Target(adc=aimc.Adc(kind="linear", lsb_fc=1e-3, bits=10)),
+    aimc.Target(adc=aimc.Adc(kind="linear", lsb_fc=1.25, bits=10)),
     aimc.Target(dac=aimc.Dac(mode="split", lsb_bits=3)),
     aimc.Target(device=aimc.Device(kind="ideal", g_min_us=0.0)),
     aimc.Target(device=aimc.Device(read_noise_scale=0.0, programming_noise_scale=2.5)),

@@ -110,12 +110,13 @@ static llvm::Error emitObject(llvm::Module &module, llvm::TargetMachine &tm,
 }
 
 static llvm::Error link(llvm::StringRef object, llvm::StringRef output) {
-  // The C library's maths may be left over (pow); nothing else is imported.
+  // The C library's maths may be left over (pow); nothing else is imported. Without a memory map
+  // of the output a full disk is an error of write() and not a signal that kills the linker.
   llvm::SmallVector<llvm::StringRef> arguments{
       AIMC_LINKER, "-shared",        "-o",   output, object,
       "-soname",   "model.so",       "-z",   "noexecstack",
       "-z",        "relro",          "--hash-style=gnu",
-      "--build-id=none",             "--as-needed", AIMC_LIBM, AIMC_LIBC};
+      "--build-id=none",             "--no-mmap-output-file", "--as-needed", AIMC_LIBM, AIMC_LIBC};
   std::string message;
   llvm::SmallString<128> log(output);
   log += ".log";
@@ -128,7 +129,8 @@ static llvm::Error link(llvm::StringRef object, llvm::StringRef output) {
   llvm::sys::fs::remove(log);
   if (status == 0)
     return llvm::Error::success();
-  return fail("the linker " AIMC_LINKER " failed: " + (detail.empty() ? message : detail));
+  return fail("cannot write '" + output + "': the linker " AIMC_LINKER " failed: " +
+              (detail.empty() ? message : detail));
 }
 
 llvm::Error mlir::aimc::emitSharedObject(ModuleOp module, const NativeTarget &target,

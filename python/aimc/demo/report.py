@@ -34,6 +34,12 @@ def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> s
     return "\n".join([title, line(header), rule, *(line(row) for row in rows), ""])
 
 
+def facts(title: str, rows: Sequence[Sequence[str]]) -> str:
+    """Names and what is known about them."""
+    width = max(len(name) for name, _ in rows)
+    return "\n".join([title, *(f"  {name.ljust(width)}  {text}" for name, text in rows), ""])
+
+
 def size_of(path: pathlib.Path) -> int:
     """Bytes of a file, or of all files in a folder."""
     if path.is_file():
@@ -53,9 +59,8 @@ def package(
     geometry = next(iter(manifest["targets"].values()))["geometry"]
     per_chip = f"{geometry['rows']}x{geometry['cols']}"
     isa = manifest["isa"]
-    return table(
+    return facts(
         "Package",
-        ["", ""],
         [
             ["model", f"MiniLM-L6, ONNX {size_of(model.parent) / MIB:.1f} MiB"],
             ["shapes", f"batch {args.batch}, seq {args.seq}"],
