@@ -76,9 +76,8 @@ bool GroupPass::join(GridPlan &plan, WholeProduct &product) {
   llvm::SetVector<Operation *> moved;
   if (failed(collectProducers(product.init, plan.at, moved))) {
     remark::missed(product.result.getLoc(), remarkOf(getArgument(), plan.at))
-        << "@" << product.weight.getSymName().str() << " shares the input of @"
-        << first.weight.getSymName().str()
-        << ", but its destination cannot be computed before the other's result is used";
+        << remark::add("@{0} shares the input of @{1}, but its destination is computed after @{1}",
+                       product.weight.getSymName(), first.weight.getSymName());
     return false;
   }
   for (Operation *op : moved)
@@ -155,7 +154,8 @@ void GroupPass::groupBlock(Block &block, const MappingSymbols &symbols) {
       continue;
     ++left;
     remark::missed(op.getLoc(), remarkOf(getArgument(), &op))
-        << "stays aimc.mvm @" << cast<MvmOp>(op).getTile().str() << ": " << reasons.lookup(&op);
+        << remark::add("@{0} stays aimc.mvm: {1}", cast<MvmOp>(op).getTile(),
+                       reasons.lookup(&op));
   }
 
   // Plans in program order; those of one input are found by the input.
@@ -188,7 +188,7 @@ void GroupPass::runOnOperation() {
   grids = weights = left = 0;
   if (maxWeights < 0) {
     emitError(module.getLoc()) << "expected the option max-weights to be at least 0, but got "
-                               << maxWeights;
+                               << maxWeights.getValue();
     return signalPassFailure();
   }
   MappingSymbols symbols(module);

@@ -249,7 +249,7 @@ void LegalizeLinearPass::runOnOperation() {
     FailureOr<LinearProduct> match = matchLinearProduct(product, decline);
     if (failed(match)) {
       remark::missed(product.getLoc(), remarkOf(getArgument(), product))
-          << "stays digital: " << decline.reason;
+          << remark::add("stays digital: {0}", decline.reason);
       continue;
     }
     legalizer.rewrite(product, *match);

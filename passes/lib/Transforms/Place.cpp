@@ -153,7 +153,7 @@ void PlacePass::runOnOperation() {
   ModuleOp module = getOperation();
   if (tilesPerChip < 0) {
     emitError(module.getLoc()) << "expected the option tiles-per-chip to be at least 0, but got "
-                               << tilesPerChip;
+                               << tilesPerChip.getValue();
     return signalPassFailure();
   }
   llvm::MapVector<Attribute, SmallVector<TileOp>> byTarget;

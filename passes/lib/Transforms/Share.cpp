@@ -103,8 +103,8 @@ SharePass::Renaming SharePass::findEqualWeights() {
         if (name != second.getSymNameAttr() &&
             renaming.lookup_or(name, name) == first.getSymNameAttr()) {
           remark::missed(second.getLoc(), remarkOf(getArgument()))
-              << "@" << second.getSymName().str() << " equals @" << first.getSymName().str()
-              << ", but one grid reads both";
+              << remark::add("@{0} holds the same matrix as @{1}, but one grid reads both",
+                             second.getSymName(), first.getSymName());
           return false;
         }
       }
@@ -112,8 +112,8 @@ SharePass::Renaming SharePass::findEqualWeights() {
     llvm::append_range(gridsOf[first.getSymNameAttr()],
                        SmallVector<GridOp>(gridsOf.lookup(second.getSymNameAttr())));
     remark::passed(second.getLoc(), remarkOf(getArgument()))
-        << "@" << second.getSymName().str() << " holds the same matrix as @"
-        << first.getSymName().str();
+        << remark::add("@{0} holds the same matrix as @{1}", second.getSymName(),
+                       first.getSymName());
     return true;
   };
 

@@ -49,7 +49,7 @@ LogicalResult VerifyMappedPass::reportAnalog(Operation *op, StringRef name, int6
                                              StringRef suspect) {
   analogMacs += macs;
   remark::analysis(op->getLoc(), remarkOf(getArgument(), op))
-      << "analog: @" << name.str() << remark::metric("macs", macs);
+      << remark::add("analog: @{0}", name) << remark::metric("macs", macs);
   if (!requireGrouped || suspect.empty())
     return success();
   InFlightDiagnostic error = op->emitOpError("expected every product on tiles to be an aimc.grid");
@@ -64,7 +64,7 @@ LogicalResult VerifyMappedPass::reportDigital(linalg::LinalgOp op) {
   if (succeeded(matchLinearProduct(op, decline)))
     decline = {"aimc-legalize-linear has not been run on it", true};
   remark::analysis(op.getLoc(), remarkOf(getArgument(), op))
-      << "digital: " << decline.reason << remark::metric("macs", macs);
+      << remark::add("digital: {0}", decline.reason) << remark::metric("macs", macs);
   if (!requireAnalog || !decline.hasConstant)
     return success();
   InFlightDiagnostic error =
