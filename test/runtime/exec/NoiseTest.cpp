@@ -129,11 +129,14 @@ TEST(ReadNoise, HasTheClosedFormsVarianceAndNoBias) {
   for (int64_t r = 0; r < reads; ++r)
     x.data.insert(x.data.end(), one.data.begin(), one.data.end());
   json manifest = builder.manifest();
-  for (double scale : {1.0, 2.0}) {
+  // Without a DAC pulses have any length; the variance follows the exact duration.
+  for (auto [scale, dac] : {std::pair{1.0, true}, {2.0, true}, {1.0, false}}) {
+    json effects = only({"wire"});
+    effects["dac"] = dac;
     json target = {{"device", {{"read_noise_scale", scale}}}};
-    SessionPointer noisy = openSession(
-        folder.path, {{"effects", only({"wire", "dac", "read_noise"})}, {"target", target}});
-    SessionPointer quiet = openSession(folder.path, {{"effects", only({"wire", "dac"})}});
+    SessionPointer quiet = openSession(folder.path, {{"effects", effects}});
+    effects["read_noise"] = true;
+    SessionPointer noisy = openSession(folder.path, {{"effects", effects}, {"target", target}});
     Matrix y = runGrid(noisy.get(), folder.path, "grid_4000", x)[0];
     Matrix exact = runGrid(quiet.get(), folder.path, "grid_1", one)[0];
 
@@ -144,7 +147,8 @@ TEST(ReadNoise, HasTheClosedFormsVarianceAndNoBias) {
     float range = aimc::model::absMax(one.data), inverse = aimc::model::ticksPerUnit(range, 127);
     std::vector<double> ns(kSide), transfer(kSide), load(kSide), plus(kSide), minus(kSide);
     for (int64_t i = 0; i < kSide; ++i)
-      ns[size_t(i)] = aimc::model::quantise(one.data[size_t(i)], inverse, 127);
+      ns[size_t(i)] = dac ? aimc::model::quantise(one.data[size_t(i)], inverse, 127)
+                          : one.data[size_t(i)] * inverse;
     double worstMean = 0, sumRatio = 0;
     for (int64_t j = 0; j < 40; ++j) {
       for (int64_t i = 0; i < kSide; ++i) {
