@@ -17,6 +17,8 @@ BUILD_DIR := build/$(PRESET)
 JOBS ?= $(shell nproc)
 VENV ?= $(CURDIR)/.venv
 PREFIX ?= /usr/local
+# CI accepts no warning; a reader with another compiler is not stopped by one.
+WERROR ?= $(if $(CI),ON,OFF)
 # Debian's own cmake and ninja, so that shims in PATH do not decide which version runs.
 CMAKE := $(firstword $(wildcard /usr/bin/cmake) cmake)
 NINJA := $(firstword $(wildcard /usr/bin/ninja) ninja)
@@ -34,7 +36,7 @@ setup:
 	@tools/dev/setup
 
 configure: setup
-	@test -f $(BUILD_DIR)/build.ninja || $(CMAKE) --preset $(PRESET) \
+	@test -f $(BUILD_DIR)/build.ninja || $(CMAKE) --preset $(PRESET) -DAIMC_WERROR=$(WERROR) \
 	  -DCMAKE_MAKE_PROGRAM=$(NINJA) -DPython3_EXECUTABLE=$(PYTHON)
 
 build: configure
