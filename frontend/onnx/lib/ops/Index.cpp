@@ -104,6 +104,38 @@ bool evalGatherND(const Call &call, const Types &out, const std::vector<std::byt
   return true;
 }
 
+Types gatherElements(Call &call) {
+  call.expectDType(1, {DType::I64, DType::I32});
+  size_t axis = static_cast<size_t>(call.axis("axis", 0, call.rank(0)));
+  call.expectRank(1, call.rank(0));
+  for (size_t d = 0; d < call.rank(0); ++d)
+    if (d != axis && call.shape(1)[d] > call.shape(0)[d])
+      reject("expected indices within ", text(call.type(0)), " along axis ", d, ", but got ",
+             text(call.type(1)));
+  return {makeType(call.dtype(0), call.shape(1))};
+}
+
+/// As GatherND, whose index tuples are the places of the indices with one number replaced.
+std::optional<std::vector<ValueId>> tuples(Builder &builder, Call &call, const Types &out) {
+  int64_t axis = call.node.intAttr("axis", 0);
+  std::vector<int64_t> shape = out[0].shape, column = shape;
+  column.push_back(1);
+  std::vector<ValueId> numbers;
+  for (size_t d = 0; d < shape.size(); ++d) {
+    if (static_cast<int64_t>(d) == axis) {
+      ValueId index = builder.emit1("Cast", {call.node.inputs[1]}, {{"to", int64_t(7)}});
+      numbers.push_back(builder.reshape(index, column));
+    } else {
+      std::vector<int64_t> line(column.size(), 1);
+      line[d] = shape[d];
+      numbers.push_back(
+          builder.emit1("Expand", {builder.iota(shape[d], line), builder.ints(column)}));
+    }
+  }
+  ValueId places = builder.emit1("Concat", numbers, {{"axis", int64_t(-1)}});
+  return std::vector{builder.emit1("GatherND", {call.node.inputs[0], places})};
+}
+
 Types scatterND(Call &call) {
   call.expectDType(1, {DType::I64, DType::I32});
   call.expectSameDType(0, 2);
@@ -167,6 +199,17 @@ void addIndex(std::vector<Row> &rows) {
   rows.push_back({"", "Gather", {1, 11, 13}, 2, 2, 1, "axis ", gather, Fold::Data, evalGather});
   rows.push_back(
       {"", "GatherND", {11, 12, 13}, 2, 2, 1, "batch_dims ", gatherND, Fold::Data, evalGatherND});
+  rows.push_back({"",
+                  "GatherElements",
+                  {11, 13},
+                  2,
+                  2,
+                  1,
+                  "axis ",
+                  gatherElements,
+                  Fold::Never,
+                  nullptr,
+                  tuples});
   rows.push_back({"", "ScatterND", {11, 13, 16, 18}, 3, 3, 1, "reduction ", scatterND});
   rows.push_back(
       {"", "CumSum", {11, 14}, 2, 2, 1, "exclusive reverse ", cumSum, Fold::Data, evalCumSum});

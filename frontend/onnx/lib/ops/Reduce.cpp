@@ -183,6 +183,20 @@ Values norm2(Builder &builder, Call &call, const Types &out) {
 Values logOfSum(Builder &builder, Call &call, const Types &) {
   return std::vector{builder.emit1("Log", {sumOf(builder, call, call.node.inputs[0])})};
 }
+/// The largest element is taken out first: exp() then neither overflows nor loses everything.
+Values logOfSumOfExponentials(Builder &builder, Call &call, const Types &out) {
+  auto attributes = call.node.attributes;
+  attributes["keepdims"] = int64_t(1);
+  attributes["noop_with_empty_axes"] = int64_t(1);
+  ValueId in = call.node.inputs[0];
+  ValueId largest = builder.emit1("ReduceMax", {in}, attributes);
+  ValueId infinite = builder.emit1("IsInf", {largest});
+  ValueId offset = builder.emit1("Where", {infinite, builder.number(0.0f), largest});
+  ValueId sum = builder.emit1(
+      "ReduceSum", {builder.emit1("Exp", {builder.emit1("Sub", {in, offset})})}, attributes);
+  ValueId result = builder.emit1("Add", {builder.emit1("Log", {sum}), offset});
+  return std::vector{builder.reshape(result, out[0].shape)};
+}
 } // namespace
 
 void addReduce(std::vector<Row> &rows) {
@@ -200,6 +214,7 @@ void addReduce(std::vector<Row> &rows) {
   add("ReduceL1", {11, 13, 18}, numbers, nullptr, norm1);
   add("ReduceL2", {11, 13, 18}, floats, nullptr, norm2);
   add("ReduceSumSquare", {11, 13, 18}, numbers, nullptr, sumOfSquares);
+  add("ReduceLogSumExp", {11, 13, 18}, floats, nullptr, logOfSumOfExponentials);
   add("ReduceLogSum", {11, 13, 18}, floats, nullptr, logOfSum);
 }
 
