@@ -35,7 +35,10 @@ def node_model(op, inputs, constants, outputs=1, opset=20, domain="", **attribut
     graph = helper.make_graph(
         [node],
         "case",
-        [helper.make_tensor_value_info(f"x{i}", TYPES[a.dtype], a.shape) for i, a in inputs.items()],
+        [
+            helper.make_tensor_value_info(f"x{i}", TYPES[a.dtype], a.shape)
+            for i, a in inputs.items()
+        ],
         [onnx.ValueInfoProto(name=r) for r in results],
         [numpy_helper.from_array(a, f"x{i}") for i, a in constants.items()],
     )
@@ -52,9 +55,9 @@ def reference(model: bytes | str, feeds):
     return session.run(None, feeds)
 
 
-def imported(model: pathlib.Path, feeds, expected, dims=None):
+def imported(model: pathlib.Path, feeds, expected, dims=None, folder=None):
     """Outputs of the imported model; types and shapes are taken from `expected`."""
-    folder = model.parent
+    folder = folder or model.parent
     command = [program("aimc-import-run"), str(model)]
     for name, size in (dims or {}).items():
         command.append(f"--dim={name}={size}")

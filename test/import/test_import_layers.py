@@ -16,16 +16,35 @@ def f32(*shape):
     return RNG.standard_normal(shape).astype(np.float32)
 
 
-MATMULS = [((3, 4), (4, 5)), ((2, 3, 4), (4, 5)), ((2, 3, 4), (2, 4, 5)), ((4,), (4, 5)), ((3, 4), (4,)),
-           ((4,), (4,)), ((2, 1, 3, 4), (6, 4, 5)), ((3, 4), (2, 4, 5)), ((1, 3, 4), (2, 4, 5)),
-           ((2, 3, 4), (1, 4, 5)), ((4,), (2, 4, 5)), ((2, 3, 4), (4,)), ((1, 2, 3, 4), (1, 2, 4, 5)), ((3, 1), (1, 5))]
+MATMULS = [
+    ((3, 4), (4, 5)),
+    ((2, 3, 4), (4, 5)),
+    ((2, 3, 4), (2, 4, 5)),
+    ((4,), (4, 5)),
+    ((3, 4), (4,)),
+    ((4,), (4,)),
+    ((2, 1, 3, 4), (6, 4, 5)),
+    ((3, 4), (2, 4, 5)),
+    ((1, 3, 4), (2, 4, 5)),
+    ((2, 3, 4), (1, 4, 5)),
+    ((4,), (2, 4, 5)),
+    ((2, 3, 4), (4,)),
+    ((1, 2, 3, 4), (1, 2, 4, 5)),
+    ((3, 1), (1, 5)),
+]
 
 
 @pytest.mark.parametrize("a,b", MATMULS)
 @pytest.mark.parametrize("constant", [False, True])
 def test_matmul(tmp_path, a, b, constant):
     x, w = f32(*a), f32(*b)
-    check(tmp_path, "MatMul", {0: x} if constant else {0: x, 1: w}, {1: w} if constant else {}, atol=1e-5)
+    check(
+        tmp_path,
+        "MatMul",
+        {0: x} if constant else {0: x, 1: w},
+        {1: w} if constant else {},
+        atol=1e-5,
+    )
 
 
 def test_matmul_constant_left(tmp_path):
@@ -48,23 +67,44 @@ def test_gemm(tmp_path, trans_a, trans_b, bias):
 
 @pytest.mark.parametrize("alpha,beta", [(0.5, 1.0), (1.0, 0.25), (2.0, 0.0)])
 def test_gemm_scaled(tmp_path, alpha, beta):
-    check(tmp_path, "Gemm", {0: f32(3, 4), 1: f32(4, 5), 2: f32(5)}, alpha=alpha, beta=beta, atol=1e-5)
+    check(
+        tmp_path, "Gemm", {0: f32(3, 4), 1: f32(4, 5), 2: f32(5)}, alpha=alpha, beta=beta, atol=1e-5
+    )
 
 
-CONVS = [((2, 3, 8, 8), (5, 3, 4, 4), dict(strides=(4, 4))), ((1, 4, 7, 6), (6, 2, 3, 2), dict(group=2, pads=(1, 0, 2, 1))),
-         ((2, 3, 9), (4, 3, 3), dict(dilations=(2,), pads=(2, 2))), ((1, 2, 5, 5), (2, 1, 3, 3), dict(group=2, auto_pad="SAME_UPPER")),
-         ((1, 1, 3, 4, 5), (2, 1, 2, 2, 2), dict())]
+CONVS = [
+    ((2, 3, 8, 8), (5, 3, 4, 4), dict(strides=(4, 4))),
+    ((1, 4, 7, 6), (6, 2, 3, 2), dict(group=2, pads=(1, 0, 2, 1))),
+    ((2, 3, 9), (4, 3, 3), dict(dilations=(2,), pads=(2, 2))),
+    ((1, 2, 5, 5), (2, 1, 3, 3), dict(group=2, auto_pad="SAME_UPPER")),
+    ((1, 1, 3, 4, 5), (2, 1, 2, 2, 2), dict()),
+]
 
 
 @pytest.mark.parametrize("x,w,options", CONVS)
 @pytest.mark.parametrize("constant", [False, True])
 def test_conv(tmp_path, x, w, options, constant):
     weights = {1: f32(*w), 2: f32(w[0])}
-    check(tmp_path, "Conv", {0: f32(*x)} | ({} if constant else weights), weights if constant else {}, atol=1e-5, **options)
+    check(
+        tmp_path,
+        "Conv",
+        {0: f32(*x)} | ({} if constant else weights),
+        weights if constant else {},
+        atol=1e-5,
+        **options,
+    )
 
 
 def test_fused_matmul(tmp_path):
-    check(tmp_path, "FusedMatMul", {0: f32(2, 3, 4), 1: f32(2, 5, 4)}, domain="com.microsoft", transB=1, alpha=0.5, atol=1e-5)
+    check(
+        tmp_path,
+        "FusedMatMul",
+        {0: f32(2, 3, 4), 1: f32(2, 5, 4)},
+        domain="com.microsoft",
+        transB=1,
+        alpha=0.5,
+        atol=1e-5,
+    )
 
 
 @pytest.mark.parametrize("op", ["Softmax", "LogSoftmax"])
@@ -100,24 +140,55 @@ def test_layer_normalization(tmp_path, axis, parameter, bias):
         axes = -1
         y = (x - x.mean(axes, keepdims=True)) / np.sqrt(x.var(axes, keepdims=True) + 1e-3)
         expected = [(y * constants[1] + (constants[2] if bias else 0)).astype(np.float32)]
-    check(tmp_path, "LayerNormalization", {0: x}, constants, expected, axis=axis, epsilon=1e-3, atol=1e-5)
+    check(
+        tmp_path,
+        "LayerNormalization",
+        {0: x},
+        constants,
+        expected,
+        axis=axis,
+        epsilon=1e-3,
+        atol=1e-5,
+    )
 
 
 def test_layer_normalization_statistics(tmp_path):
-    check(tmp_path, "LayerNormalization", {0: f32(4, 5, 6)}, {1: f32(6), 2: f32(6)}, outputs=3, atol=1e-5)
+    check(
+        tmp_path,
+        "LayerNormalization",
+        {0: f32(4, 5, 6)},
+        {1: f32(6), 2: f32(6)},
+        outputs=3,
+        atol=1e-5,
+    )
 
 
 def test_layer_normalization_large_mean(tmp_path):
     x = f32(4, 64) + np.float32(1000)
     wide = x.astype(np.float64)
     y = (wide - wide.mean(-1, keepdims=True)) / np.sqrt(wide.var(-1, keepdims=True) + 1e-5)
-    check(tmp_path, "LayerNormalization", {0: x}, {1: np.ones(64, np.float32)}, [y.astype(np.float32)], atol=2e-3)
+    check(
+        tmp_path,
+        "LayerNormalization",
+        {0: x},
+        {1: np.ones(64, np.float32)},
+        [y.astype(np.float32)],
+        atol=2e-3,
+    )
 
 
 def test_rms_normalization(tmp_path):
     x, scale = f32(4, 5, 6), f32(6)
     expected = x / np.sqrt((x.astype(np.float64) ** 2).mean(-1, keepdims=True) + 1e-5) * scale
-    check(tmp_path, "RMSNormalization", {0: x}, {1: scale}, [expected.astype(np.float32)], opset=23, atol=1e-5)
+    check(
+        tmp_path,
+        "RMSNormalization",
+        {0: x},
+        {1: scale},
+        [expected.astype(np.float32)],
+        opset=23,
+        atol=1e-5,
+    )
 
 
 def attention(q, k, v, mask=None, causal=False, scale=None):
@@ -140,11 +211,22 @@ def attention(q, k, v, mask=None, causal=False, scale=None):
 @pytest.mark.parametrize("kv_heads", [4, 2])
 def test_attention(tmp_path, causal, mask, kv_heads):
     q, k, v = f32(2, 4, 3, 8), f32(2, kv_heads, 5, 8), f32(2, kv_heads, 5, 6)
-    m = {"none": None, "float": f32(2, 1, 3, 5), "bool": RNG.integers(0, 2, (3, 5)).astype(bool)}[mask]
+    m = {"none": None, "float": f32(2, 1, 3, 5), "bool": RNG.integers(0, 2, (3, 5)).astype(bool)}[
+        mask
+    ]
     if mask == "bool":
         m[1] = False
     inputs = {0: q, 1: k, 2: v} | ({} if m is None else {3: m})
-    check(tmp_path, "Attention", inputs, {}, [attention(q, k, v, m, causal)], opset=23, is_causal=causal, atol=1e-5)
+    check(
+        tmp_path,
+        "Attention",
+        inputs,
+        {},
+        [attention(q, k, v, m, causal)],
+        opset=23,
+        is_causal=causal,
+        atol=1e-5,
+    )
 
 
 def test_attention_rank_3(tmp_path):
@@ -153,8 +235,21 @@ def test_attention_rank_3(tmp_path):
     def heads(a):
         return a.reshape(2, a.shape[1], 4, -1).transpose(0, 2, 1, 3)
 
-    expected = attention(heads(q), heads(k), heads(v), scale=0.3).transpose(0, 2, 1, 3).reshape(2, 3, 24)
-    check(tmp_path, "Attention", {0: q, 1: k, 2: v}, {}, [expected], opset=23, q_num_heads=4, kv_num_heads=4, scale=0.3, atol=1e-5)
+    expected = (
+        attention(heads(q), heads(k), heads(v), scale=0.3).transpose(0, 2, 1, 3).reshape(2, 3, 24)
+    )
+    check(
+        tmp_path,
+        "Attention",
+        {0: q, 1: k, 2: v},
+        {},
+        [expected],
+        opset=23,
+        q_num_heads=4,
+        kv_num_heads=4,
+        scale=0.3,
+        atol=1e-5,
+    )
 
 
 @pytest.mark.parametrize("op", ["BiasGelu", "FastGelu", "Gelu", "QuickGelu"])
@@ -164,5 +259,12 @@ def test_microsoft_gelus(tmp_path, op):
 
 
 def test_skip_layer_normalization(tmp_path):
-    check(tmp_path, "SkipLayerNormalization", {0: f32(2, 5, 6), 1: f32(2, 5, 6)}, {2: f32(6), 3: f32(6), 4: f32(6)},
-          domain="com.microsoft", epsilon=1e-5, atol=1e-5)
+    check(
+        tmp_path,
+        "SkipLayerNormalization",
+        {0: f32(2, 5, 6), 1: f32(2, 5, 6)},
+        {2: f32(6), 3: f32(6), 4: f32(6)},
+        domain="com.microsoft",
+        epsilon=1e-5,
+        atol=1e-5,
+    )

@@ -32,9 +32,13 @@ SPECIAL = np.array([0.0, -0.0, 1.5, -2.5, 0.5, 3.5, INF, -INF, NAN], np.float32)
 POSITIVE = np.array([0.0, 0.25, 1.0, 4.0, INF, NAN], np.float32)
 
 
-@pytest.mark.parametrize("op", "Abs Ceil Floor Neg Sign Sqrt Exp Relu Sigmoid Tanh Erf IsNaN Reciprocal".split())
+@pytest.mark.parametrize(
+    "op",
+    "Abs Ceil Floor Neg Sign Sqrt Exp Relu Sigmoid Tanh Erf IsNaN Reciprocal "
+    "Softplus Elu LeakyRelu".split(),
+)
 def test_unary_special_values(tmp_path, op):
-    x = np.delete(SPECIAL, 8) if op in ("Sign", "Relu") else SPECIAL
+    x = np.delete(SPECIAL, 8) if op in ("Sign", "Relu", "Softplus") else SPECIAL
     check(tmp_path, op, {0: x}, atol=2e-6)
 
 
@@ -59,8 +63,17 @@ def test_unary_integers(tmp_path, op, dtype):
     check(tmp_path, op, {0: ints(-5, 5, 3, 4, dtype=dtype)})
 
 
-SHAPES = [((3, 4), (3, 4)), ((2, 3, 4), (4,)), ((4,), (2, 3, 4)), ((2, 1, 4), (1, 3, 1)),
-          ((), (2, 3)), ((1, 1), (5,)), ((2, 3), (1, 1, 1)), ((), ()), ((0, 3), (1, 3))]
+SHAPES = [
+    ((3, 4), (3, 4)),
+    ((2, 3, 4), (4,)),
+    ((4,), (2, 3, 4)),
+    ((2, 1, 4), (1, 3, 1)),
+    ((), (2, 3)),
+    ((1, 1), (5,)),
+    ((2, 3), (1, 1, 1)),
+    ((), ()),
+    ((0, 3), (1, 3)),
+]
 
 
 @pytest.mark.parametrize("op", ["Add", "Sub", "Mul", "Div"])
@@ -112,7 +125,12 @@ def test_variadic(tmp_path, op, count):
 
 @pytest.mark.parametrize("fmod", [0, 1])
 def test_mod_integers(tmp_path, fmod):
-    check(tmp_path, "Mod", {0: ints(-9, 9, 40), 1: ints(1, 5, 40) * np.where(bools(40), 1, -1)}, fmod=fmod)
+    check(
+        tmp_path,
+        "Mod",
+        {0: ints(-9, 9, 40), 1: ints(1, 5, 40) * np.where(bools(40), 1, -1)},
+        fmod=fmod,
+    )
 
 
 def test_mod_floats(tmp_path):
@@ -125,7 +143,11 @@ def test_clip(tmp_path, low, high):
     check(tmp_path, "Clip", {0: f32(3, 5)}, bounds)
 
 
-CASTS = [(a, b) for a in (np.float32, np.int64, np.int32, np.bool_) for b in (np.float32, np.int64, np.int32, np.bool_)]
+CASTS = [
+    (a, b)
+    for a in (np.float32, np.int64, np.int32, np.bool_)
+    for b in (np.float32, np.int64, np.int32, np.bool_)
+]
 
 
 @pytest.mark.parametrize("source,target", CASTS)
@@ -155,12 +177,29 @@ def test_not_and_bool_constants(tmp_path):
 def test_where(tmp_path):
     check(tmp_path, "Where", {0: bools(2, 1, 4), 1: f32(3, 1), 2: f32(1)})
     check(tmp_path, "Where", {0: bools(2, 4), 1: ints(0, 9, 4)}, {2: i64(-1)})
-    check(tmp_path, "Where", {0: bools(2, 1, 4)}, {1: np.float32(0), 2: np.float32(np.finfo(np.float32).min)})
+    check(
+        tmp_path,
+        "Where",
+        {0: bools(2, 1, 4)},
+        {1: np.float32(0), 2: np.float32(np.finfo(np.float32).min)},
+    )
 
 
-@pytest.mark.parametrize("source,shape", [((2, 3, 4), (6, 4)), ((2, 3, 4), (3, 8)), ((2, 3, 4), (4, 3, 2)),
-                                          ((6,), (1, 2, 1, 3, 1)), ((1, 6, 1), (6,)), ((1,), ()), ((), (1, 1)),
-                                          ((4, 1, 6), (1, 8, 3)), ((0, 3), (3, 0)), ((2, 3, 4), (0, -1))])
+@pytest.mark.parametrize(
+    "source,shape",
+    [
+        ((2, 3, 4), (6, 4)),
+        ((2, 3, 4), (3, 8)),
+        ((2, 3, 4), (4, 3, 2)),
+        ((6,), (1, 2, 1, 3, 1)),
+        ((1, 6, 1), (6,)),
+        ((1,), ()),
+        ((), (1, 1)),
+        ((4, 1, 6), (1, 8, 3)),
+        ((0, 3), (3, 0)),
+        ((2, 3, 4), (0, -1)),
+    ],
+)
 def test_reshape(tmp_path, source, shape):
     check(tmp_path, "Reshape", {0: f32(*source)}, {1: i64(*shape)}, allowzero=int(0 in source))
 
@@ -185,14 +224,18 @@ def test_transpose_unit_dims(tmp_path):
     check(tmp_path, "Transpose", {0: f32(1, 3, 1, 4)}, perm=(1, 2, 0, 3))
 
 
-@pytest.mark.parametrize("source,shape", [((3, 1), (2, 3, 4)), ((1,), (2, 3)), ((2, 3), (1, 1)), ((), (2, 2))])
+@pytest.mark.parametrize(
+    "source,shape", [((3, 1), (2, 3, 4)), ((1,), (2, 3)), ((2, 3), (1, 1)), ((), (2, 2))]
+)
 def test_expand(tmp_path, source, shape):
     check(tmp_path, "Expand", {0: f32(*source)}, {1: i64(*shape)})
 
 
 @pytest.mark.parametrize("axis", [0, 1, -1])
 def test_concat(tmp_path, axis):
-    parts = {i: f32(*[n if d == axis % 3 else 2 for d in range(3)]) for i, n in enumerate((1, 3, 0, 2))}
+    parts = {
+        i: f32(*[n if d == axis % 3 else 2 for d in range(3)]) for i, n in enumerate((1, 3, 0, 2))
+    }
     check(tmp_path, "Concat", parts, axis=axis)
 
 
@@ -201,9 +244,17 @@ def test_concat_of_one(tmp_path):
 
 
 MAX = np.iinfo(np.int64).max
-SLICES = [((0,), (2,), (0,), None), ((1, 0), (MAX, 3), (1, 0), None), ((-3,), (-1,), (-1,), None), ((0,), (5,), (1,), (2,)),
-          ((4,), (0,), (1,), (-1,)), ((-1,), (-MAX,), (1,), (-2,)), ((3, 5), (0, -MAX), (0, 1), (-2, -1)),
-          ((1, 100), (2, -MAX), None, (1, -3)), ((3,), (1,), (0,), None)]
+SLICES = [
+    ((0,), (2,), (0,), None),
+    ((1, 0), (MAX, 3), (1, 0), None),
+    ((-3,), (-1,), (-1,), None),
+    ((0,), (5,), (1,), (2,)),
+    ((4,), (0,), (1,), (-1,)),
+    ((-1,), (-MAX,), (1,), (-2,)),
+    ((3, 5), (0, -MAX), (0, 1), (-2, -1)),
+    ((1, 100), (2, -MAX), None, (1, -3)),
+    ((3,), (1,), (0,), None),
+]
 
 
 @pytest.mark.parametrize("starts,ends,axes,steps", SLICES)
@@ -245,7 +296,14 @@ def test_trilu(tmp_path, upper, k):
 @pytest.mark.parametrize("reverse", [0, 1])
 @pytest.mark.parametrize("dtype", [np.float32, np.int32])
 def test_cumsum(tmp_path, exclusive, reverse, dtype):
-    check(tmp_path, "CumSum", {0: (f32(2, 5, 3) * 5).astype(dtype)}, {1: np.array(1)}, exclusive=exclusive, reverse=reverse)
+    check(
+        tmp_path,
+        "CumSum",
+        {0: (f32(2, 5, 3) * 5).astype(dtype)},
+        {1: np.array(1)},
+        exclusive=exclusive,
+        reverse=reverse,
+    )
 
 
 @pytest.mark.parametrize("axis", [0, 1, -1])
@@ -270,7 +328,9 @@ def test_gather_index_out_of_range_reads_inside(tmp_path):
     check(tmp_path, "Gather", {1: index}, {0: table}, expected=[table[[29, 0]]])
 
 
-@pytest.mark.parametrize("shape,batch", [((2, 3), 0), ((4, 2), 0), ((4, 1), 1), ((4, 2, 2), 1), ((3,), 0)])
+@pytest.mark.parametrize(
+    "shape,batch", [((2, 3), 0), ((4, 2), 0), ((4, 1), 1), ((4, 2, 2), 1), ((3,), 0)]
+)
 def test_gather_nd(tmp_path, shape, batch):
     check(tmp_path, "GatherND", {0: f32(4, 5, 6), 1: ints(-4, 4, *shape)}, batch_dims=batch)
 

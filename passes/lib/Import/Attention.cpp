@@ -11,7 +11,6 @@
 #include "Emitter.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
-#include <cmath>
 #include <limits>
 
 namespace mlir::aimc::emit {
@@ -51,34 +50,32 @@ static Value repeatHeads(NodeEmitter &e, Value v, int64_t times) {
   return reshape(e.b, repeated, {s[0], s[1] * times, s[2], s[3]});
 }
 
-namespace {
-struct Masking {
-  Value mask; ///< bool or float, broadcast from the right, or null
-  bool causal = false;
-  int64_t pastLength = 0;
-  float softcap = 0.0f;
-};
-} // namespace
+static Value capScores(NodeEmitter &e, Value scores, float cap) {
+  if (cap == 0.0f)
+    return scores;
+  return pointwise(e.b, typeOf(scores), scores, [&](ArrayRef<Scalar> v) {
+    return call<math::TanhOp>(v[0] * (1.0 / cap)) * cap;
+  });
+}
 
-/// Mask, softcap and causality of the scores [B, N, L, T] in one computation.
-static Value maskScores(NodeEmitter &e, Value scores, const Masking &masking) {
-  if (!masking.mask && !masking.causal && masking.softcap == 0.0f)
+/// Scores [B, N, L, T] with what must not be seen at -inf. `mask` is bool, float (added) or null;
+/// `causal` hides the keys after the query, which stands after `pastLength` earlier ones.
+static Value maskScores(NodeEmitter &e, Value scores, Value mask, bool causal, int64_t pastLength) {
+  if (!mask && !causal)
     return scores;
   SmallVector<Value> operands{scores};
-  if (masking.mask)
-    operands.push_back(masking.mask);
+  if (mask)
+    operands.push_back(mask);
   constexpr double inf = std::numeric_limits<double>::infinity();
   return pointwise(e.b, typeOf(scores), operands, [&](ArrayRef<Scalar> v) {
     ImplicitLocOpBuilder &b = v[0].builder();
     Scalar score = v[0];
-    if (masking.softcap != 0.0f)
-      score = call<math::TanhOp>(score * (1.0 / masking.softcap)) * masking.softcap;
-    if (masking.mask)
+    if (mask)
       score = v[1].isBool() ? select(v[1], score, score.like(-inf)) : score + v[1];
-    if (!masking.causal)
+    if (!causal)
       return score;
     Value query = linalg::IndexOp::create(b, 2), key = linalg::IndexOp::create(b, 3);
-    Value last = arith::AddIOp::create(b, query, indexConstant(b, masking.pastLength));
+    Value last = arith::AddIOp::create(b, query, indexConstant(b, pastLength));
     Scalar visible(b, arith::CmpIOp::create(b, arith::CmpIPredicate::sle, key, last));
     return select(visible, score, score.like(-inf));
   });
@@ -108,18 +105,12 @@ static LogicalResult attention(NodeEmitter &e) {
   if (failed(e.expectTypes(kF32, 0, 3)) || failed(e.expectTypes(kF32 | kBool, 3, 4)) ||
       failed(e.expectTypes(kF32, 4, 6)))
     return failure();
-  if (e.has(6))
-    return e.fail("expected input nonpad_kv_seqlen to be omitted, but it is present");
   int64_t heads = e.node.intAttr("q_num_heads", 0), kvHeads = e.node.intAttr("kv_num_heads", 0);
   FailureOr<Value> q = splitHeads(e, e.in(0), heads), k = splitHeads(e, e.in(1), kvHeads),
                    v = splitHeads(e, e.in(2), kvHeads);
   if (failed(q) || failed(k) || failed(v))
     return failure();
-  Masking masking;
-  masking.causal = e.node.intAttr("is_causal", 0) != 0;
-  masking.softcap = e.node.floatAttr("softcap", 0.0f);
-  if (e.has(4))
-    masking.pastLength = e.inType(4).getRank() == 4 ? e.inType(4).getDimSize(2) : 0;
+  int64_t pastLength = e.has(4) ? e.inType(4).getDimSize(2) : 0;
   k = append(e, e.has(4) ? e.in(4) : Value(), *k);
   v = append(e, e.has(5) ? e.in(5) : Value(), *v);
   if ((e.wants(1) && failed(e.out(*k, 1))) || (e.wants(2) && failed(e.out(*v, 2))))
@@ -131,28 +122,26 @@ static LogicalResult attention(NodeEmitter &e) {
     return e.fail("expected matching queries, keys and values, but got " + text(q->getType()) +
                   ", " + text(k->getType()) + " and " + text(v->getType()));
   int64_t times = qs[1] / ks[1];
-  float scale = e.node.floatAttr("scale", 0.0f);
-  double factor = scale != 0.0f ? scale : 1.0 / std::sqrt(static_cast<double>(qs[3]));
+  double factor = e.node.floatAttr("scale", 1.0f);
   // Scaling the queries is cheaper than scaling the scores.
   Value scaled = pointwise(e.b, typeOf(*q), *q, [&](ArrayRef<Scalar> x) { return x[0] * factor; });
   Value keys = transpose(e.b, repeatHeads(e, *k, times), {0, 1, 3, 2});
   Value raw = batchMatmul(e.b, scaled, keys);
-  if (e.has(3)) {
-    masking.mask = e.in(3);
-    auto together = broadcastShapes(shapeOf(masking.mask), shapeOf(raw));
-    if (!together || ArrayRef(*together) != shapeOf(raw))
-      return e.fail("expected a mask that broadcasts to " + text(raw.getType()) + ", but got " +
-                    text(e.inType(3)));
-  }
-  Value masked = maskScores(e, raw, masking);
+  Value mask = e.has(3) ? e.in(3) : Value();
+  auto together = broadcastShapes(mask ? shapeOf(mask) : ArrayRef<int64_t>(), shapeOf(raw));
+  if (!together || ArrayRef(*together) != shapeOf(raw))
+    return e.fail("expected a mask that broadcasts to " + text(raw.getType()) + ", but got " +
+                  text(e.inType(3)));
+  Value capped = capScores(e, raw, e.node.floatAttr("softcap", 0.0f));
+  bool causal = e.node.intAttr("is_causal", 0) != 0;
+  Value masked = maskScores(e, capped, mask, causal, pastLength);
   Value probabilities = maskedSoftmax(e, masked);
   if (e.wants(3)) {
-    // The intermediate that qk_matmul_output_mode names.
+    const Value stages[] = {raw, capped, masked, probabilities};
     int64_t mode = e.node.intAttr("qk_matmul_output_mode", 0);
-    if (mode != 0 && mode != 3 && (mode != 1 || masking.softcap != 0.0f))
-      return e.fail("expected qk_matmul_output_mode 0, 3, or 1 without softcap, but got " +
-                    Twine(mode));
-    if (failed(e.out(mode == 0 ? raw : mode == 1 ? masked : probabilities, 3)))
+    if (mode < 0 || mode > 3)
+      return e.fail("expected qk_matmul_output_mode 0 to 3, but got " + Twine(mode));
+    if (failed(e.out(stages[mode], 3)))
       return failure();
   }
   Value y = batchMatmul(e.b, probabilities, repeatHeads(e, *v, times));
@@ -163,7 +152,7 @@ static LogicalResult attention(NodeEmitter &e) {
 
 ArrayRef<EmitterRow> attentionEmitters() {
   static const EmitterRow rows[] = {
-      {"", "Attention", 3, 7, attention},
+      {"", "Attention", 3, 6, attention},
   };
   return rows;
 }

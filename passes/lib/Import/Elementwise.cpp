@@ -55,21 +55,6 @@ static LogicalResult gelu(NodeEmitter &e) {
   return unary<geluErf>(e);
 }
 
-/// com.microsoft FastGelu and BiasGelu: an optional bias is added first.
-template <auto Formula> static LogicalResult biasGelu(NodeEmitter &e) {
-  if (failed(e.expectTypes(kF32)))
-    return failure();
-  return e.pointwiseResult(
-      [](ArrayRef<Scalar> x) { return Formula(x.size() > 1 ? x[0] + x[1] : x[0]); });
-}
-
-static LogicalResult quickGelu(NodeEmitter &e) {
-  if (failed(e.expectTypes(kF32)))
-    return failure();
-  float alpha = e.node.floatAttr("alpha", 1.702f);
-  return e.pointwiseResult([&](ArrayRef<Scalar> x) { return x[0] * sigmoid(x[0] * alpha); });
-}
-
 static Scalar floatPower(Scalar base, Scalar exponent) {
   return base.with(math::PowFOp::create(base.builder(), Value(base), Value(exponent)));
 }
@@ -158,10 +143,6 @@ ArrayRef<EmitterRow> elementwiseEmitters() {
       {"", "Sqrt", 1, 1, unary<call<math::SqrtOp>>},
       {"", "Sub", 2, 2, binary<subtract>},
       {"", "Tanh", 1, 1, unary<call<math::TanhOp>>},
-      {kMicrosoft, "BiasGelu", 2, 2, biasGelu<geluErf>},
-      {kMicrosoft, "FastGelu", 1, 2, biasGelu<geluTanh>},
-      {kMicrosoft, "Gelu", 1, 1, unary<geluErf>},
-      {kMicrosoft, "QuickGelu", 1, 1, quickGelu},
   };
   return rows;
 }

@@ -86,7 +86,6 @@ struct EmitterRow {
   EmitFn emit;
 };
 inline constexpr unsigned kVariadic = ~0u;
-inline constexpr StringLiteral kMicrosoft = "com.microsoft";
 
 ArrayRef<EmitterRow> attentionEmitters();
 ArrayRef<EmitterRow> convEmitters();

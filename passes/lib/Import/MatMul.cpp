@@ -29,25 +29,19 @@ static Value linear(NodeEmitter &e, Value lhs, const NodeEmitter::Weight &weight
 static LogicalResult matmulNode(NodeEmitter &e) {
   if (failed(e.expectTypes(kNumbers)))
     return failure();
-  SmallVector<int64_t> left(e.inType(0).getShape()), right(e.inType(1).getShape());
-  if (left.empty() || right.empty())
-    return e.fail("expected operands of rank 1 or more, but got a scalar");
-  // A vector on the left is a row, on the right a column; the result loses the added dimension,
-  // which the reshape to the result's type does.
-  if (left.size() == 1)
-    left.insert(left.begin(), 1);
-  if (right.size() == 1)
-    right.push_back(1);
+  ArrayRef<int64_t> left = e.inType(0).getShape(), right = e.inType(1).getShape();
+  if (left.size() < 2 || right.size() < 2)
+    return e.fail("expected operands of rank 2 or more, but got " + text(e.inType(0)) + " and " +
+                  text(e.inType(1)));
   if (left.back() != right[right.size() - 2])
     return e.fail("expected equal inner dimensions, but got " + Twine(left.back()) + " and " +
                   Twine(right[right.size() - 2]));
-  if (!broadcastShapes(ArrayRef(left).drop_back(2), ArrayRef(right).drop_back(2)))
+  if (!broadcastShapes(left.drop_back(2), right.drop_back(2)))
     return e.fail("expected leading dimensions that broadcast, but got " + text(e.inType(0)) +
                   " and " + text(e.inType(1)));
-  Value lhs = reshape(e.b, e.in(0), left);
   if (std::optional<NodeEmitter::Weight> weight = e.weight(1))
-    return e.out(linear(e, lhs, *weight));
-  return e.out(batchMatmul(e.b, lhs, reshape(e.b, e.in(1), right)));
+    return e.out(linear(e, e.in(0), *weight));
+  return e.out(batchMatmul(e.b, e.in(0), e.in(1)));
 }
 
 /// alpha * product + beta * C, skipping what is absent or one.
@@ -84,48 +78,10 @@ static LogicalResult gemm(NodeEmitter &e) {
   return finishGemm(e, matmul(e.b, e.in(0), rhs.stored, transA, rhs.transposed));
 }
 
-/// com.microsoft FusedMatMul: alpha * op(A) @ op(B), transposing the last two dimensions.
-static LogicalResult fusedMatmul(NodeEmitter &e) {
-  if (failed(e.expectTypes(kF32)))
-    return failure();
-  for (StringRef unsupported : {"transBatchA", "transBatchB"})
-    if (e.node.intAttr({unsupported.data(), unsupported.size()}, 0) != 0)
-      return e.fail("expected " + unsupported + " 0, but got 1");
-  const bool transposed[2] = {e.node.intAttr("transA", 0) != 0, e.node.intAttr("transB", 0) != 0};
-  Value operands[2];
-  for (unsigned i = 0; i < 2; ++i) {
-    operands[i] = e.in(i);
-    int64_t rank = typeOf(operands[i]).getRank();
-    if (rank < 2)
-      return e.fail("expected operands of rank 2 or more, but got " + text(e.inType(i)));
-    if (!transposed[i])
-      continue;
-    SmallVector<int64_t> swapped = llvm::to_vector(llvm::seq<int64_t>(0, rank));
-    std::swap(swapped[rank - 1], swapped[rank - 2]);
-    operands[i] = transpose(e.b, operands[i], swapped);
-  }
-  ArrayRef<int64_t> left = shapeOf(operands[0]), right = shapeOf(operands[1]);
-  if (left.back() != right[right.size() - 2] ||
-      !broadcastShapes(left.drop_back(2), right.drop_back(2)))
-    return e.fail("expected operands that can be multiplied, but got " + text(e.inType(0)) +
-                  " and " + text(e.inType(1)));
-  std::optional<NodeEmitter::Weight> weight = e.weight(1);
-  if (weight)
-    weight->transposed ^= transposed[1];
-  Value product =
-      weight ? linear(e, operands[0], *weight) : batchMatmul(e.b, operands[0], operands[1]);
-  float alpha = e.node.floatAttr("alpha", 1.0f);
-  product = reshape(e.b, product, e.outType().getShape());
-  if (alpha == 1.0f)
-    return e.out(product);
-  return e.pointwiseResult(product, [&](ArrayRef<Scalar> x) { return x[0] * alpha; });
-}
-
 ArrayRef<EmitterRow> matmulEmitters() {
   static const EmitterRow rows[] = {
       {"", "Gemm", 2, 3, gemm},
       {"", "MatMul", 2, 2, matmulNode},
-      {kMicrosoft, "FusedMatMul", 2, 2, fusedMatmul},
   };
   return rows;
 }

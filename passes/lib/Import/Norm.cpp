@@ -4,8 +4,7 @@
 //===----------------------------------------------------------------------===//
 //
 // LayerNormalization is two reductions (the mean, then the variance about it, which keeps accuracy
-// where the mean is large) and one computation a row and one an element. The fused operators of
-// onnxruntime add their operands first.
+// where the mean is large) and one computation a row and one an element.
 //
 //===----------------------------------------------------------------------===//
 #include "Emitter.h"
@@ -85,52 +84,11 @@ static Value normalise(NodeEmitter &e, Value x, const Rows &rows, Value mean, Va
   });
 }
 
-namespace {
-struct Normalised {
-  Value y, mean, inverse;
-};
-} // namespace
-
-static Normalised layerNorm(NodeEmitter &e, Value x, int64_t axis, Value scale, Value bias,
-                            float epsilon) {
-  Rows rows = rowsOf(e, x, axis);
-  Value sum = reduceSum(e.b, x, rows.axes, [](ArrayRef<Scalar> v) { return v[0]; });
-  Value mean = pointwise(e.b, typeOf(sum), sum, [&](ArrayRef<Scalar> v) {
-    return v[0] * (1.0 / static_cast<double>(rows.length));
-  });
-  Value squares = reduceSum(e.b, {x, mean}, rows.axes, [](ArrayRef<Scalar> v) {
-    Scalar centred = v[0] - v[1];
-    return centred * centred;
-  });
-  Value inverse = inverseDeviation(e, squares, rows, epsilon);
-  return {normalise(e, x, rows, mean, inverse, scale, bias), mean, inverse};
-}
-
-static Normalised rmsNorm(NodeEmitter &e, Value x, int64_t axis, Value scale, Value bias,
-                          float epsilon) {
-  Rows rows = rowsOf(e, x, axis);
-  Value squares = reduceSum(e.b, x, rows.axes, [](ArrayRef<Scalar> v) { return v[0] * v[0]; });
-  Value inverse = inverseDeviation(e, squares, rows, epsilon);
-  return {normalise(e, x, rows, {}, inverse, scale, bias), {}, inverse};
-}
-
-static LogicalResult finish(NodeEmitter &e, const Normalised &result, unsigned meanOutput,
-                            unsigned inverseOutput) {
-  if (failed(e.out(result.y)))
-    return failure();
-  if (e.wants(meanOutput) && result.mean && failed(e.out(result.mean, meanOutput)))
-    return failure();
-  if (e.wants(inverseOutput) && result.inverse && failed(e.out(result.inverse, inverseOutput)))
-    return failure();
-  return success();
-}
-
-/// LayerNormalization, RMSNormalization and onnxruntime's SimplifiedLayerNormalization.
+/// LayerNormalization, or RMSNormalization where not `centred`.
 template <bool centred> static LogicalResult normalisation(NodeEmitter &e) {
   if (failed(e.expectTypes(kF32)))
     return failure();
-  int64_t rank = e.inType(0).getRank();
-  FailureOr<int64_t> axis = e.axis(e.node.intAttr("axis", -1), rank);
+  FailureOr<int64_t> axis = e.axis(e.node.intAttr("axis", -1), e.inType(0).getRank());
   if (failed(axis))
     return failure();
   Value x = e.in(0), scale = e.in(1), bias = e.has(2) ? e.in(2) : Value();
@@ -138,38 +96,26 @@ template <bool centred> static LogicalResult normalisation(NodeEmitter &e) {
     if (parameter && !fits(parameter, x))
       return e.fail("expected scale and bias that broadcast to " + text(e.inType(0)) +
                     ", but got " + text(parameter.getType()));
-  float epsilon = e.node.floatAttr("epsilon", 1e-5f);
-  if (centred)
-    return finish(e, layerNorm(e, x, *axis, scale, bias, epsilon), 1, 2);
-  return finish(e, rmsNorm(e, x, *axis, scale, bias, epsilon), ~0u, 1);
-}
-
-/// com.microsoft Skip(Simplified)LayerNormalization: normalises input + skip + bias, which is
-/// result 3 where wanted.
-template <bool centred> static LogicalResult skipNormalisation(NodeEmitter &e) {
-  if (failed(e.expectTypes(kF32)))
+  Rows rows = rowsOf(e, x, *axis);
+  Value mean, squares;
+  if (centred) {
+    Value sum = reduceSum(e.b, x, rows.axes, [](ArrayRef<Scalar> v) { return v[0]; });
+    mean = pointwise(e.b, typeOf(sum), sum, [&](ArrayRef<Scalar> v) {
+      return v[0] * (1.0 / static_cast<double>(rows.length));
+    });
+    squares = reduceSum(e.b, {x, mean}, rows.axes, [](ArrayRef<Scalar> v) {
+      Scalar distance = v[0] - v[1];
+      return distance * distance;
+    });
+  } else {
+    squares = reduceSum(e.b, x, rows.axes, [](ArrayRef<Scalar> v) { return v[0] * v[0]; });
+  }
+  Value inverse = inverseDeviation(e, squares, rows, e.node.floatAttr("epsilon", 1e-5f));
+  if (e.wants(1) && failed(e.out(mean, 1)))
     return failure();
-  // Operands: input, skip, gamma, [beta,] [bias].
-  unsigned biasAt = centred ? 4 : 3;
-  SmallVector<Value> terms{e.in(0), e.in(1)};
-  if (e.has(biasAt))
-    terms.push_back(e.in(biasAt));
-  Value gamma = e.in(2), beta = centred && e.has(3) ? e.in(3) : Value();
-  for (Value operand : {terms[1], terms.back(), gamma, beta})
-    if (operand && !fits(operand, terms[0]))
-      return e.fail("expected operands that broadcast to " + text(e.inType(0)) + ", but got " +
-                    text(operand.getType()));
-  Value x = pointwise(e.b, e.inType(0), terms, [](ArrayRef<Scalar> v) {
-    Scalar sum = v[0] + v[1];
-    return v.size() > 2 ? sum + v[2] : sum;
-  });
-  int64_t axis = e.inType(0).getRank() - 1;
-  float epsilon = e.node.floatAttr("epsilon", 1e-12f);
-  Normalised result = centred ? layerNorm(e, x, axis, gamma, beta, epsilon)
-                              : rmsNorm(e, x, axis, gamma, {}, epsilon);
-  if (e.wants(3) && failed(e.out(x, 3)))
+  if (e.wants(2) && failed(e.out(inverse, 2)))
     return failure();
-  return finish(e, result, 1, 2);
+  return e.out(normalise(e, x, rows, mean, inverse, scale, bias));
 }
 
 template <bool logarithm> static LogicalResult softmaxNode(NodeEmitter &e) {
@@ -186,10 +132,7 @@ ArrayRef<EmitterRow> normEmitters() {
       {"", "LayerNormalization", 2, 3, normalisation<true>},
       {"", "LogSoftmax", 1, 1, softmaxNode<true>},
       {"", "RMSNormalization", 2, 2, normalisation<false>},
-      {"", "SimplifiedLayerNormalization", 2, 2, normalisation<false>},
       {"", "Softmax", 1, 1, softmaxNode<false>},
-      {kMicrosoft, "SkipLayerNormalization", 3, 5, skipNormalisation<true>},
-      {kMicrosoft, "SkipSimplifiedLayerNormalization", 3, 4, skipNormalisation<false>},
   };
   return rows;
 }
