@@ -16,6 +16,9 @@
 #include "aimc/Pipelines/Pipelines.h"
 #include "aimc/Transforms/Passes.h"
 #endif
+#ifdef AIMC_HAS_CODEGEN
+#include "aimc/CodeGen/Passes.h"
+#endif
 
 static constexpr const char *kName = "aimc";
 static constexpr const char *kVersion = AIMC_VERSION;
@@ -30,6 +33,9 @@ extern "C" LLVM_ATTRIBUTE_WEAK ::mlir::PassPluginLibraryInfo mlirGetPassPluginIn
 #ifdef AIMC_HAS_PASSES
             mlir::aimc::registerAIMCPasses();
             mlir::aimc::registerAIMCPipelines();
+#endif
+#ifdef AIMC_HAS_CODEGEN
+            mlir::aimc::registerCodeGen();
 #endif
           }};
 }
