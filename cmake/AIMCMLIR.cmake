@@ -25,4 +25,7 @@ endfunction()
 # A tool or a shared library links libMLIR and libLLVM exactly once.
 function(aimc_link_mlir target)
   target_link_libraries(${target} PRIVATE MLIR LLVM)
+  # Debian keeps libMLIR outside of the loader's path; a build folder has it by default, an
+  # installation only if told.
+  set_target_properties(${target} PROPERTIES INSTALL_RPATH "$ORIGIN/../lib;${LLVM_LIBRARY_DIR}")
 endfunction()
