@@ -43,7 +43,7 @@ constexpr StringLiteral kToBuffers =
     "canonicalize,cse,eliminate-empty-tensors,"
     "one-shot-bufferize{bufferize-function-boundaries "
     "function-boundary-type-conversion=identity-layout-map},canonicalize,cse,"
-    "buffer-results-to-out-params{hoist-static-allocs modify-public-functions}";
+    "buffer-results-to-out-params{modify-public-functions}";
 constexpr StringLiteral kToLLVM =
     "convert-linalg-to-loops,fold-memref-alias-ops,expand-strided-metadata,lower-affine,"
     "convert-scf-to-cf,convert-math-to-llvm,convert-math-to-libm,arith-expand,"

@@ -76,7 +76,7 @@ int main(int argc, char **argv) {
     if (locations)
       flags.enableDebugInfo();
     if (elide)
-      flags.elideLargeElementsAttrs().elideLargeResourceString();
+      flags.elideLargeElementsAttrs().elideLargeResourceString(0);
     module->print(file->os(), flags);
   }
   file->os().flush();

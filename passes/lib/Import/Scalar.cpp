@@ -135,6 +135,10 @@ Scalar convert(Scalar x, Type type) {
   if (type.isInteger(1))
     return notEqual(x, x.like(0));
   if (isa<FloatType>(type)) {
+    if (x.isFloat() && type.getIntOrFloatBitWidth() > x.type().getIntOrFloatBitWidth())
+      return {b, arith::ExtFOp::create(b, type, Value(x))};
+    if (x.isFloat())
+      return {b, arith::TruncFOp::create(b, type, Value(x))};
     if (x.isBool())
       return {b, arith::UIToFPOp::create(b, type, Value(x))};
     return {b, arith::SIToFPOp::create(b, type, Value(x))};
