@@ -35,6 +35,7 @@ config.substitutions += [
     ("%python", f'"{config.python}"'),
     ("%targets", str(root / "targets")),
     ("%aimc_lib", config.aimc_lib),
+    ("%llvm_lib", os.path.join(os.path.dirname(config.llvm_bin), "lib")),
 ]
 if lit_config.params.get("verify-roundtrip", "0") not in ("", "0"):
     config.substitutions.append((r"\baimc-opt\b", "aimc-opt --verify-roundtrip"))

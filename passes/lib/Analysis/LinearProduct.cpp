@@ -28,8 +28,8 @@ bool mlir::aimc::isProduct(linalg::LinalgOp op) {
   auto isProductOfInputs = [&](Value value) {
     auto mul = value.getDefiningOp<arith::MulFOp>();
     Value a = body->getArgument(0), b = body->getArgument(1);
-    return mul && ((mul.getLhs() == a && mul.getRhs() == b) ||
-                   (mul.getLhs() == b && mul.getRhs() == a));
+    return mul &&
+           ((mul.getLhs() == a && mul.getRhs() == b) || (mul.getLhs() == b && mul.getRhs() == a));
   };
   Value out = body->getArgument(2);
   return (add.getLhs() == out && isProductOfInputs(add.getRhs())) ||

@@ -17,8 +17,8 @@ bool Rect::contains(const Rect &other) const {
 }
 
 bool Rect::overlaps(const Rect &other) const {
-  return row < other.row + other.rows && other.row < row + rows &&
-         col < other.col + other.cols && other.col < col + cols;
+  return row < other.row + other.rows && other.row < row + rows && col < other.col + other.cols &&
+         other.col < col + cols;
 }
 
 std::optional<Bin::Fit> Bin::fit(int64_t rows, int64_t cols) const {
@@ -57,8 +57,7 @@ void Bin::occupy(const Rect &used) {
     bool inside = false;
     for (size_t j = 0; j < pieces.size() && !inside; ++j)
       // Of two equal pieces the first one stays.
-      inside = i != j && pieces[j].contains(pieces[i]) &&
-               (j < i || !pieces[i].contains(pieces[j]));
+      inside = i != j && pieces[j].contains(pieces[i]) && (j < i || !pieces[i].contains(pieces[j]));
     if (!inside)
       freeRects.push_back(pieces[i]);
   }

@@ -41,8 +41,7 @@ static std::optional<Columns> columnsOf(SliceOp slice, RankedTensorType whole,
                                         RankedTensorType part) {
   if (whole.getRank() != 2 || part.getRank() != 2 || slice.isDynamicOffset(0) ||
       slice.isDynamicOffset(1) || slice.isDynamicSize(1) || slice.getStaticOffset(0) != 0 ||
-      !slice.hasUnitStride() || whole.getDimSize(0) != part.getDimSize(0) ||
-      whole.isDynamicDim(0))
+      !slice.hasUnitStride() || whole.getDimSize(0) != part.getDimSize(0) || whole.isDynamicDim(0))
     return std::nullopt;
   return Columns{slice.getStaticOffset(1), slice.getStaticSize(1)};
 }
@@ -187,8 +186,8 @@ FailureOr<WholeProduct> Matcher::match(Operation *last) {
       auto insert = value.getDefiningOp<tensor::InsertSliceOp>();
       std::optional<Columns> put = insert ? columnsOf(insert) : std::nullopt;
       if (!put)
-        return fail("not every column of @" +
-                    (product.weight ? product.weight.getSymName() : "") + " is read");
+        return fail("not every column of @" + (product.weight ? product.weight.getSymName() : "") +
+                    " is read");
       product.ops.insert(insert);
       Columns columns{0, 0};
       FailureOr<Value> base = matchColumnBlock(insert.getSource(), columns);
@@ -209,9 +208,8 @@ FailureOr<WholeProduct> Matcher::match(Operation *last) {
     if (failed(checkBase(base, columns)))
       return failure();
   for (Operation *op : product.ops)
-    if (op != last && llvm::any_of(op->getUsers(), [&](Operation *user) {
-          return !product.ops.contains(user);
-        }))
+    if (op != last &&
+        llvm::any_of(op->getUsers(), [&](Operation *user) { return !product.ops.contains(user); }))
       return fail("a part of the product is used by itself");
   llvm::sort(product.tiles, [](TileOp a, TileOp b) {
     return std::pair(a.firstRow(), a.firstCol()) < std::pair(b.firstRow(), b.firstCol());
@@ -219,8 +217,7 @@ FailureOr<WholeProduct> Matcher::match(Operation *last) {
   return product;
 }
 
-FailureOr<WholeProduct> mlir::aimc::matchWholeProduct(Operation *last,
-                                                      const MappingSymbols &symbols,
-                                                      std::string &reason) {
+FailureOr<WholeProduct>
+mlir::aimc::matchWholeProduct(Operation *last, const MappingSymbols &symbols, std::string &reason) {
   return Matcher(symbols, reason).match(last);
 }

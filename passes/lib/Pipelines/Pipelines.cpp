@@ -30,8 +30,8 @@ void aimc::buildMappingPipeline(OpPassManager &pm, const MappingOptions &options
   pm.addPass(createGroup({options.maxWeights}));
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
-  pm.addPass(createVerifyMapped(
-      {options.requireAnalog, /*requirePlaced=*/true, /*requireGrouped=*/true}));
+  pm.addPass(
+      createVerifyMapped({options.requireAnalog, /*requirePlaced=*/true, /*requireGrouped=*/true}));
 }
 
 void aimc::registerAIMCPipelines() {

@@ -154,8 +154,7 @@ void GroupPass::groupBlock(Block &block, const MappingSymbols &symbols) {
       continue;
     ++left;
     remark::missed(op.getLoc(), remarkOf(getArgument(), &op))
-        << remark::add("@{0} stays aimc.mvm: {1}", cast<MvmOp>(op).getTile(),
-                       reasons.lookup(&op));
+        << remark::add("@{0} stays aimc.mvm: {1}", cast<MvmOp>(op).getTile(), reasons.lookup(&op));
   }
 
   // Plans in program order; those of one input are found by the input.
@@ -163,8 +162,7 @@ void GroupPass::groupBlock(Block &block, const MappingSymbols &symbols) {
   llvm::DenseMap<Value, SmallVector<size_t>> byInput;
   for (WholeProduct &product : llvm::reverse(products)) {
     SmallVector<size_t> &sameInput = byInput[product.x];
-    bool joined =
-        llvm::any_of(sameInput, [&](size_t plan) { return join(plans[plan], product); });
+    bool joined = llvm::any_of(sameInput, [&](size_t plan) { return join(plans[plan], product); });
     if (joined)
       continue;
     sameInput.push_back(plans.size());

@@ -35,8 +35,7 @@ using namespace mlir::aimc;
 static constexpr int64_t kMinResourceElements = 64;
 
 /// Brings the dimensions into the order `permutation` (result dim i is dim permutation[i]).
-static Value permute(OpBuilder &builder, Location loc, Value value,
-                     ArrayRef<int64_t> permutation) {
+static Value permute(OpBuilder &builder, Location loc, Value value, ArrayRef<int64_t> permutation) {
   if (isIdentityPermutation(permutation))
     return value;
   auto type = cast<RankedTensorType>(value.getType());
@@ -75,9 +74,8 @@ static Value toMatrix(OpBuilder &builder, Location loc, Value value, int64_t spl
     value = tensor::CollapseShapeOp::create(builder, loc, flat, value, oneGroup(rank));
     rank = 1;
   }
-  return tensor::ExpandShapeOp::create(builder, loc, matrix, value,
-                                       rank == 0 ? SmallVector<ReassociationIndices>{}
-                                                 : oneGroup(2));
+  return tensor::ExpandShapeOp::create(
+      builder, loc, matrix, value, rank == 0 ? SmallVector<ReassociationIndices>{} : oneGroup(2));
 }
 
 /// The opposite of toMatrix.
@@ -142,8 +140,8 @@ struct LegalizeLinearPass : aimc::impl::LegalizeLinearBase<LegalizeLinearPass> {
 } // namespace
 
 Legalizer::Legalizer(ModuleOp module) : module(module), symbols(module) {
-  nextWeight = llvm::find_if(
-      *module.getBody(), [](Operation &op) { return !isa<TargetOp, WeightOp, TileOp>(op); });
+  nextWeight = llvm::find_if(*module.getBody(),
+                             [](Operation &op) { return !isa<TargetOp, WeightOp, TileOp>(op); });
 }
 
 int64_t Legalizer::numWeights() const {

@@ -5,8 +5,8 @@
 //
 // Full blocks come first and the remainder last, so that as many blocks as possible fill a tile and
 // the rest packs well. Each column block is taken out of the destination, every row block adds its
-// partial product to it, and it is put back; blocks of a weight are disjoint, so the order of column
-// blocks does not matter, and the order of row blocks is the order of the sum.
+// partial product to it, and it is put back; blocks of a weight are disjoint, so the order of
+// column blocks does not matter, and the order of row blocks is the order of the sum.
 //
 //===----------------------------------------------------------------------===//
 #include "Remarks.h"
@@ -151,9 +151,9 @@ static int64_t readTiles(LinearOp linear, ArrayRef<TileOp> tiles) {
       Value &slice = slices[{tile.firstRow(), tile.numRows()}];
       if (!slice)
         slice = extractCols(builder, loc, x, tile.firstRow(), tile.numRows());
-      block = MvmOp::create(builder, loc, tile.getSymName(), slice, block,
-                            linear.getInputRangeAttr())
-                  ->getResult(0);
+      block =
+          MvmOp::create(builder, loc, tile.getSymName(), slice, block, linear.getInputRangeAttr())
+              ->getResult(0);
     }
     y = insertCols(builder, loc, block, y, first.firstCol());
   }

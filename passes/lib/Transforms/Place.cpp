@@ -160,7 +160,6 @@ void PlacePass::runOnOperation() {
   for (TileOp tile : module.getOps<TileOp>())
     byTarget[tile.getTargetAttr()].push_back(tile);
   for (auto &[name, tiles] : byTarget)
-    placeOn(SymbolTable::lookupNearestSymbolFrom<TargetOp>(module,
-                                                           cast<FlatSymbolRefAttr>(name)),
+    placeOn(SymbolTable::lookupNearestSymbolFrom<TargetOp>(module, cast<FlatSymbolRefAttr>(name)),
             tiles);
 }

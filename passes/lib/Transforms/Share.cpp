@@ -111,9 +111,8 @@ SharePass::Renaming SharePass::findEqualWeights() {
     renaming[second.getSymNameAttr()] = first.getSymNameAttr();
     llvm::append_range(gridsOf[first.getSymNameAttr()],
                        SmallVector<GridOp>(gridsOf.lookup(second.getSymNameAttr())));
-    remark::passed(second.getLoc(), remarkOf(getArgument()))
-        << remark::add("@{0} holds the same matrix as @{1}", second.getSymName(),
-                       first.getSymName());
+    remark::passed(second.getLoc(), remarkOf(getArgument())) << remark::add(
+        "@{0} holds the same matrix as @{1}", second.getSymName(), first.getSymName());
     return true;
   };
 
@@ -127,10 +126,10 @@ SharePass::Renaming SharePass::findEqualWeights() {
     const void *resource = nullptr;
     if (auto dense = dyn_cast<DenseResourceElementsAttr>(value))
       resource = dense.getRawHandle().getResource();
-    auto [known, isNew] = byIdentity.try_emplace(
-        {resource ? nullptr : value.getAsOpaquePointer(), resource, weight.numRows(),
-         weight.getTransposed()},
-        weight);
+    auto [known, isNew] =
+        byIdentity.try_emplace({resource ? nullptr : value.getAsOpaquePointer(), resource,
+                                weight.numRows(), weight.getTransposed()},
+                               weight);
     if (!isNew && known->second.numCols() == weight.numCols() && unite(known->second, weight))
       continue;
     auto elements = dyn_cast<ElementsAttr>(value);
@@ -209,8 +208,7 @@ void SharePass::rename(const Renaming &renaming) {
   getOperation()->walk<WalkOrder::PreOrder>([&](Operation *op) {
     if (op != getOperation() && op->hasTrait<OpTrait::SymbolTable>())
       return WalkResult::skip(); // names inside are its own
-    if (isa<WeightOp, TileOp>(op) &&
-        renaming.contains(SymbolTable::getSymbolName(op)))
+    if (isa<WeightOp, TileOp>(op) && renaming.contains(SymbolTable::getSymbolName(op)))
       erased.push_back(op);
     else
       replacer.replaceElementsIn(op);

@@ -64,8 +64,8 @@ FailureOr<TargetOp> mlir::aimc::insertTarget(ModuleOp module, StringRef nameOrPa
 
   if (Operation *existing = SymbolTable::lookupSymbolIn(module, target.getSymName())) {
     auto same = dyn_cast<TargetOp>(existing);
-    if (same && OperationEquivalence::isEquivalentTo(
-                    same, target, OperationEquivalence::Flags::IgnoreLocations))
+    if (same && OperationEquivalence::isEquivalentTo(same, target,
+                                                     OperationEquivalence::Flags::IgnoreLocations))
       return same;
     InFlightDiagnostic error = emitError(module.getLoc())
                                << "'" << *path << "' defines @" << target.getSymName()

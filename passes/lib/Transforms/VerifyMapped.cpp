@@ -87,11 +87,11 @@ void VerifyMappedPass::runOnOperation() {
   module.walk([&](Operation *op) {
     LogicalResult result = success();
     if (auto linear = dyn_cast<LinearOp>(op))
-      result = reportAnalog(op, linear.getWeight(), ::countMacs(linear.getInput(), linear.getInit()),
-                            "aimc-partition");
+      result = reportAnalog(op, linear.getWeight(),
+                            ::countMacs(linear.getInput(), linear.getInit()), "aimc-partition");
     else if (auto mvm = dyn_cast<MvmOp>(op))
-      result = reportAnalog(op, mvm.getTile(), ::countMacs(mvm.getInput(), mvm.getInit()),
-                            "aimc-group");
+      result =
+          reportAnalog(op, mvm.getTile(), ::countMacs(mvm.getInput(), mvm.getInit()), "aimc-group");
     else if (auto grid = dyn_cast<GridOp>(op))
       result = reportAnalog(op, cast<FlatSymbolRefAttr>(grid.getWeights()[0]).getValue(),
                             ::countMacs(grid.getInput(), grid.getInits()), {});

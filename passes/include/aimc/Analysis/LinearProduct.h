@@ -21,9 +21,9 @@ struct LinearProduct {
   OpOperand *input = nullptr;  ///< x
   OpOperand *weight = nullptr; ///< w, constant
   ConstantView constant;
-  DimNest rows, cols;          ///< the k and n nests of w
-  int64_t m = 1, k = 1, n = 1; ///< sizes of the groups
-  unsigned mRank = 0;          ///< number of m loops
+  DimNest rows, cols;                           ///< the k and n nests of w
+  int64_t m = 1, k = 1, n = 1;                  ///< sizes of the groups
+  unsigned mRank = 0;                           ///< number of m loops
   llvm::SmallVector<int64_t> inputPermutation;  ///< brings x to [m..., k...]
   llvm::SmallVector<int64_t> outputPermutation; ///< brings y to [m..., n...]
   bool inPlace = false;    ///< w is the whole constant, read as [k, n] or [n, k]

@@ -31,13 +31,13 @@ struct WholeProduct {
   StringAttr target;
   FloatAttr inputRange;
   Value x, init, result;
-  llvm::SmallVector<TileOp> tiles;    ///< by first row, then by first column
+  llvm::SmallVector<TileOp> tiles;     ///< by first row, then by first column
   llvm::SetVector<Operation *> ops;    ///< used by each other only, but for `result`'s
   llvm::SetVector<Operation *> slices; ///< of x and init; others may use them too
 };
 
-/// Matches the product whose finished result `last` (an mvm or an insert_slice) holds. `reason` says
-/// what is missing where it holds none.
+/// Matches the product whose finished result `last` (an mvm or an insert_slice) holds. `reason`
+/// says what is missing where it holds none.
 FailureOr<WholeProduct> matchWholeProduct(Operation *last, const MappingSymbols &symbols,
                                           std::string &reason);
 

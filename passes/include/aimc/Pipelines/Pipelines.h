@@ -16,8 +16,7 @@ namespace mlir::aimc {
 
 /// Options of `aimc-map`; the passes that they belong to are described in Transforms/Passes.td.
 struct MappingOptions : PassPipelineOptions<MappingOptions> {
-  Option<std::string> target{*this, "target",
-                             llvm::cl::desc("Symbol of the aimc.target to map to"),
+  Option<std::string> target{*this, "target", llvm::cl::desc("Symbol of the aimc.target to map to"),
                              llvm::cl::init("")};
   Option<std::string> targetFile{
       *this, "target-file",

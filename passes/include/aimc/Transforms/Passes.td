@@ -168,4 +168,19 @@ def VerifyMapped : Pass<"aimc-verify-mapped", "::mlir::ModuleOp"> {
   ];
 }
 
+def ToLinalg : Pass<"aimc-to-linalg", "::mlir::ModuleOp"> {
+  let summary = "Replace products on tiles by exact linalg products";
+  let description = [{
+    The real-valued meaning of `aimc.linear`, `aimc.mvm` and `aimc.grid` in upstream ops: each becomes
+    one `linalg.matmul` per weight or block with the weight's elements as a constant, and the symbols
+    are erased. A grid multiplies tile by tile in the listed order. No converters, wires or noise: a
+    reference to execute a mapped module with stock tools and compare it with its source.
+
+    Before: tensors; every weight that is read has an elements value that is loaded. After: no op of
+    the dialect is left.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 #endif // AIMC_TRANSFORMS_PASSES_TD
