@@ -101,7 +101,13 @@ static FailureOr<LinearProduct> match(linalg::LinalgOp op, OpOperand *input, OpO
     return failure();
   }
 
-  LinearProduct product{.input = input, .weight = weight, .constant = std::move(view)};
+  LinearProduct product{.constant = std::move(view),
+                        .rows = {},
+                        .cols = {},
+                        .inputPermutation = {},
+                        .outputPermutation = {}};
+  product.input = input;
+  product.weight = weight;
   SmallVector<int64_t, 4> ranges = op.getStaticLoopRanges();
   SmallVector<int64_t> mLoops, kLoops, nLoops;
   for (int64_t loop = 0, e = ranges.size(); loop < e; ++loop) {
