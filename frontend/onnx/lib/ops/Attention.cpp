@@ -147,7 +147,8 @@ Types rotaryEmbedding(Call &call) {
     call.expectDType(3, {DType::I64, DType::I32});
     if (broadcast(call.shape(3), places) != places)
       reject("expected position_ids of ", text(places), ", but got ", text(call.type(3)));
-  } else if (call.shape(1)[0] != x.batch || call.shape(1)[1] != x.length) {
+  } else if ((call.shape(1)[0] != x.batch && call.shape(1)[0] != 1) ||
+             call.shape(1)[1] != x.length) { // exporters share the caches of all sequences
     reject("expected caches for ", text(places), ", but got ", text(call.type(1)));
   }
   return {call.type(0)};
