@@ -117,8 +117,7 @@ int writeModule(ModuleOp module, const Options &options, Reporter &report) {
   module.print(file->os(), flags);
   file->os().flush();
   if (file->os().has_error()) {
-    report.error("cannot write '" + outputPath(options) +
-                 "': " + file->os().error().message());
+    report.error("cannot write '" + outputPath(options) + "': " + file->os().error().message());
     file->os().clear_error();
     return tool::kBadInput;
   }
@@ -179,8 +178,8 @@ public:
 
     for (int signal : {SIGINT, SIGTERM, SIGHUP})
       std::signal(signal, onSignal);
-    if (llvm::Error error = writer.write(
-            *module, *target, [&](llvm::StringRef phase) { progress.phase(phase); }))
+    if (llvm::Error error =
+            writer.write(*module, *target, [&](llvm::StringRef phase) { progress.phase(phase); }))
       return fail(std::move(error));
     progress.done();
     return tool::kDone;
@@ -209,9 +208,9 @@ private:
   void enableRemarks() {
     remark::RemarkCategories categories;
     categories.all = "aimc";
-    (void)remark::enableOptimizationRemarks(
-        context, std::make_unique<RemarkPrinter>(progress),
-        std::make_unique<remark::RemarkEmittingPolicyAll>(), categories);
+    (void)remark::enableOptimizationRemarks(context, std::make_unique<RemarkPrinter>(progress),
+                                            std::make_unique<remark::RemarkEmittingPolicyAll>(),
+                                            categories);
   }
 
   const Options &options;

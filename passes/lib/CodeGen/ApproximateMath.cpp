@@ -19,8 +19,7 @@ using namespace mlir;
 
 namespace {
 
-class ApproximateMathPass
-    : public ::mlir::aimc::impl::ApproximateMathBase<ApproximateMathPass> {
+class ApproximateMathPass : public ::mlir::aimc::impl::ApproximateMathBase<ApproximateMathPass> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
     populateMathPolynomialApproximationPatterns(patterns, [](StringRef) { return true; });

@@ -54,9 +54,9 @@ public:
     SmallVector<scf::ForallOp> loops(kernel.getBody().front().getOps<scf::ForallOp>());
     int64_t announced = kernel->getAttrOfType<IntegerAttr>(kTilesAttr).getInt();
     if (loops.size() > 1 || (loops.empty() && announced != 1)) {
-      kernel.emitError("expected ") << (announced == 1 ? "at most " : "")
-                                    << "one parallel loop over " << announced << " tiles, but got "
-                                    << loops.size() << " loops";
+      kernel.emitError("expected ")
+          << (announced == 1 ? "at most " : "") << "one parallel loop over " << announced
+          << " tiles, but got " << loops.size() << " loops";
       return signalPassFailure();
     }
     if (!loops.empty() && failed(flatten(kernel, loops.front(), announced)))
@@ -99,8 +99,8 @@ private:
         at = arith::RemUIOp::create(rewriter, loc, rest, trip);
         rest = arith::DivUIOp::create(rewriter, loc, rest, trip);
       }
-      Value scaled = arith::MulIOp::create(
-          rewriter, loc, at, arith::ConstantIndexOp::create(rewriter, loc, step[d]));
+      Value scaled = arith::MulIOp::create(rewriter, loc, at,
+                                           arith::ConstantIndexOp::create(rewriter, loc, step[d]));
       ivs[d] = arith::AddIOp::create(rewriter, loc, scaled,
                                      arith::ConstantIndexOp::create(rewriter, loc, lower[d]));
     }
@@ -139,12 +139,12 @@ private:
       builder.setInsertionPointToStart(&entry);
       auto alignment = builder.getI64IntegerAttr(64);
       if (bytes <= maxStackBytes) {
-        auto stack = memref::AllocaOp::create(builder, op.getLoc(), op.getType(), ValueRange{},
-                                              alignment);
+        auto stack =
+            memref::AllocaOp::create(builder, op.getLoc(), op.getType(), ValueRange{}, alignment);
         op.replaceAllUsesWith(stack.getResult());
       } else {
-        auto heap = memref::AllocOp::create(builder, op.getLoc(), op.getType(), ValueRange{},
-                                            alignment);
+        auto heap =
+            memref::AllocOp::create(builder, op.getLoc(), op.getType(), ValueRange{}, alignment);
         op.replaceAllUsesWith(heap.getResult());
         builder.setInsertionPoint(entry.getTerminator());
         memref::DeallocOp::create(builder, op.getLoc(), heap);

@@ -75,8 +75,8 @@ public:
     LLVM::ReturnOp::create(builder, loc, exit->getArgument(0));
     builder.setInsertionPointToStart(&entry.getBody().front());
     frame = entry.getArgument(0);
-    auto frameType = LLVM::LLVMStructType::getLiteral(
-        context, {i32, i32, ptr, ptr, ptr, ptr, ptr, ptr});
+    auto frameType =
+        LLVM::LLVMStructType::getLiteral(context, {i32, i32, ptr, ptr, ptr, ptr, ptr, ptr});
     for (int field : {kTable, kContext, kInputs, kOutputs, kConstants, kArena}) {
       Value at = LLVM::GEPOp::create(builder, loc, ptr, frameType, frame,
                                      ArrayRef<LLVM::GEPArg>{0, field});
@@ -165,8 +165,7 @@ private:
   Value advance(Value base, int64_t bytes) { return gep(builder.getI8Type(), base, bytes); }
 
   Value gep(Type type, Value base, int64_t index) {
-    return LLVM::GEPOp::create(builder, loc, ptr, type, base,
-                               ValueRange{constant(i64, index)});
+    return LLVM::GEPOp::create(builder, loc, ptr, type, base, ValueRange{constant(i64, index)});
   }
 
   Value element(Value array, int64_t index) {
@@ -193,8 +192,8 @@ private:
     SmallVector<Value> all{function};
     llvm::append_range(all, operands);
     Value status = LLVM::CallOp::create(builder, loc, type, all).getResult();
-    Value failed = LLVM::ICmpOp::create(builder, loc, LLVM::ICmpPredicate::ne, status,
-                                        constant(i32, 0));
+    Value failed =
+        LLVM::ICmpOp::create(builder, loc, LLVM::ICmpPredicate::ne, status, constant(i32, 0));
     Block *current = builder.getInsertionBlock();
     Block *next = builder.createBlock(exit);
     builder.setInsertionPointToEnd(current);
@@ -255,8 +254,8 @@ private:
       if (auto call = dyn_cast<func::CallOp>(op)) {
         auto kernel = symbols.lookup<func::FuncOp>(call.getCallee());
         if (!kernel || !kernel->hasAttr(kKernelAttr))
-          return call.emitError("expected a call to a kernel, but got '") << call.getCallee()
-                                                                          << "'";
+          return call.emitError("expected a call to a kernel, but got '")
+                 << call.getCallee() << "'";
         declareRun(builder, symbols, kernel);
         emitter.callKernel(call, kernel->getAttrOfType<IntegerAttr>(kTilesAttr).getInt());
       } else if (auto grid = dyn_cast<GridOp>(op)) {
@@ -286,8 +285,8 @@ private:
     auto ptr = LLVM::LLVMPointerType::get(builder.getContext());
     Type i64 = builder.getI64Type();
     OpBuilder::InsertionGuard guard(builder);
-    auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(builder.getContext()),
-                                            {ptr, i64, i64});
+    auto type =
+        LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(builder.getContext()), {ptr, i64, i64});
     symbols.insert(LLVM::LLVMFuncOp::create(builder, kernel.getLoc(), name, type));
   }
 
@@ -318,9 +317,9 @@ private:
       std::string name = ("constant." + Twine(all.size())).str();
       if (auto resource = dyn_cast<DenseResourceElementsAttr>(value))
         name = resource.getRawHandle().getKey().str();
-      all.push_back(builder.getDictionaryAttr(
-          {builder.getNamedAttr("name", builder.getStringAttr(name)),
-           builder.getNamedAttr("value", value)}));
+      all.push_back(
+          builder.getDictionaryAttr({builder.getNamedAttr("name", builder.getStringAttr(name)),
+                                     builder.getNamedAttr("value", value)}));
     }
     module->setAttr(kConstantsAttr, builder.getArrayAttr(all));
     return ids;
@@ -351,11 +350,11 @@ private:
     };
     SmallVector<Attribute> inputs, outputs;
     for (auto [i, type] : llvm::enumerate(main.getArgumentTypes()))
-      inputs.push_back(describe(type, main.getArgAttrOfType<StringAttr>(i, kNameAttr),
-                                "input" + Twine(i)));
+      inputs.push_back(
+          describe(type, main.getArgAttrOfType<StringAttr>(i, kNameAttr), "input" + Twine(i)));
     for (auto [i, type] : llvm::enumerate(main.getResultTypes()))
-      outputs.push_back(describe(type, main.getResultAttrOfType<StringAttr>(i, kNameAttr),
-                                 "output" + Twine(i)));
+      outputs.push_back(
+          describe(type, main.getResultAttrOfType<StringAttr>(i, kNameAttr), "output" + Twine(i)));
     SmallVector<NamedAttribute> fields{
         builder.getNamedAttr("symbol", builder.getStringAttr(symbol)),
         builder.getNamedAttr("arena_bytes", builder.getI64IntegerAttr(plan.arenaBytes())),

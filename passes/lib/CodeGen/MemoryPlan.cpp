@@ -255,16 +255,15 @@ void MemoryPlan::allocate() {
         continue;
       if (offset + size <= other->place.offset)
         break;
-      offset = std::max(offset, static_cast<int64_t>(llvm::alignTo(
-                                    other->place.offset + other->bytes, kAlignment)));
+      offset = std::max(offset, static_cast<int64_t>(
+                                    llvm::alignTo(other->place.offset + other->bytes, kAlignment)));
     }
     root->place.offset = offset;
     total += size;
     arena = std::max(arena, offset + size);
-    placed.insert(llvm::upper_bound(placed, root,
-                                    [](Root *a, Root *b) {
-                                      return a->place.offset < b->place.offset;
-                                    }),
-                  root);
+    placed.insert(
+        llvm::upper_bound(placed, root,
+                          [](Root *a, Root *b) { return a->place.offset < b->place.offset; }),
+        root);
   }
 }

@@ -30,7 +30,7 @@ struct Place {
 
 /// A strided copy that the program must perform: offsets and strides in elements.
 struct StridedCopy {
-  Value source;                     ///< null: `destination` is only reserved
+  Value source; ///< null: `destination` is only reserved
   SmallVector<int64_t> sizes, sourceStrides, destinationStrides;
   int64_t sourceOffset = 0, destinationOffset = 0;
 };

@@ -118,8 +118,7 @@ class ClusterBuilder {
 public:
   ClusterBuilder(linalg::LinalgOp anchor, int64_t target) {
     cluster.anchor = anchor;
-    cluster.split =
-        isContraction(anchor) ? splitContraction(anchor) : splitRows(anchor, target);
+    cluster.split = isContraction(anchor) ? splitContraction(anchor) : splitRows(anchor, target);
     cluster.ops.insert(anchor);
   }
 
@@ -221,8 +220,7 @@ public:
     for (func::FuncOp f : functions)
       if (failed(outline(f)))
         return signalPassFailure();
-    remark::analysis(getOperation().getLoc(),
-                     remark::RemarkOpts::name("kernels").category("aimc"))
+    remark::analysis(getOperation().getLoc(), remark::RemarkOpts::name("kernels").category("aimc"))
         << remark::metric("operations", outlined) << remark::metric("kernels", kernels.size());
   }
 
@@ -311,8 +309,7 @@ private:
     llvm::append_range(inputs, anchor->getResultTypes());
     auto type = builder.getFunctionType(inputs, anchor->getResultTypes());
 
-    OwningOpRef<func::FuncOp> made =
-        func::FuncOp::create(UnknownLoc::get(context), "kernel", type);
+    OwningOpRef<func::FuncOp> made = func::FuncOp::create(UnknownLoc::get(context), "kernel", type);
     made->setPrivate();
     (*made)->setAttr(kKernelAttr, builder.getUnitAttr());
     (*made)->setAttr(kTileSizesAttr, builder.getDenseI64ArrayAttr(cluster.split.sizes));
@@ -328,9 +325,9 @@ private:
     for (Operation *op : cluster.ops)
       cloneInto(builder, cast<linalg::LinalgOp>(op), op == anchor.getOperation(), destinations,
                 map);
-    func::ReturnOp::create(builder, UnknownLoc::get(context),
-                           llvm::map_to_vector(anchor->getResults(),
-                                               [&](Value v) { return map.lookup(v); }));
+    func::ReturnOp::create(
+        builder, UnknownLoc::get(context),
+        llvm::map_to_vector(anchor->getResults(), [&](Value v) { return map.lookup(v); }));
 
     std::string key;
     llvm::raw_string_ostream os(key);
@@ -383,8 +380,8 @@ private:
   }
 
   static Value makeEmpty(OpBuilder &builder, RankedTensorType type) {
-    return tensor::EmptyOp::create(builder, UnknownLoc::get(builder.getContext()),
-                                   type.getShape(), type.getElementType());
+    return tensor::EmptyOp::create(builder, UnknownLoc::get(builder.getContext()), type.getShape(),
+                                   type.getElementType());
   }
 
   /// Clones a constant, an empty tensor or a fill; a fill writes to `target` when there is one.

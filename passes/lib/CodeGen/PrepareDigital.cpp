@@ -66,10 +66,8 @@ bool isZeroFill(Value value) {
 }
 
 Value zeroTensor(OpBuilder &builder, Location loc, RankedTensorType type) {
-  Value zero =
-      arith::ConstantOp::create(builder, loc, builder.getZeroAttr(type.getElementType()));
-  Value empty =
-      tensor::EmptyOp::create(builder, loc, type.getShape(), type.getElementType());
+  Value zero = arith::ConstantOp::create(builder, loc, builder.getZeroAttr(type.getElementType()));
+  Value empty = tensor::EmptyOp::create(builder, loc, type.getShape(), type.getElementType());
   return linalg::FillOp::create(builder, loc, zero, empty).getResult(0);
 }
 
@@ -93,8 +91,7 @@ void separateAccumulation(GridOp grid) {
         builder, loc, type, ValueRange{result, carried}, out,
         ArrayRef<AffineMap>{identity, identity, identity}, parallel,
         [](OpBuilder &b, Location l, ValueRange args) {
-          linalg::YieldOp::create(b, l,
-                                  arith::AddFOp::create(b, l, args[0], args[1]).getResult());
+          linalg::YieldOp::create(b, l, arith::AddFOp::create(b, l, args[0], args[1]).getResult());
         });
     result.replaceAllUsesExcept(sum.getResult(0), sum);
   }

@@ -94,8 +94,8 @@ llvm::Expected<FileDigest> mlir::aimc::digestOf(llvm::StringRef path) {
     return systemError("cannot read '" + path + "'", buffer.getError().value());
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned length = 0;
-  EVP_Digest((*buffer)->getBufferStart(), (*buffer)->getBufferSize(), digest, &length,
-             EVP_sha256(), nullptr);
+  EVP_Digest((*buffer)->getBufferStart(), (*buffer)->getBufferSize(), digest, &length, EVP_sha256(),
+             nullptr);
   return FileDigest{llvm::toHex(llvm::ArrayRef<uint8_t>(digest, length), /*LowerCase=*/true),
                     (*buffer)->getBufferSize()};
 }

@@ -57,17 +57,16 @@ llvm::Error mlir::aimc::describeMapping(ModuleOp tiled, PackageContents &content
       return llvm::createStringError(llvm::inconvertibleErrorCode(),
                                      "tile '" + tile.getSymName() +
                                          "' has no place; run aimc-place before packaging");
-    blocks[tile.getWeightAttr().getAttr()].push_back(json::Object{
-        {"name", tile.getSymName()},
-        {"target", tile.getTarget()},
-        {"row", tile.firstRow()},
-        {"rows", tile.numRows()},
-        {"col", tile.firstCol()},
-        {"cols", tile.numCols()},
-        {"chip", place.getChip()},
-        {"tile", place.getTile()},
-        {"at_row", place.getRow()},
-        {"at_col", place.getCol()}});
+    blocks[tile.getWeightAttr().getAttr()].push_back(json::Object{{"name", tile.getSymName()},
+                                                                  {"target", tile.getTarget()},
+                                                                  {"row", tile.firstRow()},
+                                                                  {"rows", tile.numRows()},
+                                                                  {"col", tile.firstCol()},
+                                                                  {"cols", tile.numCols()},
+                                                                  {"chip", place.getChip()},
+                                                                  {"tile", place.getTile()},
+                                                                  {"at_row", place.getRow()},
+                                                                  {"at_col", place.getCol()}});
   }
   for (auto weight : tiled.getOps<WeightOp>()) {
     auto value = dyn_cast_or_null<ElementsAttr>(weight.getValueAttr());
@@ -124,31 +123,30 @@ mlir::aimc::manifestText(ModuleOp lowered, PackageContents &contents, const Pack
     for (auto weight : grid.getAs<ArrayAttr>("weights").getAsRange<FlatSymbolRefAttr>())
       weights.push_back(contents.weightIndex.lookup(weight.getAttr()));
     auto range = grid.getAs<FloatAttr>("input_range");
-    grids.push_back(json::Object{{"layer", grid.getAs<StringAttr>("layer").getValue()},
-                                 {"weights", std::move(weights)},
-                                 {"input_range", range ? json::Value(range.getValueAsDouble())
-                                                       : json::Value(nullptr)}});
+    grids.push_back(json::Object{
+        {"layer", grid.getAs<StringAttr>("layer").getValue()},
+        {"weights", std::move(weights)},
+        {"input_range", range ? json::Value(range.getValueAsDouble()) : json::Value(nullptr)}});
   }
   for (auto constant : list(kConstantsAttr).getAsRange<DictionaryAttr>())
     constants.push_back(contents.tensors.add(constant.getAs<StringAttr>("name").getValue(),
                                              constant.getAs<ElementsAttr>("value")));
   for (const auto &[name, digest] : files)
-    digests[name] = json::Object{{"sha256", digest.sha256},
-                                 {"bytes", static_cast<int64_t>(digest.bytes)}};
-  json::Object manifest{
-      {"format", "aimc-package"},
-      {"version", 1},
-      {"producer", AIMC_PRODUCER},
-      {"abi_version", static_cast<int64_t>(AIMC_ABI_VERSION)},
-      {"isa", json::Object{{"triple", target.triple},
-                           {"cpu", target.cpu},
-                           {"features", json::Array(target.required)}}},
-      {"files", std::move(digests)},
-      {"targets", json::Object(contents.targets)},
-      {"weights", json::Array(contents.weights)},
-      {"grids", std::move(grids)},
-      {"constants", std::move(constants)},
-      {"entries", std::move(entries)}};
+    digests[name] =
+        json::Object{{"sha256", digest.sha256}, {"bytes", static_cast<int64_t>(digest.bytes)}};
+  json::Object manifest{{"format", "aimc-package"},
+                        {"version", 1},
+                        {"producer", AIMC_PRODUCER},
+                        {"abi_version", static_cast<int64_t>(AIMC_ABI_VERSION)},
+                        {"isa", json::Object{{"triple", target.triple},
+                                             {"cpu", target.cpu},
+                                             {"features", json::Array(target.required)}}},
+                        {"files", std::move(digests)},
+                        {"targets", json::Object(contents.targets)},
+                        {"weights", json::Array(contents.weights)},
+                        {"grids", std::move(grids)},
+                        {"constants", std::move(constants)},
+                        {"entries", std::move(entries)}};
   std::string text;
   llvm::raw_string_ostream os(text);
   os << llvm::formatv("{0:2}\n", json::Value(std::move(manifest)));

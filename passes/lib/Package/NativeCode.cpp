@@ -90,8 +90,7 @@ static void optimise(llvm::Module &module, llvm::TargetMachine &tm) {
   builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O3).run(module, modules);
 }
 
-static llvm::Error emitObject(llvm::Module &module, llvm::TargetMachine &tm,
-                              llvm::StringRef path) {
+static llvm::Error emitObject(llvm::Module &module, llvm::TargetMachine &tm, llvm::StringRef path) {
   std::error_code error;
   llvm::raw_fd_ostream out(path, error);
   if (error)
@@ -112,25 +111,37 @@ static llvm::Error emitObject(llvm::Module &module, llvm::TargetMachine &tm,
 static llvm::Error link(llvm::StringRef object, llvm::StringRef output) {
   // The C library's maths may be left over (pow); nothing else is imported. Without a memory map
   // of the output a full disk is an error of write() and not a signal that kills the linker.
-  llvm::SmallVector<llvm::StringRef> arguments{
-      AIMC_LINKER, "-shared",        "-o",   output, object,
-      "-soname",   "model.so",       "-z",   "noexecstack",
-      "-z",        "relro",          "--hash-style=gnu",
-      "--build-id=none",             "--no-mmap-output-file", "--as-needed", AIMC_LIBM, AIMC_LIBC};
+  llvm::SmallVector<llvm::StringRef> arguments{AIMC_LINKER,
+                                               "-shared",
+                                               "-o",
+                                               output,
+                                               object,
+                                               "-soname",
+                                               "model.so",
+                                               "-z",
+                                               "noexecstack",
+                                               "-z",
+                                               "relro",
+                                               "--hash-style=gnu",
+                                               "--build-id=none",
+                                               "--no-mmap-output-file",
+                                               "--as-needed",
+                                               AIMC_LIBM,
+                                               AIMC_LIBC};
   std::string message;
   llvm::SmallString<128> log(output);
   log += ".log";
   std::optional<llvm::StringRef> redirects[] = {llvm::StringRef(""), log.str(), log.str()};
-  int status = llvm::sys::ExecuteAndWait(AIMC_LINKER, arguments, std::nullopt, redirects, 0, 0,
-                                         &message);
+  int status =
+      llvm::sys::ExecuteAndWait(AIMC_LINKER, arguments, std::nullopt, redirects, 0, 0, &message);
   std::string detail;
   if (auto text = llvm::MemoryBuffer::getFile(log))
     detail = (*text)->getBuffer().take_until([](char c) { return c == '\n'; }).str();
   llvm::sys::fs::remove(log);
   if (status == 0)
     return llvm::Error::success();
-  return fail("cannot write '" + output + "': the linker " AIMC_LINKER " failed: " +
-              (detail.empty() ? message : detail));
+  return fail("cannot write '" + output +
+              "': the linker " AIMC_LINKER " failed: " + (detail.empty() ? message : detail));
 }
 
 llvm::Error mlir::aimc::emitSharedObject(ModuleOp module, const NativeTarget &target,

@@ -83,10 +83,10 @@ llvm::Expected<FileDigest> TensorTable::write(llvm::StringRef path) const {
   int64_t offset = 0;
   for (const Entry *entry : order) {
     int64_t size = entry->value.getNumElements() * width(entry->value.getElementType());
-    header[entry->name] = llvm::json::Object{
-        {"dtype", dtype(entry->value.getElementType())},
-        {"shape", llvm::json::Array(entry->value.getShapedType().getShape())},
-        {"data_offsets", llvm::json::Array{offset, offset + size}}};
+    header[entry->name] =
+        llvm::json::Object{{"dtype", dtype(entry->value.getElementType())},
+                           {"shape", llvm::json::Array(entry->value.getShapedType().getShape())},
+                           {"data_offsets", llvm::json::Array{offset, offset + size}}};
     offset += size;
   }
   std::string text;

@@ -22,9 +22,9 @@ namespace mlir::aimc {
 struct NativeTarget {
   std::string triple;
   std::string cpu;
-  std::string features;                   ///< LLVM's "+avx2,+fma,..." on top of `cpu`
-  std::vector<std::string> required;      ///< instruction sets that a processor must have
-  int64_t vectorBits = 128;               ///< widest vector registers of 128, 256, 512
+  std::string features;              ///< LLVM's "+avx2,+fma,..." on top of `cpu`
+  std::vector<std::string> required; ///< instruction sets that a processor must have
+  int64_t vectorBits = 128;          ///< widest vector registers of 128, 256, 512
 
   /// Resolves `--mcpu`: "native", or a name that LLVM knows. An unknown name is an error that
   /// lists some known ones.
@@ -36,8 +36,8 @@ struct NativeTarget {
 llvm::Error emitSharedObject(ModuleOp module, const NativeTarget &target, llvm::StringRef path);
 
 struct PackageOptions {
-  std::string output;                          ///< final folder, "model.aimc"
-  std::map<std::string, int64_t> dims;         ///< bound dimensions, recorded per entry
+  std::string output;                  ///< final folder, "model.aimc"
+  std::map<std::string, int64_t> dims; ///< bound dimensions, recorded per entry
 };
 
 /// What a package writer collects before code generation erases it from the module.
