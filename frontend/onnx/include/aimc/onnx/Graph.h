@@ -61,12 +61,12 @@ using Attribute = std::variant<int64_t, float, std::string, std::vector<int64_t>
                                std::vector<float>, std::vector<std::string>, Constant>;
 
 struct Node {
-  std::string name;      ///< as in the file; may be empty
-  std::string layer;     ///< dotted layer name for tiles ("encoder.layer.0.attention.self.query"),
-                         ///< from node metadata, weight, bias or node names; never empty
-  std::string domain;    ///< "" for ai.onnx
-  std::string op;        ///< "MatMul"
-  int sinceVersion = 0;  ///< version of the operator's definition in force
+  std::string name;     ///< as in the file; may be empty
+  std::string layer;    ///< dotted layer name for tiles ("encoder.layer.0.attention.self.query"),
+                        ///< from node metadata, weight, bias or node names; never empty
+  std::string domain;   ///< "" for ai.onnx
+  std::string op;       ///< "MatMul"
+  int sinceVersion = 0; ///< version of the operator's definition in force
   std::vector<ValueId> inputs;
   std::vector<ValueId> outputs;
   std::map<std::string, Attribute, std::less<>> attributes;
@@ -85,10 +85,10 @@ struct Graph {
   std::string producer; ///< "pytorch 2.13.0"
   std::vector<Value> values;
   std::vector<Node> nodes;
-  std::vector<ValueId> inputs;              ///< run-time inputs; initializers are not inputs
+  std::vector<ValueId> inputs; ///< run-time inputs; initializers are not inputs
   std::vector<ValueId> outputs;
-  std::vector<std::string> outputNames;     ///< one per output; values may repeat
-  std::vector<std::string> notes;           ///< remarks for the user ("opset 27 read as 24")
+  std::vector<std::string> outputNames; ///< one per output; values may repeat
+  std::vector<std::string> notes;       ///< remarks for the user ("opset 27 read as 24")
 
   const Value &value(ValueId id) const { return values[static_cast<size_t>(id)]; }
 };
