@@ -15,11 +15,11 @@ func.func @dynamic(%x: tensor<?xf32>, %e: tensor<?xf32>) -> tensor<?xf32> {
 // -----
 
 #id = affine_map<(i) -> (i)>
-func.func @computed_scalar(%x: tensor<4xf32>) -> tensor<4xf32> {
-  %c0 = arith.constant 0 : index
-  %first = tensor.extract %x[%c0] : tensor<4xf32>
+func.func private @elsewhere() -> f32
+func.func @opaque_scalar(%x: tensor<4xf32>) -> tensor<4xf32> {
+  %first = func.call @elsewhere() : () -> f32
   %e = tensor.empty() : tensor<4xf32>
-  // expected-error @+1 {{expected tensors or constants as operands of a digital operation, but got a computed scalar of type 'f32'}}
+  // expected-error @+1 {{expected tensors, constants or elements of tensors as operands of a digital operation, but got a scalar of type 'f32'}}
   %y = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]}
       ins(%x : tensor<4xf32>) outs(%e : tensor<4xf32>) {
   ^bb0(%p: f32, %o: f32):

@@ -125,3 +125,28 @@ func.func @prime(%a: tensor<2x37x384xf32>) -> tensor<2x37x384xf32> {
   } -> tensor<2x37x384xf32>
   return %y : tensor<2x37x384xf32>
 }
+
+// -----
+
+#id = affine_map<(i) -> (i)>
+
+// A scalar read from a tensor is read in the kernel: the tensor becomes an argument.
+// CHECK-LABEL: func.func @element
+// CHECK-SAME: (%[[X:.*]]: tensor<4xf32>, %[[S:.*]]: tensor<f32>)
+// CHECK-NOT: tensor.extract
+// CHECK: call @kernel_0(%[[X]], %[[S]], %{{.*}})
+// CHECK: func.func private @kernel_0(%{{.*}}: tensor<4xf32> {{.*}}, %[[T:.*]]: tensor<f32>
+// CHECK: %[[V:.*]] = tensor.extract %[[T]][]
+// CHECK: linalg.generic
+// CHECK: arith.subf %{{.*}}, %[[V]]
+func.func @element(%x: tensor<4xf32>, %s: tensor<f32>) -> tensor<4xf32> {
+  %first = tensor.extract %s[] : tensor<f32>
+  %e = tensor.empty() : tensor<4xf32>
+  %y = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel"]}
+      ins(%x : tensor<4xf32>) outs(%e : tensor<4xf32>) {
+  ^bb0(%p: f32, %o: f32):
+    %d = arith.subf %p, %first : f32
+    linalg.yield %d : f32
+  } -> tensor<4xf32>
+  return %y : tensor<4xf32>
+}

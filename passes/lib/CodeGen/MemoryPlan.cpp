@@ -64,6 +64,9 @@ unsigned MemoryPlan::newRoot(Value value, Place::Kind kind, int64_t index) {
 }
 
 LogicalResult MemoryPlan::use(Operation &op, Value value) {
+  // An empty tensor that is read has no elements, or none that matter.
+  if (value.getDefiningOp<tensor::EmptyOp>() && !locations.contains(value))
+    newRoot(value, Place::Arena, 0);
   auto it = locations.find(value);
   if (it == locations.end())
     return op.emitError("expected operands that are computed by kernels, tiles or views, but got "

@@ -204,7 +204,17 @@ bool isCloned(Value value) {
     return true;
   if (auto fill = dyn_cast<linalg::FillOp>(def))
     return matchPattern(fill.value(), m_Constant());
-  return matchPattern(def, m_Constant()) && !isa<ShapedType>(value.getType());
+  // Scalars: constants, and what is computed from them and from single elements of tensors.
+  return !isa<ShapedType>(value.getType()) && def->getNumRegions() == 0 && isPure(def);
+}
+
+/// Adds to `used` what computing its scalars needs, so that their tensors become arguments.
+void addScalarSources(llvm::SetVector<Value> &used) {
+  for (size_t i = 0; i < used.size(); ++i) {
+    Operation *def = used[i].getDefiningOp();
+    if (def && !isa<ShapedType>(used[i].getType()) && isCloned(used[i]))
+      used.insert(def->operand_begin(), def->operand_end());
+  }
 }
 
 class OutlineKernelsPass : public ::mlir::aimc::impl::OutlineKernelsBase<OutlineKernelsPass> {
@@ -271,13 +281,14 @@ private:
       }
       getUsedValuesDefinedAbove(op->getRegions(), used);
     }
+    addScalarSources(used);
     SmallVector<Value> arguments;
     for (Value value : used) {
       if (cluster.ops.contains(value.getDefiningOp()) || isCloned(value))
         continue;
       if (!isa<RankedTensorType>(value.getType()))
-        return anchor->emitError("expected tensors or constants as operands of a digital "
-                                 "operation, but got a computed scalar of type ")
+        return anchor->emitError("expected tensors, constants or elements of tensors as "
+                                 "operands of a digital operation, but got a scalar of type ")
                << value.getType();
       arguments.push_back(value);
     }
@@ -399,6 +410,9 @@ private:
       map.map(value, target);
       return;
     }
+    for (Value operand : value.getDefiningOp()->getOperands())
+      if (!map.contains(operand))
+        cloneSource(builder, operand, Value(), map);
     Operation *clone = builder.clone(*value.getDefiningOp(), map);
     clone->setLoc(loc);
     map.map(value, clone->getResult(0));

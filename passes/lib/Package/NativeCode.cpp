@@ -54,14 +54,18 @@ llvm::Expected<NativeTarget> NativeTarget::create(llvm::StringRef mcpu) {
     llvm::sort(list);
     target.features = llvm::join(list, ",");
   }
-  std::unique_ptr<llvm::TargetMachine> tm = machine(target);
-  if (!tm)
+  // Asked of a machine without a name: LLVM prints a line of its own for a name it does not know.
+  NativeTarget generic;
+  generic.triple = target.triple;
+  std::unique_ptr<llvm::TargetMachine> any = machine(generic);
+  if (!any)
     return fail("expected a processor that LLVM can compile for, but got " + target.triple);
-  const llvm::MCSubtargetInfo *info = tm->getMCSubtargetInfo();
-  if (!info->isCPUStringValid(target.cpu))
+  if (!any->getMCSubtargetInfo()->isCPUStringValid(target.cpu))
     return fail("unknown processor '" + mcpu +
                 "' in --mcpu: expected 'native' or a name such as x86-64-v3, x86-64-v4, "
                 "skylake-avx512, znver4");
+  std::unique_ptr<llvm::TargetMachine> tm = machine(target);
+  const llvm::MCSubtargetInfo *info = tm->getMCSubtargetInfo();
   for (const char *feature :
        {"sse4.2", "avx", "avx2", "fma", "f16c", "bmi2", "avx512f", "avx512bw", "avx512cd",
         "avx512dq", "avx512vl", "avx512vbmi", "avx512vnni", "avx512bf16"})

@@ -33,14 +33,14 @@ typedef struct aimc_rt_table {
 /* One call of an entry point. Every pointer is owned by the caller, aligned to 64 bytes (inputs
  * and outputs: to their element), and valid until the entry returns. */
 typedef struct aimc_frame {
-  uint32_t abi_version;              /* AIMC_ABI_VERSION of the runtime */
-  uint32_t table_entries;            /* number of pointers in *rt */
+  uint32_t abi_version;   /* AIMC_ABI_VERSION of the runtime */
+  uint32_t table_entries; /* number of pointers in *rt */
   const aimc_rt_table *rt;
-  void *ctx;                         /* opaque: the runtime's session */
-  const void *const *inputs;         /* manifest order */
-  void *const *outputs;              /* manifest order */
-  const void *const *constants;      /* manifest order: tensors of weights.safetensors */
-  void *arena;                       /* arena_bytes of the manifest's entry */
+  void *ctx;                    /* opaque: the runtime's session */
+  const void *const *inputs;    /* manifest order */
+  void *const *outputs;         /* manifest order */
+  const void *const *constants; /* manifest order: tensors of weights.safetensors */
+  void *arena;                  /* arena_bytes of the manifest's entry */
 } aimc_frame;
 
 /* 0: done; otherwise the first non-zero status that a runtime function returned. */
