@@ -3,7 +3,7 @@
 
 // Three kernels in a chain: two buffers of 1024 bytes are alive at most, the third reuses the first;
 // the last result is written into the output. Every call can end the entry.
-// REMARK: memory | Category:aimc {{.*}}arena_bytes=2048, sum_of_buffers=3072
+// REMARK: aimc-lower-to-runtime | Category:aimc {{.*}}arena_bytes=2048, sum_of_buffers=3072
 // CHECK-LABEL: module attributes
 // CHECK-SAME: aimc.constants = []
 // CHECK-SAME: aimc.entries = [{arena_bytes = 2048 : i64
@@ -40,7 +40,7 @@ module {
 
 // Constants are listed once; a contiguous slice and a reshape cost nothing; a strided slice is one
 // copy of two dimensions (rows of 4 of 8 floats); a returned input is copied whole.
-// REMARK: memory | Category:aimc {{.*}}arena_bytes=64, sum_of_buffers=64
+// REMARK: aimc-lower-to-runtime | Category:aimc {{.*}}arena_bytes=64, sum_of_buffers=64
 // CHECK-LABEL: module attributes
 // CHECK-SAME: aimc.constants = [{name = "table", value = dense_resource<table> : tensor<4x8xf32>}]
 // CHECK: llvm.func @aimc_entry_0

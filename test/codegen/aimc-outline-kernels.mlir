@@ -4,7 +4,7 @@
 #id = affine_map<(i, j) -> (i, j)>
 
 // Two operations that differ in their operands only share a kernel.
-// REMARK: kernels | Category:aimc {{.*}}kernels=1, operations=2
+// REMARK: aimc-outline-kernels | Category:aimc {{.*}}kernels=1, operations=2
 // CHECK-LABEL: func.func @layers
 // CHECK-SAME: (%[[X:.*]]: tensor<4x8xf32>, %[[A:.*]]: tensor<4x8xf32>, %[[B:.*]]: tensor<4x8xf32>)
 // CHECK: %[[Y:.*]] = call @[[K:kernel_0]](%[[X]], %[[A]], %{{.*}})
@@ -39,7 +39,7 @@ func.func @layers(%x: tensor<4x8xf32>, %a: tensor<4x8xf32>, %b: tensor<4x8xf32>)
 
 // Softmax with a bias per column: one kernel of whole rows. exp has two users and is in it; the
 // column bias would be computed again for each tile and keeps a kernel of its own.
-// REMARK: kernels | Category:aimc {{.*}}kernels=2, operations=2
+// REMARK: aimc-outline-kernels | Category:aimc {{.*}}kernels=2, operations=2
 // CHECK-LABEL: func.func @softmax
 // CHECK: %[[BIAS:.*]] = call @kernel_1(%{{.*}}, %{{.*}}) : (tensor<64xf32>, tensor<64xf32>)
 // CHECK: %[[Y:.*]] = call @kernel_0(%{{.*}}, %[[BIAS]], %{{.*}})

@@ -6,6 +6,7 @@ The importer's own run executes by stock passes; what fails here and passes ther
 below: shapes at which tiles, vectors and threads have ragged ends.
 """
 
+import pathlib
 import subprocess
 
 import numpy as np
@@ -79,3 +80,28 @@ def test_results_do_not_depend_on_threads(tmp_path):
     runs = [aimc.Session(package, ideal=True, threads=t).run(None, feeds)[0] for t in (1, 2, 3)]
     for run in runs[1:]:
         np.testing.assert_array_equal(run, runs[0])
+
+
+@pytest.mark.parametrize(
+    "field,value,message",
+    [
+        ("idle = midrail", "idle = open", "expected idle = midrail, but got open"),
+        ("row_ohm = 0.0", "row_ohm = 0.5", "expected row_ohm = 0.0, but got 0.5"),
+        ("pairs = 1", "pairs = 2", "expected pairs = 1, but got 2"),
+        ("mode = one_pass", "mode = bit_serial", "expected mode = one_pass, but got bit_serial"),
+    ],
+)
+def test_target_beyond_the_runtime(tmp_path, field, value, message):
+    """The dialect describes such hardware; a package for it is refused when it is compiled."""
+    import aimc
+
+    preset = pathlib.Path(__file__).parents[2] / "targets" / "pcm.mlir"
+    text = preset.read_text()
+    assert field in text
+    target = tmp_path / "other.mlir"
+    target.write_text(text.replace(field, value))
+    path = tmp_path / "m.onnx"
+    path.write_bytes(node_model("MatMul", {0: f32(2, 4)}, {1: f32(4, 3)}).SerializeToString())
+    with pytest.raises(aimc.CompileError, match=message):
+        aimc.compile(path, dims={}, target=target, output=tmp_path / "m.aimc")
+    assert not (tmp_path / "m.aimc").exists()

@@ -50,7 +50,8 @@ private:
     bool isError = diagnostic.getSeverity() == DiagnosticSeverity::Error;
     if (isError && seen)
       return; // one error per cause: what follows is its consequence
-    llvm::errs() << "aimc-compile: " << (isError ? "error: " : "note: ");
+    bool isRemark = diagnostic.getSeverity() == DiagnosticSeverity::Remark;
+    llvm::errs() << "aimc-compile: " << (isError ? "error: " : isRemark ? "remark: " : "note: ");
     if (auto file = dyn_cast<FileLineColLoc>(diagnostic.getLocation()))
       llvm::errs() << file.getFilename().getValue() << ':' << file.getLine() << ':'
                    << file.getColumn() << ": ";
@@ -64,20 +65,6 @@ private:
 
   Progress &progress;
   bool seen = false;
-};
-
-/// Prints remarks of the project's passes.
-class RemarkPrinter : public remark::detail::MLIRRemarkStreamerBase {
-public:
-  explicit RemarkPrinter(Progress &progress) : progress(progress) {}
-  void streamOptimizationRemark(const remark::detail::Remark &remark) override {
-    progress.clearLine();
-    llvm::errs() << "aimc-compile: remark: " << remark.getRemarkName() << ": " << remark.getMsg()
-                 << '\n';
-  }
-
-private:
-  Progress &progress;
 };
 
 void onSignal(int number) {
@@ -207,10 +194,11 @@ private:
 
   void enableRemarks() {
     remark::RemarkCategories categories;
-    categories.all = "aimc";
-    (void)remark::enableOptimizationRemarks(context, std::make_unique<RemarkPrinter>(progress),
+    categories.passed = categories.missed = categories.analysis = categories.failed = "aimc";
+    // As diagnostics: they come through the reporter like everything else.
+    (void)remark::enableOptimizationRemarks(context, nullptr,
                                             std::make_unique<remark::RemarkEmittingPolicyAll>(),
-                                            categories);
+                                            categories, /*printAsEmitRemarks=*/true);
   }
 
   const Options &options;

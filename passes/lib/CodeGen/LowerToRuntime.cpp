@@ -225,7 +225,8 @@ public:
     FailureOr<MemoryPlan> plan = MemoryPlan::compute(main);
     if (failed(plan) || failed(lower(module, main, *plan)))
       return signalPassFailure();
-    remark::analysis(module.getLoc(), remark::RemarkOpts::name("memory").category("aimc"))
+    remark::analysis(module.getLoc(),
+                     remark::RemarkOpts::name("aimc-lower-to-runtime").category("aimc"))
         << remark::metric("arena_bytes", plan->arenaBytes())
         << remark::metric("sum_of_buffers", plan->sumOfBuffers());
     main.erase();

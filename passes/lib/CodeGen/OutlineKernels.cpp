@@ -230,7 +230,8 @@ public:
     for (func::FuncOp f : functions)
       if (failed(outline(f)))
         return signalPassFailure();
-    remark::analysis(getOperation().getLoc(), remark::RemarkOpts::name("kernels").category("aimc"))
+    remark::analysis(getOperation().getLoc(),
+                     remark::RemarkOpts::name("aimc-outline-kernels").category("aimc"))
         << remark::metric("operations", outlined) << remark::metric("kernels", kernels.size());
   }
 

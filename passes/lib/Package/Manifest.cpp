@@ -47,10 +47,32 @@ static json::Object describe(TargetOp target) {
                            {"lsb_fc", double(adc.getLsbFc())}}}};
 }
 
+/// The dialect describes more hardware than the runtime can read; say so when compiling, not later.
+static llvm::Error checkExecutable(TargetOp target) {
+  auto refuse = [&](const llvm::Twine &expected, const llvm::Twine &got) {
+    return llvm::createStringError(llvm::inconvertibleErrorCode(),
+                                   "target '" + target.getSymName() +
+                                       "' cannot be executed: expected " + expected + ", but got " +
+                                       got);
+  };
+  if (target.getGeometry().getPairs() != 1)
+    return refuse("pairs = 1", llvm::Twine(target.getGeometry().getPairs()));
+  if (target.getWire().getIdle() != Idle::Midrail)
+    return refuse("idle = midrail", stringifyEnum(target.getWire().getIdle()));
+  if (double(target.getWire().getRowOhm()) != 0.0)
+    return refuse("row_ohm = 0.0", formatReal(target.getWire().getRowOhm()));
+  if (target.getDac().getMode() != DacMode::OnePass)
+    return refuse("mode = one_pass", stringifyEnum(target.getDac().getMode()));
+  return llvm::Error::success();
+}
+
 llvm::Error mlir::aimc::describeMapping(ModuleOp tiled, PackageContents &contents) {
   llvm::DenseMap<StringAttr, json::Array> blocks;
-  for (auto target : tiled.getOps<TargetOp>())
+  for (auto target : tiled.getOps<TargetOp>()) {
+    if (llvm::Error error = checkExecutable(target))
+      return error;
     contents.targets[target.getSymName()] = describe(target);
+  }
   for (auto tile : tiled.getOps<TileOp>()) {
     auto place = tile.getPlaceAttr();
     if (!place)

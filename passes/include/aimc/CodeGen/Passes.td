@@ -37,7 +37,7 @@ def OutlineKernels : Pass<"aimc-outline-kernels", "::mlir::ModuleOp"> {
     last operation (0: not split), and `aimc.tiles`, the number of tiles. Tile sizes divide their
     extents, so that all shapes stay static.
 
-    Reports the remark `kernels` (category `aimc`): operations outlined, distinct kernels.
+    Reports the remark `aimc-outline-kernels` (category `aimc`): operations outlined, distinct kernels.
   }];
   let options = [
     Option<"tileElements", "tile-elements", "int64_t", /*default=*/"8192",
@@ -60,7 +60,7 @@ def LowerToRuntime : Pass<"aimc-lower-to-runtime", "::mlir::ModuleOp"> {
     module gets `aimc.entries`, `aimc.constants` and `aimc.grids` attributes from which the
     package's manifest is written, and `llvm.func @<kernel>_run` declarations.
 
-    Reports the remark `memory` (category `aimc`): arena bytes and the sum of all buffers.
+    Reports the remark `aimc-lower-to-runtime` (category `aimc`): arena bytes and the sum of all buffers.
   }];
   let options = [
     Option<"entry", "entry", "int64_t", /*default=*/"0", "Number of the entry point">
