@@ -22,6 +22,10 @@ option(AIMC_WERROR "Treat warnings as errors" OFF)
 # Warnings for our own targets only.
 function(aimc_target_defaults target)
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wno-unused-parameter)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+    # GCC 12 sees an overlap in `"literal" + std::string` that is not there (GCC bug 105651).
+    target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-Wno-restrict>)
+  endif()
   if(AIMC_WERROR)
     target_compile_options(${target} PRIVATE -Werror)
   endif()

@@ -59,7 +59,8 @@ llvm::Expected<NativeTarget> NativeTarget::create(llvm::StringRef mcpu) {
   generic.triple = target.triple;
   std::unique_ptr<llvm::TargetMachine> any = machine(generic);
   if (!any)
-    return fail("expected a processor that LLVM can compile for, but got " + target.triple);
+    return fail(llvm::Twine("expected a processor that LLVM can compile for, but got ") +
+                target.triple);
   if (!any->getMCSubtargetInfo()->isCPUStringValid(target.cpu))
     return fail("unknown processor '" + mcpu +
                 "' in --mcpu: expected 'native' or a name such as x86-64-v3, x86-64-v4, "
@@ -160,7 +161,8 @@ llvm::Error mlir::aimc::emitSharedObject(ModuleOp module, const NativeTarget &ta
     return fail("the lowered program could not be translated to LLVM IR");
   std::unique_ptr<llvm::TargetMachine> tm = machine(target);
   if (!tm)
-    return fail("expected a processor that LLVM can compile for, but got " + target.triple);
+    return fail(llvm::Twine("expected a processor that LLVM can compile for, but got ") +
+                target.triple);
   native->setDataLayout(tm->createDataLayout());
   native->setTargetTriple(tm->getTargetTriple());
   for (llvm::Function &function : *native) {
