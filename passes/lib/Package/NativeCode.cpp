@@ -141,7 +141,9 @@ static llvm::Error link(llvm::StringRef object, llvm::StringRef output) {
       llvm::sys::ExecuteAndWait(AIMC_LINKER, arguments, std::nullopt, redirects, 0, 0, &message);
   std::string detail;
   if (auto text = llvm::MemoryBuffer::getFile(log))
-    detail = (*text)->getBuffer().take_until([](char c) { return c == '\n'; }).str();
+    for (llvm::StringRef line : llvm::split((*text)->getBuffer(), '\n'))
+      if (detail.empty() && line.contains("error: "))
+        detail = line.split("error: ").second.str();
   llvm::sys::fs::remove(log);
   if (status == 0)
     return llvm::Error::success();
