@@ -7,6 +7,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import os
 import pathlib
 import shutil
 import sys
@@ -34,6 +35,7 @@ def main() -> int:
     parser.add_argument("--keep", type=pathlib.Path, default=ROOT / "build" / "bench")
     args = parser.parse_args()
     args.keep.mkdir(parents=True, exist_ok=True)
+    load = os.getloadavg()[0]
     folder = pathlib.Path(tempfile.mkdtemp(prefix="packages-", dir=args.keep))
     try:
         say("kernels")
@@ -56,7 +58,7 @@ def main() -> int:
         "kernels": kernels,
     }
     (args.keep / "results.json").write_text(json.dumps(results, indent=1))
-    args.output.write_text(page.page(read, models, compiled, kernels))
+    args.output.write_text(page.page(read, models, compiled, kernels, load))
     if args.readme and args.demo:
         demo = json.loads(args.demo.read_text())
         page.front_page(args.readme, demo, read, models, compiled)

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import pathlib
 import subprocess
-import time
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -115,6 +114,14 @@ def transformer(folder: pathlib.Path, name: str, batch: int, seq: int) -> Iterat
         yield Comparison(f"{name}, batch {batch}, seq {seq}", threads, "onnxruntime", timings)
 
 
+LAUNCHER = """
+import resource, subprocess, sys, time
+start = time.perf_counter()
+subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
+print(time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
+
+
 @dataclasses.dataclass
 class Compilation:
     """What compiling one model took."""
@@ -150,19 +157,19 @@ def compilation(folder: pathlib.Path, name: str, batch: int, seq: int) -> Compil
     package = folder / f"{name}-compile.aimc"
     command = [find_program("aimc-compile"), str(model), "--dim", f"batch={batch}", "--dim",
                f"seq={seq}", "--target", "pcm", "-o", str(package)]  # fmt: skip
-    start = time.perf_counter()
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    seconds = time.perf_counter() - start
-    if process.returncode != 0:
-        raise SystemExit(f"error: aimc-compile ended with exit code {process.returncode}")
+    # A process starts with the peak of the one that made it, and this one holds torch and models:
+    # a small one in between is what getrusage must see.
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", LAUNCHER, *command],
+        check=True, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+    )  # fmt: skip
+    seconds, peak_kib = map(float, done.stdout.split())
     with aimc.Session(package) as session:
         program_s = float(session.statistics()["create_s"])
     return Compilation(
         f"{name}, batch {batch}, seq {seq}",
         seconds,
-        usage.ru_maxrss * 1024,
+        int(peak_kib) * 1024,
         weight_bytes(model),
         sum(file.stat().st_size for file in package.iterdir()),
         program_s,
@@ -178,4 +185,5 @@ def kernels(folder: pathlib.Path) -> list[dict[str, Any]]:
                "--benchmark_report_aggregates_only=true"]  # fmt: skip
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     rows: list[dict[str, Any]] = json.loads(output.read_text())["benchmarks"]
-    return [row for row in rows if row.get("aggregate_name") == "median"]
+    medians = [row for row in rows if row.get("aggregate_name") == "median"]
+    return sorted(medians, key=lambda row: str(row["run_name"]))

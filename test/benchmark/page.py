@@ -27,6 +27,11 @@ def against_goal(value: float, goal: float, unit: str = "x") -> str:
     return f"{value:.2f}{unit} (goal {goal:g}{unit}: {'yes' if value <= goal else 'no'})"
 
 
+def plain(value: float, _: float, unit: str = "x") -> str:
+    """A number that no goal is stated for."""
+    return f"{value:.2f}{unit}"
+
+
 def tiles(comparisons: Sequence[Comparison]) -> str:
     """Tile reads against plain products."""
     rows = []
@@ -59,18 +64,20 @@ def transformers(comparisons: Sequence[Comparison]) -> str:
 
 def compilations(done: Sequence[Compilation]) -> str:
     """Time and memory of the compiler."""
-    rows = [
-        [
+    rows = []
+    for c in done:
+        # The goals are stated for BERT-base; what LLVM itself needs outweighs a small model's weights.
+        goal = against_goal if c.what.startswith("bert-base") else plain
+        row = [
             c.what,
-            against_goal(c.seconds, 30, " s"),
+            goal(c.seconds, 30, " s"),
             f"{c.peak_bytes / MIB:.0f}",
-            against_goal(c.peak_ratio, 2.5),
+            goal(c.peak_ratio, 2.5),
             f"{c.weight_bytes / MIB:.0f}",
             f"{c.package_bytes / MIB:.0f}",
             f"{c.program_s:.2f}",
         ]
-        for c in done
-    ]
+        rows.append(row)
     header = ["model", "compile", "peak MiB", "peak / weights", "weights MiB", "package MiB",
               "program a chip s"]  # fmt: skip
     return table(header, rows)
@@ -93,13 +100,14 @@ def page(
     models: Sequence[Comparison],
     compiled: Sequence[Compilation],
     kernel_rows: Sequence[dict[str, Any]],
+    load: float,
 ) -> str:
     """All of docs/Performance.md."""
     return f"""\
 <!-- Written by test/benchmark/bench.py; run 'make bench' instead of editing. -->
 # Performance
 
-Machine: {machine()}.
+Machine: {machine()}; load average {load:.1f} when measuring began.
 
 Both sides of every comparison run in one process and take turns; a ratio is the median over turns,
 a spread half the distance between the quartiles. Times of different machines, and of different
@@ -139,14 +147,14 @@ def front_page(
         ["rank correlation with people: onnxruntime / analog",
          f"{demo['onnxruntime']['spearman']:.3f} / {demo['analog']['spearman']:.3f}"],
     ]  # fmt: skip
-    for c in read:
+    for c in [c for c in read if c.threads == 1]:
         rows.append(
-            [f"{c.what}, {c.threads} threads: circuit / with read noise, against a plain product",
+            [f"{c.what}, {c.threads} thread(s): circuit / with read noise, against a plain product",
              f"{c.ratio(SIDES[1]):.2f}x / {c.ratio(SIDES[2]):.2f}x"]
         )  # fmt: skip
     for c in models:
         rows.append(
-            [f"{c.what}, {c.threads} threads: circuit / with read noise, against onnxruntime",
+            [f"{c.what}, {c.threads} thread(s): circuit / with read noise, against onnxruntime",
              f"{c.ratio(SIDES[1]):.2f}x / {c.ratio(SIDES[2]):.2f}x"]
         )  # fmt: skip
     for done in compiled:
