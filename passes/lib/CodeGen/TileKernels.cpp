@@ -11,6 +11,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Cluster.h"
 #include "aimc/CodeGen/Passes.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -38,10 +39,6 @@ using namespace mlir;
 using namespace mlir::aimc;
 
 namespace {
-
-bool isContraction(linalg::LinalgOp op) {
-  return linalg::isaContractionOpInterface(op) && op.getNumReductionLoops() > 0;
-}
 
 class TileKernelsPass : public ::mlir::aimc::impl::TileKernelsBase<TileKernelsPass> {
 public:
