@@ -31,6 +31,14 @@ class NodeArg:
     shape: list[int]
 
 
+
+def _plain(value: object) -> Any:
+    """Numbers and arrays of numpy as what JSON knows."""
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    raise InvalidArgumentError(f"expected plain values as options, but got {type(value).__name__}")
+
+
 class Session:
     """A package with one chip instance programmed from it.
 
@@ -51,7 +59,7 @@ class Session:
             text: bytes = lib.aimc_package_manifest(package)
             self.manifest: dict[str, Any] = json.loads(text)
             self.options = options
-            given = json.dumps(options).encode()
+            given = json.dumps(options, default=_plain).encode()
             abi.check(lib.aimc_session_create(package, given, ctypes.byref(self._handle)))
         finally:
             # A session keeps what it needs of its package.

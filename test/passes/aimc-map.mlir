@@ -16,10 +16,10 @@
 // Two products of one input, the first with a bias as its destination, on tiles of 4 x 3.
 // CHECK: aimc.weight @query : tensor<5x2xf32>
 // CHECK-NEXT: aimc.tile @query.r0.c0 of @query rows [0, 4] cols [0, 2] on @small at #aimc.place<chip = 0, tile = 0, row = 0, col = 0>
-// CHECK-NEXT: aimc.tile @query.r1.c0 of @query rows [4, 1] cols [0, 2] on @small at #aimc.place<chip = 0, tile = 1, row = 0, col = 0>
+// CHECK-NEXT: aimc.tile @query.r1.c0 of @query rows [4, 1] cols [0, 2] on @small at #aimc.place<chip = 0, tile = 1, row = 3, col = 0>
 // CHECK-NEXT: aimc.weight @key : tensor<5x1xf32>
 // CHECK-NEXT: aimc.tile @key.r0.c0 of @key rows [0, 4] cols [0, 1] on @small at #aimc.place<chip = 0, tile = 0, row = 0, col = 2>
-// CHECK-NEXT: aimc.tile @key.r1.c0 of @key rows [4, 1] cols [0, 1] on @small at #aimc.place<chip = 0, tile = 1, row = 0, col = 2>
+// CHECK-NEXT: aimc.tile @key.r1.c0 of @key rows [4, 1] cols [0, 1] on @small at #aimc.place<chip = 0, tile = 1, row = 3, col = 2>
 // CHECK-LABEL: func.func @main
 // CHECK-SAME: (%[[X:.*]]: tensor<2x3x5xf32>, %[[BIAS:.*]]: tensor<2x3x2xf32>)
 // CHECK-DAG: %[[X2:.*]] = tensor.collapse_shape %[[X]]
@@ -29,7 +29,7 @@
 // CHECK-NOT: linalg.batch_matmul
 
 // OPTIONS: aimc.tile @query.r0.c0 {{.*}} at #aimc.place<chip = 0, tile = 0, row = 0, col = 0>
-// OPTIONS: aimc.tile @query.r1.c0 {{.*}} at #aimc.place<chip = 1, tile = 0, row = 0, col = 0>
+// OPTIONS: aimc.tile @query.r1.c0 {{.*}} at #aimc.place<chip = 1, tile = 0, row = 3, col = 0>
 // OPTIONS: aimc.tile @key.r0.c0 {{.*}} at #aimc.place<chip = 2, tile = 0, row = 0, col = 0>
 // OPTIONS: aimc.grid weights [@query] tiles
 // OPTIONS: aimc.grid weights [@key] tiles

@@ -7,7 +7,7 @@
 
 // CHECK: aimc.target @pcm
 // CHECK: aimc.weight @weight_0 transposed : tensor<6x4xf32> = dense_resource<torch_tensor_4_6_torch.float32>
-// CHECK-NEXT: aimc.tile @weight_0.r0.c0 of @weight_0 rows [0, 6] cols [0, 4] on @pcm at #aimc.place<chip = 0, tile = 0, row = 0, col = 0>
+// CHECK-NEXT: aimc.tile @weight_0.r0.c0 of @weight_0 rows [0, 6] cols [0, 4] on @pcm at #aimc.place<chip = 0, tile = 0, row = 506, col = 0>
 // CHECK-LABEL: func.func @main
 // CHECK-SAME: (%[[X:.*]]: tensor<2x5x6xf32>)
 // CHECK: %[[X2:.*]] = tensor.collapse_shape %[[X]] {{\[\[}}0, 1], [2]]

@@ -10,6 +10,7 @@
 #include "aimc/InitAll.h"
 #include "aimc/Package/Package.h"
 #include "aimc/Pipelines/Pipelines.h"
+#include "mlir/Bytecode/BytecodeWriter.h"
 #include "mlir/IR/Remarks.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Support/FileUtilities.h"
@@ -99,9 +100,15 @@ int writeModule(ModuleOp module, const Options &options, Reporter &report) {
     report.error(problem);
     return tool::kBadInput;
   }
-  OpPrintingFlags flags;
-  flags.elideLargeElementsAttrs().elideLargeResourceString();
-  module.print(file->os(), flags);
+  llvm::StringRef path = file->getFilename();
+  if (path.ends_with(".mlirbc")) {
+    (void)writeBytecodeToFile(module, file->os());
+  } else {
+    OpPrintingFlags flags;
+    if (path == "-") // for reading; a file is for the next tool and keeps its data
+      flags.elideLargeElementsAttrs().elideLargeResourceString();
+    module.print(file->os(), flags);
+  }
   file->os().flush();
   if (file->os().has_error()) {
     report.error("cannot write '" + outputPath(options) + "': " + file->os().error().message());

@@ -38,25 +38,34 @@ int main(int argc, char **argv) {
       ->capture_default_str();
   app.add_option("--mcpu", options.mcpu, "processor to compile for, or native")
       ->capture_default_str();
-  std::map<std::string, Emit> kinds{{"package", Emit::Package},
-                                    {"linalg", Emit::Linalg},
-                                    {"tiled", Emit::Tiled},
-                                    {"llvm", Emit::Llvm}};
-  app.add_option("--emit", options.emit, "what to write: package, linalg, tiled or llvm (MLIR)")
-      ->transform(CLI::CheckedTransformer(kinds, CLI::ignore_case));
+  std::string emit = "package";
+  app.add_option("--emit", emit,
+                 "what to write: package, or the module as linalg, tiled or llvm (MLIR text, or "
+                 "bytecode where -o ends with .mlirbc; large constants only into files)")
+      ->check(CLI::IsMember({"package", "linalg", "tiled", "llvm"}))
+      ->capture_default_str();
   app.add_option("--tiles-per-chip", options.tilesPerChip, "physical tiles on a chip; 0: no limit")
       ->check(CLI::NonNegativeNumber);
-  app.add_flag("!--no-pack", options.pack, "give every block a physical tile of its own");
+  bool noPack = false;
+  app.add_flag("--no-pack", noPack, "give every block a physical tile of its own");
   app.add_flag("--require-analog", options.requireAnalog,
                "fail when a product with a constant matrix stays digital");
   app.add_flag("--remarks", options.remarks, "print what the passes measured");
   app.add_flag("--time", options.timing, "print seconds and peak memory of each phase");
-  app.set_version_flag("--version", AIMC_VERSION);
+  app.set_version_flag("--version", "aimc-compile " AIMC_VERSION);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError &error) {
-    return app.exit(error) == 0 ? aimc::compile::kDone : aimc::compile::kBadUsage;
+    if (error.get_exit_code() == 0)
+      return app.exit(error); // help or version
+    std::fprintf(stderr, "aimc-compile: error: %s; see aimc-compile --help\n", error.what());
+    return aimc::compile::kBadUsage;
   }
+  options.emit = emit == "linalg"  ? Emit::Linalg
+                 : emit == "tiled" ? Emit::Tiled
+                 : emit == "llvm"  ? Emit::Llvm
+                                   : Emit::Package;
+  options.pack = !noPack;
   for (const std::string &dim : dims)
     if (std::string problem = parseDim(dim, options); !problem.empty()) {
       std::fprintf(stderr, "aimc-compile: error: %s\n", problem.c_str());

@@ -5,6 +5,7 @@
 #include "Arguments.h"
 
 #include <CLI/CLI.hpp>
+#include <charconv>
 #include <fstream>
 #include <iostream>
 #include <map>
@@ -55,6 +56,15 @@ std::optional<json> readOverride(const std::string &given) {
 }
 } // namespace
 
+/// CLI11 reads numbers with strtoull, which takes -1 and what overflows for the largest number.
+static std::string isSeed(std::string &text) {
+  uint64_t value = 0;
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error == std::errc() && end == text.data() + text.size())
+    return "";
+  return "expected an integer from 0 to 18446744073709551615, but got '" + text + "'";
+}
+
 std::optional<int> parseArguments(int argc, char **argv, Arguments &arguments) {
   CLI::App app{"Run a compiled model on a chip instance that is programmed from a seed."};
   app.set_version_flag("--version", "aimc-run " AIMC_VERSION);
@@ -71,7 +81,8 @@ std::optional<int> parseArguments(int argc, char **argv, Arguments &arguments) {
       ->type_name("FILE.npz");
   app.add_option("--output", arguments.output, "where the model's outputs go")
       ->type_name("FILE.npz");
-  auto *seedOption = app.add_option("--seed", seed, "chip instance and read noise (default 0)");
+  auto *seedOption = app.add_option("--seed", seed, "chip instance and read noise (default 0)")
+                         ->check(CLI::Validator(isSeed, "UINT64"));
   auto *threadsOption =
       app.add_option("--threads", threads, "worker threads (default: one per processor)")
           ->check(CLI::Range(0, 1024));

@@ -146,8 +146,10 @@ void Walker::readInputs(const pb::GraphProto &graph, Scope &scope) {
     }
     inputs.push_back(scope.names[name] = addValue(name, std::move(type)));
   }
+  // A misspelt name must not look as if it had been bound.
   for (const std::string &unused : dims.unused())
-    note(concat("no input has a dimension named '", unused, "'"));
+    reject("expected the name of a dynamic dimension, but no input has a dimension named '", unused,
+           "'");
 }
 
 ValueId Walker::addValue(std::string name, TensorType type,

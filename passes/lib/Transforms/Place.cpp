@@ -44,6 +44,13 @@ private:
 };
 } // namespace
 
+/// The packing's row 0 is at the ADC, where a cell sees least wire. With read-out on one side that
+/// is the array's last row; with alternating read-out half of the columns end at either side. The
+/// mapping is its own inverse.
+static int64_t mirrorRow(GeometryAttr geometry, int64_t row, int64_t rows) {
+  return geometry.getReadout() == Readout::Single ? geometry.getRows() - row - rows : row;
+}
+
 /// Puts every tile without a place into one of `physical`, which grows as needed.
 static void packBlocks(ArrayRef<TileOp> tiles, GeometryAttr geometry, bool pack,
                        std::vector<PhysicalTile> &physical) {
@@ -105,8 +112,8 @@ void PlacePass::placeOn(TargetOp target, ArrayRef<TileOp> tiles) {
     auto [known, isNew] = byAddress.try_emplace(address, physical.size());
     if (isNew)
       physical.push_back({Bin(geometry.getRows(), geometry.getCols()), address, {}});
-    physical[known->second].room.occupy(
-        {place->getRow(), place->getCol(), tile.numRows(), tile.numCols()});
+    physical[known->second].room.occupy({mirrorRow(geometry, place->getRow(), tile.numRows()),
+                                         place->getCol(), tile.numRows(), tile.numCols()});
   }
   packBlocks(tiles, geometry, pack, physical);
 
@@ -137,8 +144,9 @@ void PlacePass::placeOn(TargetOp target, ArrayRef<TileOp> tiles) {
   for (PhysicalTile &tile : physical) {
     chips.insert(tile.address->first);
     for (auto &[i, rect] : tile.blocks)
-      TileOp(tiles[i]).setPlaceAttr(PlaceAttr::get(&getContext(), tile.address->first,
-                                                   tile.address->second, rect.row, rect.col));
+      TileOp(tiles[i]).setPlaceAttr(
+          PlaceAttr::get(&getContext(), tile.address->first, tile.address->second,
+                         mirrorRow(geometry, rect.row, rect.rows), rect.col));
   }
   double cells = double(physical.size()) * geometry.getRows() * geometry.getCols();
   remark::analysis(target.getLoc(), remarkOf(getArgument()))
