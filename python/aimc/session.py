@@ -31,7 +31,6 @@ class NodeArg:
     shape: list[int]
 
 
-
 def _plain(value: object) -> Any:
     """Numbers and arrays of numpy as what JSON knows."""
     if isinstance(value, np.generic | np.ndarray):

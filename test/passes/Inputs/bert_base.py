@@ -7,7 +7,11 @@ SHAPES = [
     (f"l{layer}.{name}", k, n)
     for layer in range(12)
     for name, k, n in [
-        ("query", H, H), ("key", H, H), ("value", H, H), ("output", H, H), ("up", H, F),
+        ("query", H, H),
+        ("key", H, H),
+        ("value", H, H),
+        ("output", H, H),
+        ("up", H, F),
         ("down", F, H),
     ]
 ] + [("pooler", H, H)]
