@@ -49,7 +49,9 @@ def compile(
             path.write_text(target.to_mlir(), encoding="utf-8")
             target = path
         command += ["--target", os.fspath(target), *extra_args]
-        done = subprocess.run(command, check=False, capture_output=True, text=True)
+        done = subprocess.run(
+            command, check=False, capture_output=True, text=True, errors="replace"
+        )
     if done.returncode != 0:
         raise CompileError(_cause(done))
     return package

@@ -14,10 +14,12 @@
 #include "mlir/IR/Remarks.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Support/FileUtilities.h"
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/ToolOutputFile.h"
 
 #include <csignal>
+#include <unistd.h>
 
 using namespace mlir;
 using namespace mlir::aimc;
@@ -93,26 +95,39 @@ std::string outputPath(const Options &options) {
   return std::string(path);
 }
 
+void writeTo(llvm::raw_ostream &os, ModuleOp module, const std::string &path) {
+  if (llvm::StringRef(path).ends_with(".mlirbc")) {
+    (void)writeBytecodeToFile(module, os);
+    return;
+  }
+  OpPrintingFlags flags;
+  if (path == "-") // for reading; a file is for the next tool and keeps its data
+    flags.elideLargeElementsAttrs().elideLargeResourceString();
+  module.print(os, flags);
+}
+
+/// Regular files appear whole or not at all; anything else is written through.
 int writeModule(ModuleOp module, const Options &options, Reporter &report) {
+  std::string path = outputPath(options);
+  bool direct =
+      path == "-" || (llvm::sys::fs::exists(path) && !llvm::sys::fs::is_regular_file(path));
+  std::string name = direct ? path : path + ".tmp-" + std::to_string(::getpid());
   std::string problem;
-  auto file = openOutputFile(outputPath(options), &problem);
+  auto file = openOutputFile(name, &problem);
   if (!file) {
-    report.error(problem);
+    report.error("cannot write '" + path + "'");
     return tool::kBadInput;
   }
-  llvm::StringRef path = file->getFilename();
-  if (path.ends_with(".mlirbc")) {
-    (void)writeBytecodeToFile(module, file->os());
-  } else {
-    OpPrintingFlags flags;
-    if (path == "-") // for reading; a file is for the next tool and keeps its data
-      flags.elideLargeElementsAttrs().elideLargeResourceString();
-    module.print(file->os(), flags);
-  }
+  writeTo(file->os(), module, path);
   file->os().flush();
-  if (file->os().has_error()) {
-    report.error("cannot write '" + outputPath(options) + "': " + file->os().error().message());
-    file->os().clear_error();
+  std::error_code error = file->os().error();
+  file->os().clear_error();
+  if (!error && !direct) {
+    file->os().close();
+    error = llvm::sys::fs::rename(name, path);
+  }
+  if (error) {
+    report.error("cannot write '" + path + "': " + error.message());
     return tool::kBadInput;
   }
   file->keep();
@@ -216,4 +231,8 @@ private:
 
 } // namespace
 
-int tool::run(const Options &options) { return Compilation(options).run(); }
+int tool::run(const Options &options) {
+  // A limit on file sizes is an error of the write, not a signal.
+  std::signal(SIGXFSZ, SIG_IGN);
+  return Compilation(options).run();
+}

@@ -20,7 +20,8 @@ static std::string parseDim(const std::string &text, aimc::compile::Options &opt
   long long size = std::strtoll(number, &end, 10);
   if (at == 0 || *number == '\0' || *end != '\0' || size < 0)
     return "--dim: expected name=size, but got '" + text + "'";
-  options.dims[text.substr(0, at)] = size;
+  if (!options.dims.emplace(text.substr(0, at), size).second)
+    return "--dim: expected each name once, but got '" + text.substr(0, at) + "' again";
   return "";
 }
 
@@ -65,6 +66,10 @@ int main(int argc, char **argv) {
                  : emit == "tiled" ? Emit::Tiled
                  : emit == "llvm"  ? Emit::Llvm
                                    : Emit::Package;
+  if (app.count("--output") != 0 && options.output.empty()) {
+    std::fprintf(stderr, "aimc-compile: error: -o: expected a path, but got ''\n");
+    return aimc::compile::kBadUsage;
+  }
   options.pack = !noPack;
   for (const std::string &dim : dims)
     if (std::string problem = parseDim(dim, options); !problem.empty()) {

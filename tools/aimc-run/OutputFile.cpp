@@ -70,7 +70,38 @@ tl::expected<void, std::string> checkWritable(const std::string &path) {
   return {};
 }
 
-tl::expected<void, std::string> writeWhole(const std::string &path, const void *data, size_t size) {
+/// Devices, pipes and the like are written as they are: a rename would put a file in their place.
+static tl::expected<void, std::string> writeThrough(const std::string &path, const void *data,
+                                                    size_t size) {
+  int file = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
+  if (file < 0)
+    return systemError(path, "write", errno);
+  int code = 0;
+  const char *at = static_cast<const char *>(data);
+  while (size != 0 && code == 0) {
+    ssize_t wrote = ::write(file, at, size);
+    if (wrote < 0) {
+      code = errno == EINTR ? 0 : errno;
+      continue;
+    }
+    at += wrote;
+    size -= static_cast<size_t>(wrote);
+  }
+  if (::close(file) != 0 && code == 0)
+    code = errno;
+  if (code != 0)
+    return systemError(path, "write", code);
+  return {};
+}
+
+tl::expected<void, std::string> writeWhole(const std::string &given, const void *data,
+                                           size_t size) {
+  // A link stays a link: what it points to is replaced.
+  char resolved[PATH_MAX];
+  std::string path = ::realpath(given.c_str(), resolved) ? resolved : given;
+  struct stat info {};
+  if (::stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode))
+    return writeThrough(path, data, size);
   std::string name = path + ".XXXXXX";
   if (name.size() >= sizeof temporaryPath)
     return systemError(path, "write", ENAMETOOLONG);

@@ -17,6 +17,7 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
 #include "mlir/IR/Remarks.h"
+#include "llvm/ADT/StringSet.h"
 
 namespace mlir::aimc {
 #define GEN_PASS_DEF_LOWERTORUNTIME
@@ -222,6 +223,14 @@ public:
       module.emitError("expected a function 'main' with a body");
       return signalPassFailure();
     }
+    llvm::StringSet<> names;
+    for (unsigned i = 0; i < main.getNumResults(); ++i)
+      if (auto name = main.getResultAttrOfType<StringAttr>(i, kNameAttr);
+          name && !names.insert(name.getValue()).second) {
+        main.emitError("expected outputs of different names, but got '")
+            << name.getValue() << "' twice";
+        return signalPassFailure();
+      }
     FailureOr<MemoryPlan> plan = MemoryPlan::compute(main);
     if (failed(plan) || failed(lower(module, main, *plan)))
       return signalPassFailure();

@@ -97,6 +97,16 @@ void separateAccumulation(GridOp grid) {
   }
 }
 
+/// An operation over no iterations leaves its destinations as they are.
+void dropEmpty(linalg::LinalgOp op) {
+  if (op->getNumResults() == op.getNumDpsInits() &&
+      llvm::is_contained(op.getStaticLoopRanges(), 0)) {
+    for (auto [result, init] : llvm::zip(op->getResults(), op.getDpsInits()))
+      result.replaceAllUsesWith(init);
+    op->erase();
+  }
+}
+
 class PrepareDigitalPass : public ::mlir::aimc::impl::PrepareDigitalBase<PrepareDigitalPass> {
   void runOnOperation() override {
     MLIRContext *context = &getContext();
@@ -110,6 +120,7 @@ class PrepareDigitalPass : public ::mlir::aimc::impl::PrepareDigitalBase<Prepare
     if (failed(applyPatternsGreedily(module, std::move(decompose))))
       return signalPassFailure();
 
+    module.walk(dropEmpty);
     IRRewriter rewriter(context);
     SmallVector<linalg::LinalgOp> named;
     module.walk([&](linalg::LinalgOp op) {

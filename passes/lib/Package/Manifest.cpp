@@ -161,7 +161,7 @@ mlir::aimc::manifestText(ModuleOp lowered, PackageContents &contents, const Pack
                         {"producer", AIMC_PRODUCER},
                         {"abi_version", static_cast<int64_t>(AIMC_ABI_VERSION)},
                         {"isa", json::Object{{"triple", target.triple},
-                                             {"cpu", target.cpu},
+                                             {"cpu", target.tune},
                                              {"features", json::Array(target.required)}}},
                         {"files", std::move(digests)},
                         {"targets", json::Object(contents.targets)},

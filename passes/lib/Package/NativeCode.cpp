@@ -67,11 +67,34 @@ llvm::Expected<NativeTarget> NativeTarget::create(llvm::StringRef mcpu) {
                 "skylake-avx512, znver4");
   std::unique_ptr<llvm::TargetMachine> tm = machine(target);
   const llvm::MCSubtargetInfo *info = tm->getMCSubtargetInfo();
-  for (const char *feature :
-       {"sse4.2", "avx", "avx2", "fma", "f16c", "bmi2", "avx512f", "avx512bw", "avx512cd",
-        "avx512dq", "avx512vl", "avx512vbmi", "avx512vnni", "avx512bf16"})
-    if (info->checkFeatures((llvm::Twine("+") + feature).str()))
-      target.required.push_back(feature);
+  auto enabled = [&](llvm::StringRef feature) {
+    return info->checkFeatures(("+" + feature).str());
+  };
+  target.tune = target.cpu;
+  if (!llvm::Triple(target.triple).isX86()) {
+    target.vectorBits = 128;
+    return target;
+  }
+  if (!enabled("64bit"))
+    return fail("expected a 64-bit processor in --mcpu, but got '" + mcpu + "'");
+  // Code uses just the instruction sets that the package names and the runtime checks: the highest
+  // level of x86-64 that the processor has, and the sets below. Its name only tunes.
+  const std::pair<const char *, std::vector<const char *>> levels[] = {
+      {"x86-64-v4", {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}},
+      {"x86-64-v3", {"avx", "avx2", "bmi", "bmi2", "f16c", "fma", "lzcnt", "movbe"}},
+      {"x86-64-v2", {"sse3", "ssse3", "sse4.1", "sse4.2", "popcnt"}}};
+  target.cpu = "x86-64";
+  for (size_t i = 0; i < std::size(levels) && target.cpu == "x86-64"; ++i)
+    if (llvm::all_of(llvm::ArrayRef(levels).drop_front(i),
+                     [&](const auto &level) { return llvm::all_of(level.second, enabled); }))
+      target.cpu = levels[i].first;
+  target.features.clear();
+  for (const auto &level : llvm::reverse(levels))
+    for (const char *feature : level.second)
+      if (enabled(feature)) {
+        target.required.push_back(feature);
+        target.features += (target.features.empty() ? "+" : ",+") + std::string(feature);
+      }
   auto has = [&](llvm::StringRef name) { return llvm::is_contained(target.required, name); };
   target.vectorBits = has("avx512f") && has("avx512vl") ? 512 : has("avx2") ? 256 : 128;
   return target;
@@ -171,6 +194,7 @@ llvm::Error mlir::aimc::emitSharedObject(ModuleOp module, const NativeTarget &ta
     if (function.isDeclaration())
       continue;
     function.addFnAttr("target-cpu", target.cpu);
+    function.addFnAttr("tune-cpu", target.tune);
     function.addFnAttr("target-features", target.features);
     if (target.vectorBits == 512)
       function.addFnAttr("prefer-vector-width", "512");

@@ -12,9 +12,11 @@
 #include <cstdlib>
 #include <cstring>
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <future>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 namespace aimc::exec {
 
@@ -63,6 +65,8 @@ Result<std::shared_ptr<const Package>> Package::open(const std::string &path,
 Package::~Package() {
   if (library)
     ::dlclose(library);
+  if (libraryFile >= 0)
+    ::close(libraryFile);
 }
 
 Result<void> Package::readManifest() {
@@ -186,8 +190,13 @@ Result<void> Package::checkWeights() {
 
 Result<void> Package::load() {
   std::string path = pathOf("model.so");
-  // A name without a slash would be searched for in the system's folders.
-  std::string file = path.find('/') == std::string::npos ? "./" + path : path;
+  // The loader takes a path that it has loaded before for the same library, also when another
+  // package has been compiled to that path since. A descriptor that stays open as long as the
+  // library is loaded gives every load a name of its own.
+  libraryFile = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (libraryFile < 0)
+    return fail(AIMC_BAD_PACKAGE, path + ": cannot open: " + std::strerror(errno));
+  std::string file = "/proc/self/fd/" + std::to_string(libraryFile);
   library = ::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!library) {
     const char *reason = ::dlerror();

@@ -21,7 +21,8 @@ namespace mlir::aimc {
 /// The processor that native code is made for.
 struct NativeTarget {
   std::string triple;
-  std::string cpu;
+  std::string cpu;                   ///< what LLVM compiles for: a level of x86-64
+  std::string tune;                  ///< whose timings it assumes: `--mcpu`
   std::string features;              ///< LLVM's "+avx2,+fma,..." on top of `cpu`
   std::vector<std::string> required; ///< instruction sets that a processor must have
   int64_t vectorBits = 128;          ///< widest vector registers of 128, 256, 512

@@ -48,6 +48,7 @@ private:
   std::vector<const void *> constantPointers;
   std::vector<std::shared_ptr<void>> alignedCopies;
   void *library = nullptr;
+  int libraryFile = -1; ///< open as long as `library` is loaded
   std::vector<aimc_entry_fn> entries;
 };
 
