@@ -67,8 +67,8 @@ def package(
             ["package", f"{size_of(folder) / MIB:.1f} MiB for {isa['cpu']}"],
             ["compile time", f"{compile_s:.2f} s"],
             ["target", f"{args.target}, chip seed {args.seed}"],
-            ["weights on tiles", f"{tiles.analog_parameters / 1e6:.2f} M in {len(tiles.weights)}"],
-            ["tiles used", f"{tiles.tiles} of {per_chip}"],
+            ["weights on tiles", f"{tiles.analog_parameters / 1e6:.2f} M in {len(tiles.weights)} matrices"],
+            ["tiles used", f"{tiles.tiles}, each {per_chip}"],
             ["utilisation", f"{tiles.utilisation:.1%} of their cells"],
         ],
     )
@@ -103,10 +103,11 @@ def accuracy(runs: Sequence[Run], grades: encode.Floats) -> str:
         ]
         for name, value in figures(runs, grades).items()
     ]
-    header = ["run", "max abs diff", "cosine mean", "cosine worst", "rank vs ort", "rank vs human"]
+    header = ["run", "max abs diff", "cosine mean", "cosine worst", "rank vs ort", "rank vs grades"]
     return table(
-        f"Outputs against {runs[0].name} ({len(runs[0].hidden)} sentences, {len(grades)} graded"
-        " pairs; rank = Spearman)",
+        f"Outputs against {runs[0].name}: {len(runs[0].hidden)} sentences; largest difference of any"
+        " hidden state,\npadding included; cosine of sentence embeddings; rank correlation"
+        f" (Spearman) of {len(grades)} pairs\nthat the authors graded, where 0.05 means nothing",
         header,
         rows,
     )
@@ -145,5 +146,5 @@ def latency(timings: Mapping[str, Timing], args: argparse.Namespace) -> str:
         ]
         for name, timing in timings.items()
     ]
-    title = f"Latency of one batch, {args.threads} threads, turns taken ({machine()})"
-    return table(title, ["run", "median ms", "spread", f"vs {base}", "sentences/s"], rows)
+    title = f"Latency of one batch, {args.threads} threads, the runs in turns ({machine()})"
+    return table(title, ["run", "median ms", "spread", f"time / {base}", "sentences/s"], rows)
