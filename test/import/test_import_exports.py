@@ -1,28 +1,20 @@
 # Part of the AIMC project, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Whole encoders, exported by both exporters of torch, against onnxruntime.
-
-AIMC_EXPORTS names the folder that test/frontend/make_exports.py wrote."""
-
-import os
-import pathlib
+"""Small encoders, exported by both exporters of torch, against onnxruntime."""
 
 import numpy as np
 import pytest
 from onnx_case import compare, imported, program, reference
 
-EXPORTS = pathlib.Path(os.environ.get("AIMC_EXPORTS", "exports"))
-MODELS = sorted(p.parent.name for p in EXPORTS.glob("tiny-*/model.onnx"))
+from aimc.testing import exports
 
-pytestmark = [
-    pytest.mark.skipif(not program("aimc-import-run"), reason="aimc-import-run not built"),
-    pytest.mark.skipif(not MODELS, reason="no exported models, see AIMC_EXPORTS"),
-]
+pytestmark = pytest.mark.skipif(not program("aimc-import-run"), reason="aimc-import-run not built")
 
 
 @pytest.mark.parametrize("batch,seq,valid", [(1, 7, 7), (2, 16, 9), (3, 1, 1)])
-@pytest.mark.parametrize("model", MODELS)
-def test_export(tmp_path, model, batch, seq, valid):
+@pytest.mark.parametrize("flavour", exports.FLAVOURS)
+@pytest.mark.parametrize("model", ["tiny-bert", "tiny-albert"])
+def test_export(tmp_path, model, flavour, batch, seq, valid):
     rng = np.random.default_rng(seq)
     mask = np.ones((batch, seq), np.int64)
     mask[0, valid:] = 0
@@ -31,7 +23,7 @@ def test_export(tmp_path, model, batch, seq, valid):
         "attention_mask": mask,
         "token_type_ids": rng.integers(0, 2, (batch, seq)),
     }
-    path = EXPORTS / model / "model.onnx"
+    path = exports.ensure(model, flavour)
     expected = reference(str(path), feeds)
     got = imported(path, feeds, expected, {"batch": batch, "seq": seq}, folder=tmp_path)
     compare(got, expected, rtol=0, atol=1e-5)
