@@ -67,7 +67,10 @@ def package(
             ["package", f"{size_of(folder) / MIB:.1f} MiB for {isa['cpu']}"],
             ["compile time", f"{compile_s:.2f} s"],
             ["target", f"{args.target}, chip seed {args.seed}"],
-            ["weights on tiles", f"{tiles.analog_parameters / 1e6:.2f} M in {len(tiles.weights)} matrices"],
+            [
+                "weights on tiles",
+                f"{tiles.analog_parameters / 1e6:.2f} M in {len(tiles.weights)} matrices",
+            ],
             ["tiles used", f"{tiles.tiles}, each {per_chip}"],
             ["utilisation", f"{tiles.utilisation:.1%} of their cells"],
         ],
@@ -105,8 +108,8 @@ def accuracy(runs: Sequence[Run], grades: encode.Floats) -> str:
     ]
     header = ["run", "max abs diff", "cosine mean", "cosine worst", "rank vs ort", "rank vs grades"]
     return table(
-        f"Outputs against {runs[0].name}: {len(runs[0].hidden)} sentences; largest difference of any"
-        " hidden state,\npadding included; cosine of sentence embeddings; rank correlation"
+        f"Outputs against {runs[0].name}: {len(runs[0].hidden)} sentences; largest difference of"
+        " any hidden state,\npadding included; cosine of sentence embeddings; rank correlation"
         f" (Spearman) of {len(grades)} pairs\nthat the authors graded, where 0.05 means nothing",
         header,
         rows,
