@@ -144,7 +144,7 @@ def front_page(
         ["MiniLM-L6, max abs difference to onnxruntime, ideal", f"{demo['ideal']['max_abs']:.1e}"],
         ["MiniLM-L6 analog: cosine of sentence embeddings, mean",
          f"{demo['analog']['cosine_mean']:.3f}"],
-        ["rank correlation with people: onnxruntime / analog",
+        ["rank correlation with 24 graded pairs: onnxruntime / analog",
          f"{demo['onnxruntime']['spearman']:.3f} / {demo['analog']['spearman']:.3f}"],
     ]  # fmt: skip
     for c in [c for c in read if c.threads == 1]:
