@@ -39,9 +39,6 @@ enum RuntimeFunction {
 /// Pointer fields of aimc_frame, by their index in the struct.
 enum FrameField { kTable = 2, kContext, kInputs, kOutputs, kConstants, kArena };
 
-/// Largest rank of a strided copy after merging; see callCopy.
-constexpr int64_t kMaxRank = 16;
-
 /// The innermost NameLoc's name, or "".
 StringRef locationName(Location location) {
   if (auto name = dyn_cast<NameLoc>(location))
@@ -66,7 +63,8 @@ std::string dtypeName(Type type) {
 /// Emits the calls of one entry.
 class EntryEmitter {
 public:
-  EntryEmitter(LLVM::LLVMFuncOp entry, const MemoryPlan &plan, unsigned maxArguments)
+  EntryEmitter(LLVM::LLVMFuncOp entry, const MemoryPlan &plan, unsigned maxArguments,
+               int64_t maxRank)
       : plan(plan), builder(entry.getBody()), loc(entry.getLoc()) {
     MLIRContext *context = builder.getContext();
     ptr = LLVM::LLVMPointerType::get(context);
@@ -84,7 +82,7 @@ public:
       fields[field] = LLVM::LoadOp::create(builder, loc, ptr, at);
     }
     arguments = LLVM::AllocaOp::create(builder, loc, ptr, ptr, constant(i32, maxArguments));
-    numbers = LLVM::AllocaOp::create(builder, loc, ptr, i64, constant(i32, 3 * kMaxRank));
+    numbers = LLVM::AllocaOp::create(builder, loc, ptr, i64, constant(i32, 3 * maxRank));
   }
 
   Value constant(Type type, int64_t value) {
@@ -254,10 +252,14 @@ private:
     entryFunc.addEntryBlock(builder);
 
     unsigned maxArguments = 1;
+    int64_t maxRank = 1;
     main.walk([&](Operation *op) {
       maxArguments = std::max(maxArguments, op->getNumOperands() + op->getNumResults());
+      for (Type type : op->getOperandTypes())
+        if (auto tensor = dyn_cast<RankedTensorType>(type))
+          maxRank = std::max(maxRank, tensor.getRank());
     });
-    EntryEmitter emitter(entryFunc, plan, maxArguments);
+    EntryEmitter emitter(entryFunc, plan, maxArguments, maxRank);
     emitter.constantIds = registerConstants(module, main, plan);
     SymbolTable symbols(module);
     for (Operation &op : main.getBody().front()) {
