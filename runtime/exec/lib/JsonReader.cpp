@@ -201,6 +201,29 @@ std::vector<int64_t> JsonObject::integers(std::string_view key, int64_t low, int
   return out;
 }
 
+std::vector<double> JsonObject::numbers(std::string_view key, double low, double high) const {
+  std::vector<double> out;
+  const json *found = find(key, "an array of numbers");
+  if (!found)
+    return out;
+  if (!found->is_array()) {
+    mistake(key, "expected an array of numbers, but got " + describe(*found));
+    return out;
+  }
+  for (size_t i = 0; i < found->size(); ++i) {
+    const json &item = (*found)[i];
+    const double number = item.is_number() ? item.get<double>() : NAN;
+    if (!(number >= low && number <= high)) {
+      reader->mistake(pathOf(key) + "[" + std::to_string(i) + "]",
+                      "expected a number from " + numberText(low) + " to " + numberText(high) +
+                          ", but got " + describe(item));
+      return {};
+    }
+    out.push_back(number);
+  }
+  return out;
+}
+
 JsonObject JsonObject::object(std::string_view key) const {
   const json *found = find(key, "an object");
   if (found && !found->is_object()) {

@@ -58,6 +58,7 @@ public:
   std::string string(std::string_view key) const;
   std::vector<std::string> strings(std::string_view key) const;
   std::vector<int64_t> integers(std::string_view key, int64_t low, int64_t high) const;
+  std::vector<double> numbers(std::string_view key, double low, double high) const;
   JsonObject object(std::string_view key) const;
   std::vector<JsonObject> objects(std::string_view key) const;
   std::vector<std::string> keys() const;

@@ -13,28 +13,52 @@
 #include "aimc/model/Adc.h"
 #include "aimc/model/Ladder.h"
 #include "aimc/model/Programming.h"
+#include "aimc/model/Wires.h"
 
 #include <cstdint>
-#include <nlohmann/json_fwd.hpp>
+#include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 namespace aimc::exec {
+
+/// How a code becomes pulses: docs/Physics.md section 3.
+enum class DacMode : uint8_t { OnePass, Split, BitSerial };
 
 struct Target {
   std::string name;
   int64_t rows = 0, cols = 0;
   model::Readout readout = model::Readout::Single;
+  std::vector<double> significance = {1}; ///< one factor per pair, low to high
 
-  std::string device; ///< "pcm" or "ideal": programs and reads without error
+  std::string device; ///< kind, as in the manifest
   model::DeviceRange range;
-  double programmingNoiseScale = 1, readNoiseScale = 1; ///< factors on the standard deviations
+  /// Factors on programming error, read noise (both standard deviations) and drift exponents.
+  double programmingNoiseScale = 1, readNoiseScale = 1, driftScale = 1;
+  double stuckOff = 0, stuckOn = 0; ///< probabilities
+  /// Relative standard deviations of conductance, one stream each.
+  double chipSpread = 0, tileSpread = 0, columnSpread = 0, deviceSpread = 0;
+  double acceptancePercent = 2; ///< kind reram_cmo
+  nlohmann::json table;         ///< kind table
 
-  double columnOhm = 0;
+  double columnOhm = 0, rowOhm = 0, driverOhm = 0, adcOhm = 0;
+  double wireSpread = 0; ///< relative standard deviation of each piece of wire
+  model::Idle idle = model::Idle::Midrail;
+  model::Fidelity fidelity = model::Fidelity::OneProduct;
 
   int dacBits = 0;
+  DacMode dacMode = DacMode::OnePass;
+  int lsbBits = 0; ///< mode split: magnitude bits of the first pass
   double readV = 0, tickNs = 0;
 
   model::Adc adc;
+  double adcGainSpread = 0, adcOffsetSpreadLsb = 0; ///< per column, standard deviations
+  bool adcCalibrated = true;
+  double vOffV = 0; ///< ADC input minus rest level
+
+  int pairs() const { return static_cast<int>(significance.size()); }
+  /// Ticks of the longest pulse of any pass.
+  int32_t maxPulseTicks() const;
 };
 
 /// Reads and checks one target object.
