@@ -56,6 +56,7 @@ typedef struct aimc_tensor {
 
 typedef struct aimc_package aimc_package;
 typedef struct aimc_session aimc_session;
+typedef struct aimc_tile aimc_tile;
 
 /* "aimc-runtime 0.1.0"; static text. */
 AIMC_API const char *aimc_runtime_version(void);
@@ -85,11 +86,20 @@ AIMC_API void aimc_package_close(aimc_package *package);
  *                          Results do not depend on it
  *   ideal false            plain fp32 products instead of tiles
  *   time_s null            seconds since programming; null = no drift
- *   effects {programming, wire, dac, adc, read_noise: true}     switches, for ablation
+ *   effects {programming, wire, dac, adc, read_noise, variation: true}   switches, for ablation;
+ *                          variation: spreads, stuck devices, wire spread, ADC gain and offset
  *   target {}              overrides merged into every target of the package, for example
  *                          {"wire": {"column_ohm": 1.0}}; geometry cannot change
  *   targets {}             the same for one target by name: {"pcm": {"adc": {"bits": 10}}}
- *   compare_ideal false    also run the exact product of every tile read, for the statistics */
+ *   compare_ideal false    also run the exact product of every tile read, for the statistics
+ *   compensate null        none, gain, weights or weights+pulses in place of what the package says
+ *   scale null             max, sigma:<q> or optimal in place of what the package says
+ *   drift_compensation "none"   tile or column: digital scales from a noisy read of a calibration
+ *                          set right after programming and again at the chip's time
+ *   chip null              path of a saved chip: its conductances instead of programming; seed,
+ *                          time, overrides and read counters are the chip's where not given here
+ *   record false           collect calibration statistics; exact products are passed on
+ *   compare_exact 0        run the first n vectors of every call through the exact circuit too */
 AIMC_API aimc_status aimc_session_create(aimc_package *package, const char *options_json,
                                          aimc_session **out);
 
@@ -106,7 +116,87 @@ AIMC_API aimc_status aimc_session_reset(aimc_session *session);
  * session and lives until the next call of this function on it. */
 AIMC_API aimc_status aimc_session_statistics(aimc_session *session, const char **json);
 
+/* The same chip `time_s` seconds after its programming: drift, 1/f noise and, where the session asks
+ * for it, drift compensation once more. Read streams and statistics go on. The result depends on
+ * `time_s` alone and not on the times before it. */
+AIMC_API aimc_status aimc_session_age(aimc_session *session, double time_s);
+
+/* Write the chip instance: programmed conductances, drift exponents, spreads and read counters
+ * (docs/Contracts.md 8). The file appears whole or not at all. A session on the same package with
+ * option `chip` goes on from here, bit for bit. */
+AIMC_API aimc_status aimc_session_save_chip(aimc_session *session, const char *path);
+
+/* Write what a session with option `record` has collected (docs/Contracts.md 7). */
+AIMC_API aimc_status aimc_session_save_record(aimc_session *session, const char *path);
+
 AIMC_API void aimc_session_destroy(aimc_session *session);
+
+/*===----------------------------------------------------------------------===*
+ * One tile without a package
+ *===----------------------------------------------------------------------===*
+ * `target_json`: a target as in a manifest (docs/Contracts.md 4), every part and key optional. What
+ * is left out: geometry as large as the weights, device pcm 0.1 to 25 uS, wire 0.15 ohm along
+ * columns with idle = midrail, dac 8 bits one_pass 0.2 V 1 ns, adc cco 12 bits 16.03 fC.
+ * `options_json` or NULL: `seed`, `time_s`, `effects`, `compensate`, `scale`, `drift_compensation`,
+ * `compare_exact` and `threads` as for a session, and
+ *   at_row 0, at_col 0     where the block's first cell lies in the tile
+ *   chip 0, tile 0         names the tile in random streams: block q.r0.c0 of a package, programmed
+ *                          with the same seed, has the same devices
+ *   activity null          [rows][32]: how often the magnitude of each input falls into each of 32
+ *                          equal bins of the DAC's range, for one_product and compensation
+ *   input_range null       DAC full scale; null: the largest magnitude of each vector
+ *   compat null            "aihwkit": charges as AIHWKIT's IR-drop simulation gives them
+ * Calls on one tile are serialised by the caller. Arrays are row-major. */
+
+/* Program `weights` [rows x cols] (inputs x outputs, finite) on one tile. */
+AIMC_API aimc_status aimc_tile_create(const char *target_json, const char *options_json,
+                                      const float *weights, int64_t rows, int64_t cols,
+                                      aimc_tile **out);
+
+/* A tile with exactly these conductances in uS, [pairs x rows x cols] of the whole array, which is
+ * also the block: nothing is programmed, scaled or varied. Its weights are what the pairs say with
+ * a scale of 1: sum_k f_k (plus - minus) / (sum_k f_k (g_max - g_min)). */
+AIMC_API aimc_status aimc_tile_create_pairs(const char *target_json, const char *options_json,
+                                            const float *plus, const float *minus, int64_t rows,
+                                            int64_t cols, aimc_tile **out);
+
+/* Charge in fC that each column integrates during one pass, [n x pairs x cols], when row i is
+ * driven for |ticks[i]| ticks (signed, may be fractional, [n x rows]): the circuit alone, in double
+ * precision, without DAC, noise or ADC. `fidelity` NULL: the target's; else exact, segments or
+ * one_product, where idle = open. */
+AIMC_API aimc_status aimc_tile_charges(aimc_tile *tile, const char *fidelity, const double *ticks,
+                                       int64_t n, double *charges);
+
+/* y [n x cols] = what the tile gives for x [n x rows] with DAC, noise and ADC: the kernels and
+ * streams of a session. Each call goes on in the read-noise stream. */
+AIMC_API aimc_status aimc_tile_read(aimc_tile *tile, const float *x, int64_t n, float *y);
+
+/* An array by name, as doubles; `count` must be its number of elements.
+ *   target_plus, target_minus          [pairs x rows x cols] of the block, uS, before programming
+ *   programmed_plus, programmed_minus  the same, as programmed
+ *   plus, minus                        the same, at the tile's time
+ *   tile_plus, tile_minus              [pairs x tile rows x tile cols]: all cells, at the time
+ *   nu_plus, nu_minus                  [pairs x rows x cols] drift exponents; zero without drift
+ *   transfer                           [pairs x rows x cols] T of each cell (midrail, column wires)
+ *   effective                          [pairs x rows x cols] fC per ns of a unit input (midrail)
+ *   scale                              [cols] s_j
+ *   digital                            [pairs x cols] output per fC and unit of (range / levels)
+ *   adc_gain, adc_offset_lsb           [pairs x cols] after digital calibration
+ *   column_factor, row_factor          [pairs x tile rows x tile cols] wire spread */
+AIMC_API aimc_status aimc_tile_array(aimc_tile *tile, const char *name, double *data,
+                                     int64_t count);
+
+/* Seconds since programming; see aimc_session_age. */
+AIMC_API aimc_status aimc_tile_age(aimc_tile *tile, double time_s);
+
+/* Restart the read-noise stream and clear the statistics. */
+AIMC_API aimc_status aimc_tile_reset(aimc_tile *tile);
+
+/* Target in force and figures of reads so far as JSON; the text lives until the next call of this
+ * function on the tile. */
+AIMC_API aimc_status aimc_tile_statistics(aimc_tile *tile, const char **json);
+
+AIMC_API void aimc_tile_destroy(aimc_tile *tile);
 
 #ifdef __cplusplus
 }
