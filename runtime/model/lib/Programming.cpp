@@ -43,6 +43,16 @@ void targetRow(const float *w, const float *scale, int64_t n, float gMin, float 
 }
 
 AIMC_CLONES
+void pairRow(const float *w, const float *scale, int64_t n, PairShare share, float gMin, float gMax,
+             float *plus, float *minus) {
+  for (int64_t j = 0; j < n; ++j) {
+    const auto pair = targetPairOf(scale[j] > 0.0f ? w[j] / scale[j] : 0.0f, share, gMin, gMax);
+    plus[j] = pair.plus;
+    minus[j] = pair.minus;
+  }
+}
+
+AIMC_CLONES
 void programRow(float *g, const float *xi, int64_t n, float gMax) {
   for (int64_t j = 0; j < n; ++j)
     g[j] = pcmProgrammed(g[j], gMax, xi[j]);
@@ -71,6 +81,20 @@ void targetBlock(const WeightView &w, const float *scale, DeviceRange range, flo
     for (int64_t i = 0; i < w.rows; ++i) {
       gather(w.data + i * w.rowStride + j * w.colStride, w.colStride, n, strip);
       targetRow(strip, scale + j, n, gMin, gMax, gPlus + i * stride + j, gMinus + i * stride + j);
+    }
+  }
+}
+
+void targetBlockOfPair(const WeightView &w, const float *scale, DeviceRange range, PairShare pair,
+                       float *gPlus, float *gMinus, int64_t stride) {
+  const auto gMin = static_cast<float>(range.gMinUS), gMax = static_cast<float>(range.gMaxUS);
+  float strip[kStrip];
+  for (int64_t j = 0; j < w.cols; j += kStrip) {
+    const int64_t n = std::min(kStrip, w.cols - j);
+    for (int64_t i = 0; i < w.rows; ++i) {
+      gather(w.data + i * w.rowStride + j * w.colStride, w.colStride, n, strip);
+      pairRow(strip, scale + j, n, pair, gMin, gMax, gPlus + i * stride + j,
+              gMinus + i * stride + j);
     }
   }
 }

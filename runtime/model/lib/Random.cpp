@@ -32,6 +32,12 @@ Stream makeStream(uint64_t seed, StreamKind kind, uint64_t id, uint32_t sub) {
   return {{words[0], words[1]}, {words[2], words[3]}};
 }
 
+Stream atTime(const Stream &s, double seconds) {
+  const auto bits = std::bit_cast<uint64_t>(seconds == 0.0 ? 0.0 : seconds); // -0 is 0
+  const auto words = philox({low(bits), high(bits), s.counter[0], s.counter[1]}, s.key);
+  return {{words[0], words[1]}, {words[2], words[3]}};
+}
+
 std::array<uint32_t, 4> draw(const Stream &s, uint32_t lowWord, uint32_t highWord) {
   return philox({lowWord, highWord, s.counter[0], s.counter[1]}, s.key);
 }
@@ -75,6 +81,21 @@ float normal(const Stream &stream, uint32_t row, uint32_t column) {
   const auto w = draw(stream, column / 32 * 8 + lane, row);
   const NormalPair pair = boxMuller(w[word & 2], w[(word & 2) + 1]);
   return word & 1 ? pair.second : pair.first;
+}
+
+void uniforms(const Stream &stream, uint32_t row, uint32_t column0, int64_t n, float *out) {
+  for (int64_t done = 0; done < n;) {
+    // One draw serves columns 8 apart; eight draws fill a group of 32.
+    const uint32_t column = column0 + static_cast<uint32_t>(done), group = column / 32;
+    float values[32];
+    for (uint32_t lane = 0; lane < 8; ++lane) {
+      const auto w = draw(stream, group * 8 + lane, row);
+      for (uint32_t word = 0; word < 4; ++word)
+        values[8 * word + lane] = static_cast<float>(w[word] >> 8) * 0x1p-24f;
+    }
+    for (uint32_t k = column % 32; k < 32 && done < n; ++k, ++done)
+      out[done] = values[k];
+  }
 }
 
 } // namespace aimc::model

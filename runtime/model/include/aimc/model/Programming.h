@@ -13,7 +13,10 @@
 //===----------------------------------------------------------------------===//
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
+#include <vector>
 
 namespace aimc::model {
 
@@ -30,6 +33,48 @@ template <class T> ConductancePair<T> targetPair(T w, T s, T gMin, T gMax) {
   const T span = gMax - gMin;
   const T plus = u > T(0) ? u : T(0), minus = u < T(0) ? -u : T(0);
   return {gMin + span * (plus < T(1) ? plus : T(1)), gMin + span * (minus < T(1) ? minus : T(1))};
+}
+
+/// How |w| / s spreads over several pairs with significance factors f_k (low to high): a pair is
+/// used once those below it are full, so that errors of the devices are amplified as little as
+/// can be. Pair k covers [start, start + share] of the whole range.
+struct PairShare {
+  double start = 0, share = 1;
+};
+inline std::vector<PairShare> pairShares(std::span<const double> significance) {
+  double total = 0, start = 0;
+  for (double f : significance)
+    total += f;
+  std::vector<PairShare> shares;
+  for (double f : significance) {
+    shares.push_back({start, f / total});
+    start += f / total;
+  }
+  return shares;
+}
+
+/// Target of pair k for u = w / s. Summed over the pairs,
+///   u = sum_k f_k (G+_k - G-_k) / sum_k f_k (g_max - g_min).
+/// One pair gives what targetPair gives, to the bit.
+template <class T> ConductancePair<T> targetPairOf(T u, PairShare pair, T gMin, T gMax) {
+  const T start = static_cast<T>(pair.start), share = static_cast<T>(pair.share);
+  const T span = gMax - gMin;
+  const auto part = [&](T x) {
+    const T p = (x - start) / share;
+    return gMin + span * (p < T(0) ? T(0) : (p < T(1) ? p : T(1)));
+  };
+  return {part(u > T(0) ? u : T(0)), part(u < T(0) ? -u : T(0))};
+}
+
+/// All pairs of one weight: plus[k], minus[k].
+template <class T>
+void targetPairs(T u, std::span<const double> significance, T gMin, T gMax, T *plus, T *minus) {
+  size_t k = 0;
+  for (PairShare share : pairShares(significance)) {
+    const auto pair = targetPairOf(u, share, gMin, gMax);
+    plus[k] = pair.plus;
+    minus[k++] = pair.minus;
+  }
 }
 
 /// Standard deviation of PCM programming at target g, uS.
@@ -56,6 +101,10 @@ void columnScales(const WeightView &w, float *scale);
 /// Target pairs of a block into row-major `gPlus`, `gMinus` with row stride `stride`.
 void targetBlock(const WeightView &w, const float *scale, DeviceRange range, float *gPlus,
                  float *gMinus, int64_t stride);
+
+/// The same for pair `pair` of several: its plane of the tile.
+void targetBlockOfPair(const WeightView &w, const float *scale, DeviceRange range, PairShare pair,
+                       float *gPlus, float *gMinus, int64_t stride);
 
 /// Program n devices in place with the draws `xi` [n].
 void pcmProgramRow(float *g, const float *xi, int64_t n, DeviceRange range);

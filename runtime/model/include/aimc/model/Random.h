@@ -17,7 +17,22 @@
 namespace aimc::model {
 
 /// Independent families of draws. The values are part of what a seed means: never renumber.
-enum class StreamKind : uint32_t { Programming = 1, Read = 2, Drift = 3, Adc = 4 };
+enum class StreamKind : uint32_t {
+  Programming = 1,
+  Read = 2,
+  Drift = 3,
+  Adc = 4,
+  OneOverF = 5, ///< deviations that are frozen during a run; keyed by time as well, see atTime
+  Stuck = 6,    ///< uniform
+  ChipSpread = 7,
+  TileSpread = 8,
+  ColumnSpread = 9,
+  DeviceSpread = 10,
+  Wire = 11, ///< column wire in sub 0, row wire in sub 1
+  AdcGain = 12,
+  AdcOffset = 13,
+  Calibration = 14, ///< noise of reads that compensate drift or calibrate an ADC
+};
 
 /// One stream of draws: what to key the generator with.
 struct Stream {
@@ -29,12 +44,19 @@ struct Stream {
 /// site and a block), `sub` its occurrence (the number of the read).
 Stream makeStream(uint64_t seed, StreamKind kind, uint64_t id, uint32_t sub = 0);
 
+/// The stream of the same things at another moment: `seconds` becomes part of the identity.
+Stream atTime(const Stream &stream, double seconds);
+
 /// Four uniform words of a stream.
 std::array<uint32_t, 4> draw(const Stream &stream, uint32_t low, uint32_t high);
 
 /// N(0,1) for a cell (row, column) of a stream. Columns come in groups of 32; within a group, word
 /// w of draw `column / 32 * 8 + lane` belongs to column 8 w + lane.
 float normal(const Stream &stream, uint32_t row, uint32_t column);
+
+/// Uniform values in [0, 1), multiples of 2^-24, for cells (row, column0 .. column0 + n); placed
+/// in the stream as `normal` places its words.
+void uniforms(const Stream &stream, uint32_t row, uint32_t column0, int64_t n, float *out);
 
 /// Two independent N(0,1) values from two uniform words (Box-Muller, single precision, largest
 /// magnitude 6.66).
