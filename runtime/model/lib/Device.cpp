@@ -130,7 +130,7 @@ double DeviceModel::startS() const {
 }
 
 std::optional<std::string> checkRange(const DeviceModel &m) {
-  double low = 0, high = 1000;
+  double low = 0, high = 1000; // as limits of targets have it
   if (m.kind == DeviceKind::Hermes1)
     high = fits::Hermes1::kReferenceUS;
   else if (m.kind == DeviceKind::Hermes2)
@@ -138,8 +138,7 @@ std::optional<std::string> checkRange(const DeviceModel &m) {
   else if (m.kind == DeviceKind::ReramCmo)
     low = fits::Cmo::kLowestUS, high = fits::Cmo::kHighestUS;
   else if (m.kind == DeviceKind::Table)
-    if (const auto range = tableRange(*m.table))
-      low = range->gMinUS, high = range->gMaxUS;
+    low = tableRange(*m.table).gMinUS, high = tableRange(*m.table).gMaxUS;
   if (m.range.gMinUS >= low && m.range.gMaxUS <= high)
     return std::nullopt;
   return "expected conductances from " + number(low) + " to " + number(high) +

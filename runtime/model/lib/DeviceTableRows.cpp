@@ -61,15 +61,13 @@ Moments momentsAt(const Between &laws, double g) {
 
 } // namespace
 
-std::optional<DeviceRange> tableRange(const DeviceTable &table) {
-  std::optional<DeviceRange> range;
+DeviceRange tableRange(const DeviceTable &table) {
+  DeviceRange range = table.range;
   const auto meet = [&](const Curve &curve) {
-    if (curve.g.size() < 2)
+    if (curve.g.size() < 2) // a constant holds everywhere
       return;
-    if (!range)
-      range = DeviceRange{curve.g.front(), curve.g.back()};
-    range->gMinUS = std::max(range->gMinUS, curve.g.front());
-    range->gMaxUS = std::min(range->gMaxUS, curve.g.back());
+    range.gMinUS = std::max(range.gMinUS, curve.g.front());
+    range.gMaxUS = std::min(range.gMaxUS, curve.g.back());
   };
   for (const ProgrammingLaw &law : table.programming) {
     meet(law.mean);

@@ -13,8 +13,8 @@
 
 namespace aimc::model {
 
-/// Conductances that all curves of the table cover; nothing where no curve has two points.
-std::optional<DeviceRange> tableRange(const DeviceTable &table);
+/// Conductances that the device is characterised for and all curves cover.
+DeviceRange tableRange(const DeviceTable &table);
 /// "expected a time of ..." where `seconds` is not covered.
 std::optional<std::string> tableTimes(const DeviceTable &table, double seconds);
 /// Root mean square deviation from target g after programming.

@@ -11,11 +11,13 @@
 
 #include "aimc/exec/JsonReader.h"
 #include "aimc/model/Adc.h"
+#include "aimc/model/Device.h"
 #include "aimc/model/Ladder.h"
 #include "aimc/model/Programming.h"
 #include "aimc/model/Wires.h"
 
 #include <cstdint>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -38,8 +40,9 @@ struct Target {
   double stuckOff = 0, stuckOn = 0; ///< probabilities
   /// Relative standard deviations of conductance, one stream each.
   double chipSpread = 0, tileSpread = 0, columnSpread = 0, deviceSpread = 0;
-  double acceptancePercent = 2; ///< kind reram_cmo
-  nlohmann::json table;         ///< kind table
+  double acceptancePercent = 2;                          ///< kind reram_cmo
+  nlohmann::json table;                                  ///< kind table
+  std::shared_ptr<const model::DeviceTable> deviceTable; ///< the same, read
 
   double columnOhm = 0, rowOhm = 0, driverOhm = 0, adcOhm = 0;
   double wireSpread = 0; ///< relative standard deviation of each piece of wire
@@ -57,6 +60,8 @@ struct Target {
   double vOffV = 0; ///< ADC input minus rest level
 
   int pairs() const { return static_cast<int>(significance.size()); }
+  /// The device of this target with the factors of the target in force.
+  model::DeviceModel deviceModel() const;
   /// Ticks of the longest pulse of any pass.
   int32_t maxPulseTicks() const;
 };

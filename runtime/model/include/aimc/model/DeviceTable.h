@@ -10,6 +10,8 @@
 //===----------------------------------------------------------------------===//
 #pragma once
 
+#include "aimc/model/Programming.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -42,6 +44,7 @@ struct ProgrammingLaw {
 enum class Distribution : uint8_t { Normal, Uniform };
 
 struct DeviceTable {
+  DeviceRange range{0, 1000}; ///< conductances that the device is characterised for, uS
   Distribution distribution = Distribution::Normal;
   std::vector<ProgrammingLaw> programming; ///< in ascending order of time; empty: exact
   bool betweenTimes = false; ///< laws are interpolated over log(time); else only these times
@@ -53,7 +56,7 @@ struct DeviceTable {
   double readS = 250e-9;
   bool nanosecondReadNoise = false; ///< the PCM model of ReadNoise.h applies
 
-  double stuckOff = 0, stuckOn = 0; ///< probabilities, in addition to the target's
+  double stuckOff = 0, stuckOn = 0; ///< probabilities where the target names none
 };
 
 } // namespace aimc::model
