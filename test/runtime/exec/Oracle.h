@@ -70,7 +70,7 @@ inline std::vector<double> oracleProduct(const nlohmann::json &manifest, size_t 
   const nlohmann::json &target = manifest["targets"]["pcm"];
   const nlohmann::json &dac = target["dac"], &adc = target["adc"];
   model::ReadCircuit circuit;
-  circuit.wireOhm = o.wire ? target["wire"]["column_ohm"].get<double>() : 0.0;
+  circuit.wires.columnOhm = o.wire ? target["wire"]["column_ohm"].get<double>() : 0.0;
   circuit.readout = target["geometry"]["readout"] == "alternating" ? model::Readout::Alternating
                                                                    : model::Readout::Single;
   circuit.readVolt = dac["v_read_v"];

@@ -93,7 +93,13 @@ struct ProgrammedTile {
     return {plus.data(), minus.data(), s.tileRows, s.tileCols, s.tileCols};
   }
   model::BlockWindow window() const { return {s.atRow, s.rows, s.atCol, s.cols}; }
-  model::ReadCircuit circuit() const { return {s.wireOhm, s.readout, 0.2, s.tickNs}; }
+  model::ReadCircuit circuit() const {
+    model::ReadCircuit circuit;
+    circuit.wires.columnOhm = s.wireOhm;
+    circuit.readout = s.readout;
+    circuit.tickNs = s.tickNs;
+    return circuit;
+  }
 
   /// The whole batch through kernels `k`.
   std::vector<float> read(const exec::Kernels &k, const exec::Dac &dac,

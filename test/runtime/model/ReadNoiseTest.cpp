@@ -49,7 +49,7 @@ struct Read {
     ticks[0] = 0.0;
     tile = {plus.data(), minus.data(), rows, 1, 1};
     window = {0, rows, 0, 1};
-    circuit.wireOhm = ohm;
+    circuit.wires.columnOhm = ohm;
     gp.assign(plus.begin(), plus.end());
     gm.assign(minus.begin(), minus.end());
     ns = ticks;

@@ -56,7 +56,7 @@ TEST(Reference, MatchesOneNodalSolvePerTick) {
   const Tile tile(40, 9, 2);
   const BlockWindow window{5, 30, 2, 6}; // the rest of the tile loads the columns
   ReadCircuit circuit;
-  circuit.wireOhm = 8.0;
+  circuit.wires.columnOhm = 8.0;
   std::mt19937 engine(4);
   std::uniform_int_distribution<int> d(-15, 15);
   std::vector<double> ticks(30);
@@ -73,7 +73,7 @@ TEST(Reference, WhereABlockSitsChangesItsResult) {
   Tile tile(40, 1, 3);
   // The same block of cells at the far end and at the ADC, all other cells at rest.
   ReadCircuit circuit;
-  circuit.wireOhm = 20.0;
+  circuit.wires.columnOhm = 20.0;
   const std::vector<double> ticks(10, 100.0);
   double charge[2];
   for (int place : {0, 1}) {
@@ -98,7 +98,7 @@ TEST(Reference, PermutingColumnsPermutesOutputs) {
       turned.minus[static_cast<size_t>(i * 8 + 7 - j)] = tile.minus[static_cast<size_t>(i * 8 + j)];
     }
   ReadCircuit circuit;
-  circuit.wireOhm = 1.0;
+  circuit.wires.columnOhm = 1.0;
   const std::vector<double> ticks(20, -3.0);
   const auto a = referenceCharges(tile.view(), {0, 20, 0, 8}, ticks, circuit);
   const auto b = referenceCharges(turned.view(), {0, 20, 0, 8}, ticks, circuit);

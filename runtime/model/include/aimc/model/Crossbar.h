@@ -1,0 +1,48 @@
+//===- Crossbar.h - a tile with row and column wires -*- C++ -*-===//
+// Part of the AIMC project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===----------------------------------------------------------------------===//
+//
+// The two-dimensional network of a tile whose idle rows stay driven at mid-rail. Each row has a
+// plus line, on which the G+ devices hang, and a minus line with the G- devices; a positive input
+// drives them V_r above and below the rest level. A line starts at its driver, left of column 0,
+// through driver_ohm + row_ohm / 2 and runs on with row_ohm per cell; columns as in Ladder.h. The
+// network is linear, so a read is one matrix product with
+//   Weff_ij = current out of column j per volt on the pair of lines of row i   [uS]
+// Lines that are not driven and columns move by little, so the response is a quickly converging
+// series: the driven lines alone, then what the columns' potentials do to all lines, and so on,
+// each term by exact ladder solves.
+// Source: docs/Physics.md section 2. Oracle: nodal solves of the whole network.
+//
+//===----------------------------------------------------------------------===//
+#pragma once
+
+#include "aimc/model/Ladder.h"
+#include "aimc/model/Wires.h"
+
+#include <cstdint>
+
+namespace aimc::model {
+
+struct CrossbarOptions {
+  double tolerance = 1e-6; ///< of the largest |Weff|
+  int maxSweeps = 64;
+};
+
+struct CrossbarResult {
+  int sweeps = 0;
+  double residual = 0; ///< bound of what further sweeps would change, relative to max |Weff|
+  bool converged = true;
+};
+
+/// Folds the block `window` of a tile; every row and column of the tile loads the network.
+/// `weff`, `transfer` are row-major [window.rows x stride] and start at the block's corner; either
+/// may be null. `transfer` is what one uA of a device's own nominal current (V_r g) contributes to
+/// its column's output, the product of the line's and the column's attenuation, as read noise needs
+/// it. `outConductance` [window.cols], where given: current that the ADC of a column draws per volt
+/// that all ADC inputs are above the rest level, uS.
+CrossbarResult foldCrossbar(const TileView &tile, const Wires &wires, Readout readout,
+                            const BlockWindow &window, float *weff, float *transfer, int64_t stride,
+                            const CrossbarOptions &options = {}, float *outConductance = nullptr);
+
+} // namespace aimc::model

@@ -1,0 +1,236 @@
+//===- Compensation.cpp - targets that a tile's wires turn into the wanted ones -*- C++ -*-===//
+// Part of the AIMC project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===----------------------------------------------------------------------===//
+#include "aimc/model/Compensation.h"
+
+#include "aimc/model/Crossbar.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+
+namespace aimc::model {
+
+std::optional<Compensate> parseCompensate(std::string_view text) {
+  if (text == "none")
+    return Compensate::None;
+  if (text == "gain")
+    return Compensate::Gain;
+  if (text == "weights")
+    return Compensate::Weights;
+  if (text == "weights+pulses" || text == "weights_pulses")
+    return Compensate::WeightsAndPulses;
+  return std::nullopt;
+}
+
+namespace {
+
+/// The tile with the present targets of all blocks, and what each block multiplies with.
+class Tile {
+public:
+  Tile(const CompensationTile &settings, std::span<const CompensationBlock> blocks)
+      : settings(settings), blocks(blocks) {
+    const auto cells = static_cast<size_t>(settings.rows * settings.cols);
+    plus.assign(cells, static_cast<float>(settings.range.gMinUS));
+    minus.assign(cells, static_cast<float>(settings.range.gMinUS));
+    passes = settings.passes.empty() ? onePass(8) : settings.passes;
+    for (const CompensationBlock &block : blocks) {
+      const auto size = static_cast<size_t>(block.window.rows * block.window.cols);
+      Present now;
+      for (int64_t i = 0; i < block.window.rows; ++i)
+        for (int64_t j = 0; j < block.window.cols; ++j)
+          now.wanted.push_back(static_cast<double>(block.target[i * block.targetStride + j]));
+      now.target = now.wanted;
+      now.effective.assign(size, 0.0);
+      now.transfer.assign(size, 1.0f);
+      now.factor.assign(static_cast<size_t>(block.window.cols), 1.0);
+      now.power = secondMoments(block.histogram, block.window.rows);
+      if (settings.idle == Idle::Open)
+        for (const DacPass &pass : passes)
+          now.activity.push_back(rowActivity(block.histogram, block.window.rows, pass));
+      present.push_back(std::move(now));
+    }
+  }
+
+  struct Present {
+    std::vector<double> wanted, target, effective; ///< u, u' and Weff / (g_max - g_min)
+    std::vector<float> transfer;
+    std::vector<double> factor, power;
+    std::vector<RowActivity> activity; ///< one a pass
+  };
+  std::vector<Present> present;
+
+  /// Folds the tile as it is now.
+  void fold() {
+    const auto gMin = static_cast<float>(settings.range.gMinUS);
+    const double span = settings.range.gMaxUS - settings.range.gMinUS;
+    for (size_t b = 0; b < blocks.size(); ++b) {
+      const BlockWindow &w = blocks[b].window;
+      for (int64_t i = 0; i < w.rows; ++i)
+        for (int64_t j = 0; j < w.cols; ++j) {
+          const double u = present[b].target[static_cast<size_t>(i * w.cols + j)];
+          const auto at = static_cast<size_t>((w.row + i) * settings.cols + w.col + j);
+          plus[at] = u > 0 ? static_cast<float>(settings.range.gMinUS + span * u) : gMin;
+          minus[at] = u < 0 ? static_cast<float>(settings.range.gMinUS - span * u) : gMin;
+        }
+    }
+    const TileView view{plus.data(), minus.data(), settings.rows, settings.cols, settings.cols};
+    std::vector<float> weff;
+    for (size_t b = 0; b < blocks.size(); ++b) {
+      const BlockWindow &w = blocks[b].window;
+      Present &now = present[b];
+      if (settings.idle == Idle::Open) {
+        openField(view, w, now);
+      } else if (settings.wires.rows()) {
+        weff.resize(now.target.size());
+        foldCrossbar(view, settings.wires, settings.readout, w, weff.data(), now.transfer.data(),
+                     w.cols, {1e-5, 16});
+        for (size_t c = 0; c < weff.size(); ++c)
+          now.effective[c] = static_cast<double>(weff[c]) / span;
+        continue;
+      } else {
+        std::vector<float> column(static_cast<size_t>(settings.rows * w.cols));
+        foldTile(view, settings.wires, settings.readout, w.col, w.cols, column.data(), w.cols);
+        std::copy_n(column.begin() + w.row * w.cols, now.transfer.size(), now.transfer.begin());
+      }
+      for (size_t c = 0; c < now.target.size(); ++c)
+        now.effective[c] = static_cast<double>(now.transfer[c]) * now.target[c];
+    }
+  }
+
+private:
+  /// Mean field over the passes, weighted with the input power that each carries.
+  void openField(const TileView &view, const BlockWindow &w, Present &now) {
+    if (passes.size() == 1) {
+      meanField(view, settings.wires, settings.readout, w, now.activity[0], now.transfer.data(),
+                w.cols);
+      return;
+    }
+    std::vector<float> one(now.transfer.size());
+    std::vector<double> sum(one.size(), 0.0), weight(static_cast<size_t>(w.rows), 0.0);
+    for (size_t p = 0; p < passes.size(); ++p) {
+      meanField(view, settings.wires, settings.readout, w, now.activity[p], one.data(), w.cols);
+      for (size_t i = 0; i < weight.size(); ++i) {
+        const double share =
+            (now.activity[p].power[i] + 1e-9) * passes[p].factor() * passes[p].factor();
+        weight[i] += share;
+        for (int64_t j = 0; j < w.cols; ++j) {
+          const size_t c = i * static_cast<size_t>(w.cols) + static_cast<size_t>(j);
+          sum[c] += share * static_cast<double>(one[c]);
+        }
+      }
+    }
+    for (size_t c = 0; c < sum.size(); ++c)
+      now.transfer[c] = static_cast<float>(sum[c] / weight[c / static_cast<size_t>(w.cols)]);
+  }
+
+  const CompensationTile &settings;
+  std::span<const CompensationBlock> blocks;
+  std::vector<float> plus, minus;
+  std::vector<DacPass> passes;
+};
+
+/// Relative error of effective / factor to the wanted matrix, weighted with input power.
+double errorOf(const Tile::Present &now, int64_t cols) {
+  double error = 0.0, power = 0.0;
+  for (size_t c = 0; c < now.wanted.size(); ++c) {
+    const double weight = now.power[c / static_cast<size_t>(cols)];
+    const double d = now.effective[c] / now.factor[c % static_cast<size_t>(cols)] - now.wanted[c];
+    error += weight * d * d;
+    power += weight * now.wanted[c] * now.wanted[c];
+  }
+  return power > 0.0 ? std::sqrt(error / power) : 0.0;
+}
+
+/// One fixed-point step: new targets, scaled such that the largest of each column fills the range.
+void step(Tile::Present &now, int64_t cols) {
+  const auto n = static_cast<size_t>(cols);
+  for (size_t j = 0; j < n; ++j) {
+    double top = 0.0;
+    for (size_t c = j; c < now.wanted.size(); c += n) {
+      const auto t = static_cast<double>(now.transfer[c]);
+      const double missing = now.factor[j] * now.wanted[c] - now.effective[c];
+      now.target[c] += t > 0.0 ? missing / t : 0.0;
+      top = std::max(top, std::abs(now.target[c]));
+    }
+    double wanted = 0.0;
+    for (size_t c = j; c < now.wanted.size(); c += n)
+      wanted = std::max(wanted, std::abs(now.wanted[c]));
+    if (!(top > 0.0) || !(wanted > 0.0))
+      continue;
+    const double scale = 1.0 / top;
+    now.factor[j] *= scale;
+    for (size_t c = j; c < now.wanted.size(); c += n)
+      now.target[c] *= scale;
+  }
+}
+
+/// The digital gain that fits a column best: effective / factor in least squares.
+void fitGain(Tile::Present &now, int64_t cols) {
+  const auto n = static_cast<size_t>(cols);
+  for (size_t j = 0; j < n; ++j) {
+    double cross = 0.0, power = 0.0;
+    for (size_t c = j; c < now.wanted.size(); c += n) {
+      const double weight = now.power[c / n];
+      cross += weight * now.wanted[c] * now.effective[c];
+      power += weight * now.effective[c] * now.effective[c];
+    }
+    now.factor[j] = cross > 0.0 && power > 0.0 ? power / cross : 1.0;
+  }
+}
+
+} // namespace
+
+std::vector<CompensatedBlock> compensateTile(const CompensationTile &settings,
+                                             std::span<const CompensationBlock> blocks) {
+  Tile tile(settings, blocks);
+  std::vector<CompensatedBlock> results(blocks.size());
+  tile.fold();
+  bool iterate = false;
+  for (size_t b = 0; b < blocks.size(); ++b) {
+    results[b].errorBefore = errorOf(tile.present[b], blocks[b].window.cols);
+    iterate |= blocks[b].mode >= Compensate::Weights;
+  }
+  for (int sweep = 0; iterate && sweep < settings.sweeps; ++sweep) {
+    for (size_t b = 0; b < blocks.size(); ++b)
+      if (blocks[b].mode >= Compensate::Weights)
+        step(tile.present[b], blocks[b].window.cols);
+    tile.fold();
+  }
+  for (size_t b = 0; b < blocks.size(); ++b) {
+    Tile::Present &now = tile.present[b];
+    if (blocks[b].mode == Compensate::Gain)
+      fitGain(now, blocks[b].window.cols);
+    results[b].errorAfter = errorOf(now, blocks[b].window.cols);
+    results[b].target.assign(now.target.begin(), now.target.end());
+    results[b].columnFactor.assign(now.factor.begin(), now.factor.end());
+  }
+  return results;
+}
+
+void predistortPulses(const OneProduct &fold, Readout readout, std::span<const double> wanted,
+                      int32_t longest, std::span<double> pulses) {
+  const size_t n = wanted.size();
+  std::vector<double> last(n), first(n);
+  std::vector<double> exact(wanted.begin(), wanted.end());
+  const auto round = [&] {
+    for (size_t i = 0; i < n; ++i)
+      pulses[i] = std::nearbyint(std::clamp(exact[i], 0.0, static_cast<double>(longest)));
+  };
+  round();
+  for (int sweep = 0; sweep < kPulseSweeps; ++sweep) {
+    referenceTicks(fold.atLastRow, pulses, last);
+    if (readout == Readout::Alternating)
+      referenceTicks(fold.atFirstRow, pulses, first);
+    for (size_t i = 0; i < n; ++i) {
+      double got = last[i] / fold.meanAtLastRow[i];
+      if (readout == Readout::Alternating)
+        got = (got + first[i] / fold.meanAtFirstRow[i]) / 2.0;
+      exact[i] = got > 0.0 ? wanted[i] * pulses[i] / got : wanted[i];
+    }
+    round();
+  }
+}
+
+} // namespace aimc::model
