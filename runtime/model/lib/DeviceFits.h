@@ -9,7 +9,7 @@
 //===----------------------------------------------------------------------===//
 #pragma once
 
-#include "DeviceMath.h"
+#include "aimc/model/DeviceMath.h"
 #include "aimc/model/Drift.h"
 #include "aimc/model/Programming.h"
 

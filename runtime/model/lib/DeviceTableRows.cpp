@@ -4,7 +4,7 @@
 //===----------------------------------------------------------------------===//
 #include "DeviceTableRows.h"
 
-#include "DeviceMath.h"
+#include "aimc/model/DeviceMath.h"
 
 #include <algorithm>
 #include <cmath>
