@@ -10,39 +10,74 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
+import pathlib
 import re
 from collections.abc import Mapping
 from typing import Any
 
+from aimc.errors import InvalidArgumentError
+
 
 @dataclasses.dataclass(frozen=True)
 class Geometry:
-    """Size of a tile and where its columns are read."""
+    """Size of a tile, pairs per weight with their factors, and where columns are read."""
 
     rows: int = 512
     cols: int = 512
     pairs: int = 1
     readout: str = "single"
+    significance: tuple[float, ...] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
 class Device:
-    """Memory device and its conductance window."""
+    """Memory device, its conductance window, and how far single devices stray from it.
+
+    `table` is what a device file holds (docs/Devices.md), for the kind "table";
+    :meth:`from_file` reads one.
+    """
 
     kind: str = "pcm"
     g_min_us: float = 0.1
     g_max_us: float = 25.0
     programming_noise_scale: float = 1.0
     read_noise_scale: float = 1.0
+    drift_scale: float = 1.0
+    stuck_off: float = 0.0
+    stuck_on: float = 0.0
+    chip_spread: float = 0.0
+    tile_spread: float = 0.0
+    column_spread: float = 0.0
+    device_spread: float = 0.0
+    acceptance_percent: float = 2.0
+    table: Mapping[str, Any] | None = None
+
+    @classmethod
+    def from_file(cls, path: str | os.PathLike[str], **changes: Any) -> Device:
+        """The device that a table file describes, with its own conductance window."""
+        text = pathlib.Path(path).read_text(encoding="utf-8")
+        try:
+            table = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise InvalidArgumentError(f"{path}: expected JSON, but got {error}") from None
+        if not isinstance(table, dict):
+            raise InvalidArgumentError(f"{path}: expected a JSON object")
+        window = {key: table[key] for key in ("g_min_us", "g_max_us") if key in table}
+        return cls(kind="table", table=table, **{**window, **changes})
 
 
 @dataclasses.dataclass(frozen=True)
 class Wire:
-    """Wire resistance per cell, and the state of idle rows."""
+    """Wire resistance per cell and at the ends, and the state of idle rows."""
 
     column_ohm: float = 0.15
     row_ohm: float = 0.0
     idle: str = "midrail"
+    driver_ohm: float = 0.0
+    adc_ohm: float = 0.0
+    spread: float = 0.0
+    fidelity: str = "one_product"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,6 +98,10 @@ class Adc:
     kind: str = "cco"
     lsb_fc: float = 16.03
     bits: int = 12
+    gain_spread: float = 0.0
+    offset_spread_lsb: float = 0.0
+    calibrated: bool = True
+    v_off_v: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,9 +127,12 @@ class Target:
             known = {field.name for field in dataclasses.fields(kind)}
             return kind(**{key: value for key, value in values.items() if key in known})
 
+        geometry = part(Geometry, parts["geometry"])
+        if geometry.significance is not None:
+            geometry = dataclasses.replace(geometry, significance=tuple(geometry.significance))
         return cls(
             name=name,
-            geometry=part(Geometry, parts["geometry"]),
+            geometry=geometry,
             device=part(Device, parts["device"]),
             wire=part(Wire, parts["wire"]),
             dac=part(Dac, parts["dac"]),
@@ -98,36 +140,63 @@ class Target:
         )
 
     def to_mlir(self) -> str:
-        """The target as MLIR text."""
-        g, d, w, p, a = self.geometry, self.device, self.wire, self.dac, self.adc
-        device = f"{d.kind}, g_min_us = {_real(d.g_min_us)}, g_max_us = {_real(d.g_max_us)}"
-        if d.programming_noise_scale != 1.0:
-            device += f", programming_noise_scale = {_real(d.programming_noise_scale)}"
-        if d.read_noise_scale != 1.0:
-            device += f", read_noise_scale = {_real(d.read_noise_scale)}"
-        dac = f"bits = {p.bits}, mode = {p.mode}, v_read_v = {_real(p.v_read_v)}"
-        dac += f", tick_ns = {_real(p.tick_ns)}"
-        if p.mode == "split":
-            dac += f", lsb_bits = {p.lsb_bits}"
-        adc = a.kind
-        if a.kind != "ideal":
-            adc += f", lsb_fc = {_real(a.lsb_fc)}, bits = {a.bits}"
-        wire = f"column_ohm = {_real(w.column_ohm)}, row_ohm = {_real(w.row_ohm)}, idle = {w.idle}"
-        geometry = f"rows = {g.rows}, cols = {g.cols}, pairs = {g.pairs}, readout = {g.readout}"
-        return (
-            f"aimc.target @{_symbol(self.name)} {{\n"
-            f"  geometry = #aimc.geometry<{geometry}>,\n"
-            f"  device = #aimc.device<{device}>,\n"
-            f"  wire = #aimc.wire<{wire}>,\n"
-            f"  dac = #aimc.dac<{dac}>,\n"
-            f"  adc = #aimc.adc<{adc}>\n"
-            "}\n"
-        )
+        """The target as MLIR text. Optional parameters at their neutral value are left out."""
+        parts = {
+            "geometry": _text(self.geometry),
+            "device": _text(self.device),
+            "wire": _text(self.wire),
+            "dac": _text(self.dac, skip=() if self.dac.mode == "split" else ("lsb_bits",)),
+            "adc": _text(self.adc, skip=("lsb_fc", "bits") if self.adc.kind == "ideal" else ()),
+        }
+        body = ",\n".join(f"  {name} = #aimc.{name}<{text}>" for name, text in parts.items())
+        return f"aimc.target @{_symbol(self.name)} {{\n{body}\n}}\n"
+
+
+# Written in any case; all other fields are optional in the dialect, with these classes' defaults.
+_ALWAYS = {
+    "rows", "cols", "pairs", "readout", "g_min_us", "g_max_us", "column_ohm", "row_ohm", "idle",
+    "bits", "mode", "v_read_v", "tick_ns", "lsb_fc",
+}  # fmt: skip
+# Fields whose value is a keyword.
+_KEYWORDS = {"kind", "readout", "idle", "fidelity", "mode"}
+
+
+def _text(part: Any, skip: tuple[str, ...] = ()) -> str:
+    """The parameters of one attribute; a kind comes first and without its name."""
+    items = []
+    for field in dataclasses.fields(part):
+        value = getattr(part, field.name)
+        if field.name in skip or (field.name not in _ALWAYS | {"kind"} and value == field.default):
+            continue
+        text = value if field.name in _KEYWORDS else _literal(value, field.type)
+        items.append(text if field.name == "kind" else f"{field.name} = {text}")
+    return ", ".join(items)
+
+
+def _literal(value: Any, kind: Any = None) -> str:
+    """A value as MLIR reads it: parameters of type int stay integers, all else is real."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return _string(value)
+    if isinstance(value, Mapping):
+        members = (f"{_string(str(key))} = {_literal(item)}" for key, item in value.items())
+        return "{" + ", ".join(members) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_literal(item) for item in value) + "]"
+    if isinstance(value, int | float):
+        return str(value) if kind == "int" else _real(value)
+    raise InvalidArgumentError(f"expected numbers, text, lists and objects, but got {value!r}")
+
+
+def _string(text: str) -> str:
+    """Text in quotes; what MLIR does not take as it is becomes two hexadecimal digits."""
+    return '"' + "".join(f"\\{ord(c):02X}" if c in '"\\' or c < " " else c for c in text) + '"'
 
 
 def _symbol(name: str) -> str:
     """A name as MLIR writes it after @: quoted where it is not an identifier."""
-    return name if re.fullmatch(r"[A-Za-z_][\w$.]*", name) else json.dumps(name)
+    return name if re.fullmatch(r"[A-Za-z_][\w$.]*", name) else _string(name)
 
 
 def _real(value: float) -> str:

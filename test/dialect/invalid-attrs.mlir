@@ -21,13 +21,13 @@ module attributes {test.a = #aimc.geometry<rows = 1, cols = 1, pairs = 9, readou
 // -----
 
 // geometry: a part left out
-// expected-error @below {{expected ','}}
+// expected-error @below {{struct is missing required parameter: readout}}
 module attributes {test.a = #aimc.geometry<rows = 1, cols = 1, pairs = 1>} {}
 
 // -----
 
 // device: unknown kind
-// expected-error @+2 {{expected one of [ideal, pcm] for device kind, got: memristor}}
+// expected-error @+2 {{expected one of [ideal, pcm, hermes1, hermes2, reram_wan, reram_cmo, table] for device kind, got: memristor}}
 // expected-error @+1 {{failed to parse AIMC_DeviceAttr parameter 'kind'}}
 module attributes {test.a = #aimc.device<memristor, g_min_us = 0.1, g_max_us = 25.0>} {}
 
@@ -46,13 +46,13 @@ module attributes {test.a = #aimc.device<pcm, g_min_us = -0.1, g_max_us = 25.0>}
 // -----
 
 // device C1
-// expected-error @below {{expected `g_max_us` in (0.0, 1000.0], but got 1000.5}}
+// expected-error @below {{expected `g_max_us` in [1.0e-06, 1000.0], but got 1000.5}}
 module attributes {test.a = #aimc.device<pcm, g_min_us = 0.1, g_max_us = 1000.5>} {}
 
 // -----
 
 // device C1: a not-a-number is in no range
-// expected-error @below {{expected `g_max_us` in (0.0, 1000.0], but got nan}}
+// expected-error @below {{expected `g_max_us` in [1.0e-06, 1000.0], but got nan}}
 module attributes {test.a = #aimc.device<pcm, g_min_us = 0.1, g_max_us = 0x7FF8000000000000 : f64>} {}
 
 // -----
@@ -70,7 +70,7 @@ module attributes {test.a = #aimc.device<pcm, g_min_us = 0.1, g_max_us = 25.0, p
 // -----
 
 // device C3
-// expected-error @below {{expected no noise scales for an `ideal` device, which has no noise, but got programming_noise_scale = 1.0 and read_noise_scale = 0.0}}
+// expected-error @below {{expected no noise scales for an `ideal` device, which has no noise, but got programming_noise_scale = 1.0, read_noise_scale = 0.0 and drift_scale = 1.0}}
 module attributes {test.a = #aimc.device<ideal, g_min_us = 0.1, g_max_us = 25.0, read_noise_scale = 0.0>} {}
 
 // -----
@@ -107,13 +107,13 @@ module attributes {test.a = #aimc.dac<bits = 10, mode = one_pass, v_read_v = 0.2
 // -----
 
 // dac C2
-// expected-error @below {{expected `v_read_v` in (0.0, 1.0], but got 0.0}}
+// expected-error @below {{expected `v_read_v` in [1.0e-06, 1.0], but got 0.0}}
 module attributes {test.a = #aimc.dac<bits = 8, mode = one_pass, v_read_v = 0.0, tick_ns = 1.0>} {}
 
 // -----
 
 // dac C3
-// expected-error @below {{expected `tick_ns` in (0.0, 4096.0], but got 0.0}}
+// expected-error @below {{expected `tick_ns` in [1.0e-06, 4096.0], but got 0.0}}
 module attributes {test.a = #aimc.dac<bits = 8, mode = one_pass, v_read_v = 0.2, tick_ns = 0>} {}
 
 // -----
@@ -143,7 +143,7 @@ module attributes {test.a = #aimc.adc<ideal, lsb_fc = 16.0>} {}
 // -----
 
 // adc C2
-// expected-error @below {{expected `lsb_fc` in (0.0, 1.0e+09], but got 0.0}}
+// expected-error @below {{expected `lsb_fc` in [1.0e-09, 1.0e+09], but got 0.0}}
 module attributes {test.a = #aimc.adc<linear, bits = 12>} {}
 
 // -----

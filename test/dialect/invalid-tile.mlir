@@ -99,6 +99,42 @@ aimc.tile @a of @w rows [0, 8] cols [0, 4] on @missing
 
 // -----
 
+// tile C4: one scale per column of the block
+aimc.weight @w : tensor<8x6xf32>
+// expected-error @below {{expected `column_scale` of type 'tensor<4xf32>', but got 'tensor<6xf32>'}}
+aimc.tile @a of @w rows [0, 8] cols [2, 4] on @t {column_scale = dense<1.0> : tensor<6xf32>}
+
+// -----
+
+// tile C5: range
+aimc.weight @w : tensor<8x6xf32>
+// expected-error @below {{expected `adc_lsb_fc` in [1.0e-09, 1.0e+09], but got 0.0}}
+aimc.tile @a of @w rows [0, 8] cols [0, 4] on @t {adc_lsb_fc = 0.0 : f64}
+
+// -----
+
+// tile C5: an ideal ADC has no LSB
+// expected-note @below {{@t is declared here}}
+aimc.target @t {
+  geometry = #aimc.geometry<rows = 8, cols = 6, pairs = 1, readout = single>,
+  device = #aimc.device<ideal, g_min_us = 0.1, g_max_us = 25.0>,
+  wire = #aimc.wire<column_ohm = 0.15, row_ohm = 0.0, idle = midrail>,
+  dac = #aimc.dac<bits = 8, mode = one_pass, v_read_v = 0.2, tick_ns = 1.0>,
+  adc = #aimc.adc<ideal>}
+aimc.weight @w : tensor<8x6xf32>
+// expected-error @below {{expected no `adc_lsb_fc` on a target whose ADC is ideal}}
+aimc.tile @a of @w rows [0, 8] cols [0, 4] on @t {adc_lsb_fc = 2.0 : f64}
+
+// -----
+
+// tile: a mode that is none
+aimc.weight @w : tensor<8x6xf32>
+// expected-error @+2 {{expected one of [none, gain, weights, weights_pulses] for compensation of wire resistance, got: magic}}
+// expected-error @+1 {{failed to parse AIMC_CompensateAttr parameter 'value'}}
+aimc.tile @a of @w rows [0, 8] cols [0, 4] on @t {compensate = #aimc.compensate<magic>}
+
+// -----
+
 // target C4: two blocks on the cells in rows 3 and columns 2 to 3
 aimc.target @t {
   geometry = #aimc.geometry<rows = 8, cols = 6, pairs = 1, readout = single>,

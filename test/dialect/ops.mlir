@@ -49,6 +49,14 @@ aimc.tile @key.r0.c0 of @key rows [0, 384] cols [0, 500] on @pcm
 // CHECK: aimc.tile "private" @key.r0.c1 of @key rows [0, 384] cols [500, 12] on @pcm
 aimc.tile "private" @key.r0.c1 of @key rows [0, 384] cols [500, 12] on @pcm
 
+// What calibration, scaling and compensation write.
+// CHECK: aimc.weight @seen : tensor<2x3xf32> {activity = dense<3.125000e-02> : tensor<2x32xf32>}
+aimc.weight @seen : tensor<2x3xf32> {activity = dense<0.03125> : tensor<2x32xf32>}
+// CHECK: aimc.weight @named : tensor<2x3xf32> = #aimc.external<"n"> {activity = #aimc.external<"n.activity">}
+aimc.weight @named : tensor<2x3xf32> = #aimc.external<"n"> {activity = #aimc.external<"n.activity">}
+// CHECK: aimc.tile @seen.r0.c0 of @seen rows [0, 2] cols [0, 3] on @pcm {adc_lsb_fc = 1.250000e+01 : f64, column_scale = dense<{{.*}}> : tensor<3xf32>, compensate = #aimc.compensate<weights_pulses>}
+aimc.tile @seen.r0.c0 of @seen rows [0, 2] cols [0, 3] on @pcm {compensate = #aimc.compensate<weights_pulses>, adc_lsb_fc = 12.5 : f64, column_scale = dense<[1.0, 2.0, 0.5]> : tensor<3xf32>}
+
 // CHECK-LABEL: func.func @tensors(
 // CHECK-SAME: %[[X:.*]]: tensor<256x384xf32>, %[[A:.*]]: tensor<256x384xf32>, %[[B:.*]]: tensor<256x512xf32>
 func.func @tensors(%x: tensor<256x384xf32>, %a: tensor<256x384xf32>, %b: tensor<256x512xf32>)

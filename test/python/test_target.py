@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Targets as Python values: what they print is what the dialect parses and verifies."""
 
+import hashlib
+import json
+
 import pytest
 
 import aimc
@@ -17,7 +20,20 @@ TARGETS = [
     aimc.Target(device=aimc.Device(kind="ideal", g_min_us=0.0)),
     aimc.Target(device=aimc.Device(read_noise_scale=0.0, programming_noise_scale=2.5)),
     aimc.Target(wire=aimc.Wire(column_ohm=1e-7)),
-]
+    aimc.Target(geometry=aimc.Geometry(pairs=3, significance=(1, 4.0, 16.0))),
+    aimc.Target(device=aimc.Device(kind="reram_cmo", g_min_us=9, g_max_us=88,
+                                   acceptance_percent=0.2)),
+    aimc.Target(device=aimc.Device(kind="hermes1", g_max_us=10.35, drift_scale=0.5, stuck_off=0.01,
+                                   stuck_on=0.02, chip_spread=0.1, tile_spread=0.2,
+                                   column_spread=0.3, device_spread=0.4)),
+    aimc.Target(device=aimc.Device(kind="table", table={"format": "aimc-device", "a key": [1, True],
+                                                        "name": 'a "quoted\\"\nname é'})),
+    aimc.Target(wire=aimc.Wire(idle="open", adc_ohm=3.0, spread=0.1, fidelity="segments")),
+    aimc.Target(wire=aimc.Wire(row_ohm=0.5, driver_ohm=30)),
+    aimc.Target(adc=aimc.Adc(gain_spread=0.02, offset_spread_lsb=0.5, calibrated=False,
+                             v_off_v=-0.01)),
+    aimc.Target(adc=aimc.Adc(kind="ideal", v_off_v=0.01)),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("target", TARGETS, ids=range(len(TARGETS)))
@@ -28,6 +44,69 @@ def test_text_verifies_and_round_trips(target, tmp_path):
     assert once.status == 0, once.stderr
     path.write_text(once.stdout)
     assert run_program("aimc-opt", path).stdout == once.stdout
+
+
+FULL = aimc.Target(
+    name="full",
+    geometry=aimc.Geometry(rows=40, cols=33, pairs=2, significance=(1.0, 4.0)),
+    device=aimc.Device(
+        kind="table",
+        g_min_us=1.0,
+        g_max_us=50.0,
+        drift_scale=0.5,
+        device_spread=0.05,
+        table={
+            "format": "aimc-device",
+            "version": 1,
+            "g_min_us": 1.0,
+            "g_max_us": 50.0,
+            "programming": {"std": 0.5},
+        },
+    ),
+    wire=aimc.Wire(column_ohm=0.7, row_ohm=0.3, driver_ohm=20.0, adc_ohm=10.0, spread=0.1),
+    dac=aimc.Dac(mode="split", lsb_bits=3),
+    adc=aimc.Adc(kind="linear", lsb_fc=2.5, bits=11, gain_spread=0.02, calibrated=False),
+)
+
+
+def test_a_package_records_every_key(linear_model, tmp_path):
+    package = aimc.compile(
+        linear_model, dims={"batch": 2}, target=FULL, output=tmp_path / "full.aimc"
+    )
+    manifest = json.loads((package / "manifest.json").read_text())
+    assert aimc.Target.from_manifest("full", manifest["targets"]["full"]) == FULL
+
+
+def test_neutral_keys_are_left_out(linear_model, tmp_path):
+    package = aimc.compile(linear_model, dims={"batch": 2}, output=tmp_path / "p.aimc")
+    target = json.loads((package / "manifest.json").read_text())["targets"]["pcm"]
+    assert {part: set(keys) for part, keys in target.items()} == {
+        "geometry": {"rows", "cols", "pairs", "readout"},
+        "device": {"kind", "g_min_us", "g_max_us"},
+        "wire": {"column_ohm", "row_ohm", "idle"},
+        "dac": {"bits", "mode", "v_read_v", "tick_ns"},
+        "adc": {"kind", "lsb_fc", "bits"},
+    }
+
+
+def test_the_manifest_carries_its_own_hash(linear_model, tmp_path):
+    package = aimc.compile(linear_model, dims={"batch": 2}, output=tmp_path / "p.aimc")
+    text = (package / "manifest.json").read_text()
+    own = json.loads(text)["manifest_sha256"]
+    assert hashlib.sha256(text.replace(own, "0" * 64).encode()).hexdigest() == own
+
+
+def test_a_device_file_becomes_a_device(linear_model, tmp_path):
+    path = tmp_path / "dev.json"
+    path.write_text(json.dumps(FULL.device.table))
+    device = aimc.Device.from_file(path, drift_scale=0.5, device_spread=0.05)
+    assert device == FULL.device
+    path.write_text("[1]")
+    with pytest.raises(aimc.InvalidArgumentError, match=r"dev\.json: expected a JSON object"):
+        aimc.Device.from_file(path)
+    path.write_text("{")
+    with pytest.raises(aimc.InvalidArgumentError, match=r"dev\.json: expected JSON"):
+        aimc.Device.from_file(path)
 
 
 def test_the_verifier_judges_and_not_python(tmp_path):

@@ -23,7 +23,7 @@ MLIR_DECLARE_CAPI_DIALECT_REGISTRATION(AIMC, aimc);
 /** The dialect and what upstream passes need to work on it (bufferization). */
 MLIR_CAPI_EXPORTED void aimcRegisterDialect(MlirDialectRegistry registry);
 
-/** `#aimc.geometry`; `readout` is "single" or "alternating". */
+/** `#aimc.geometry` with pairs that count alike; `readout` is "single" or "alternating". */
 MLIR_CAPI_EXPORTED bool aimcAttributeIsAGeometry(MlirAttribute attr);
 MLIR_CAPI_EXPORTED MlirAttribute aimcGeometryAttrGet(MlirContext context, int64_t rows,
                                                      int64_t cols, int64_t pairs,
@@ -32,7 +32,8 @@ MLIR_CAPI_EXPORTED int64_t aimcGeometryAttrGetRows(MlirAttribute geometry);
 MLIR_CAPI_EXPORTED int64_t aimcGeometryAttrGetCols(MlirAttribute geometry);
 MLIR_CAPI_EXPORTED int64_t aimcGeometryAttrGetPairs(MlirAttribute geometry);
 
-/** `#aimc.device` with neutral noise scales; `kind` is "ideal" or "pcm". */
+/** `#aimc.device` with everything optional at its neutral value; `kind` is "ideal", "pcm", "hermes1",
+    "hermes2", "reram_wan" or "reram_cmo". */
 MLIR_CAPI_EXPORTED bool aimcAttributeIsADevice(MlirAttribute attr);
 MLIR_CAPI_EXPORTED MlirAttribute aimcDeviceAttrGet(MlirContext context, MlirStringRef kind,
                                                    double gMinUs, double gMaxUs);

@@ -43,7 +43,7 @@ MlirAttribute aimcGeometryAttrGet(MlirContext context, int64_t rows, int64_t col
         << "expected one of [single, alternating] for read-out side, but got " << unwrap(readout);
     return {nullptr};
   }
-  return getChecked<GeometryAttr>(ctx, rows, cols, pairs, *side);
+  return getChecked<GeometryAttr>(ctx, rows, cols, pairs, *side, ArrayRef<Real>());
 }
 
 int64_t aimcGeometryAttrGetRows(MlirAttribute geometry) {
@@ -64,10 +64,14 @@ MlirAttribute aimcDeviceAttrGet(MlirContext context, MlirStringRef kind, double 
   std::optional<DeviceKind> device = symbolizeDeviceKind(unwrap(kind));
   if (!device) {
     emitError(UnknownLoc::get(ctx))
-        << "expected one of [ideal, pcm] for device kind, but got " << unwrap(kind);
+        << "expected one of [ideal, pcm, hermes1, hermes2, reram_wan, reram_cmo] for device kind, "
+           "but got "
+        << unwrap(kind);
     return {nullptr};
   }
-  return getChecked<DeviceAttr>(ctx, *device, Real(gMinUs), Real(gMaxUs), Real(1.0), Real(1.0));
+  const Real one(1.0), none(0.0), acceptance(2.0);
+  return getChecked<DeviceAttr>(ctx, *device, Real(gMinUs), Real(gMaxUs), one, one, one, none, none,
+                                none, none, none, none, acceptance, DictionaryAttr(), StringAttr());
 }
 
 MlirStringRef aimcDeviceAttrGetKind(MlirAttribute device) {

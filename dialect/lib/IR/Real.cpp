@@ -35,3 +35,32 @@ FailureOr<::mlir::aimc::Real> FieldParser<::mlir::aimc::Real>::parse(AsmParser &
     return ::mlir::aimc::Real(double(number.getInt()));
   return parser.emitError(loc, "expected a number, but got ") << attr;
 }
+
+FailureOr<bool> mlir::aimc::parseBool(AsmParser &parser) {
+  StringRef keyword;
+  SMLoc loc = parser.getCurrentLocation();
+  if (parser.parseKeyword(&keyword))
+    return failure();
+  if (keyword == "true" || keyword == "false")
+    return keyword == "true";
+  return parser.emitError(loc, "expected true or false, but got ") << keyword;
+}
+
+FailureOr<llvm::SmallVector<::mlir::aimc::Real>> mlir::aimc::parseReals(AsmParser &parser) {
+  llvm::SmallVector<Real> reals;
+  if (parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, [&]() -> ParseResult {
+        FailureOr<Real> real = FieldParser<Real>::parse(parser);
+        if (failed(real))
+          return failure();
+        reals.push_back(*real);
+        return success();
+      }))
+    return failure();
+  return reals;
+}
+
+void mlir::aimc::printReals(AsmPrinter &printer, llvm::ArrayRef<Real> reals) {
+  printer << '[';
+  llvm::interleaveComma(reals, printer, [&](Real real) { printer << formatReal(real); });
+  printer << ']';
+}

@@ -9,6 +9,7 @@
 
 #include "Coverage.h"
 #include "aimc/IR/AIMC.h"
+#include "aimc/model/Limits.h"
 
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinOps.h"
@@ -19,6 +20,20 @@
 
 using namespace mlir;
 using namespace mlir::aimc;
+namespace limits = ::aimc::model::limits;
+
+/// An optional f32 tensor of a known shape, unless it only names one of the package.
+static LogicalResult verifyElements(Operation *op, StringRef name, std::optional<Attribute> value,
+                                    ArrayRef<int64_t> shape) {
+  auto elements = dyn_cast_if_present<ElementsAttr>(value.value_or(Attribute()));
+  if (!elements)
+    return success();
+  auto expected = RankedTensorType::get(shape, Float32Type::get(op->getContext()));
+  if (elements.getShapedType() == expected)
+    return success();
+  return op->emitOpError() << "expected `" << name << "` of type " << expected << ", but got "
+                           << elements.getShapedType();
+}
 
 //===----------------------------------------------------------------------===//
 // aimc.target
@@ -77,19 +92,10 @@ LogicalResult TargetOp::verify() {
   DacAttr dac = getDac();
   AdcAttr adc = getAdc();
   // C1
-  if (device.getKind() == DeviceKind::PCM) {
-    if (dac.getTickNs() < 1.0)
-      return emitOpError()
-             << "expected `tick_ns` of at least 1.0 for a pcm device, whose read noise "
-                "is known from 1 ns to 4096 ns, but got "
-             << formatReal(dac.getTickNs());
-    double longestNs = double(dac.maxPulseTicks()) * dac.getTickNs();
-    if (longestNs > 4096.0)
-      return emitOpError()
-             << "expected the longest pulse to be at most 4096 ns for a pcm device, but "
-                "got "
-             << dac.maxPulseTicks() << " ticks of " << formatReal(dac.getTickNs()) << " ns";
-  }
+  if (device.getKind() == DeviceKind::PCM && dac.getTickNs() < limits::kPcmPulseNs.low)
+    return emitOpError() << "expected `tick_ns` of at least 1.0 for a pcm device, whose read noise "
+                            "is known from 1 ns to 4096 ns, but got "
+                         << formatReal(dac.getTickNs());
   if (adc.getKind() == AdcKind::Ideal)
     return success();
   double cellFc = dac.getVReadV() * dac.getTickNs() * (device.getGMaxUs() - device.getGMinUs());
@@ -183,7 +189,8 @@ static void printWeightTypeAndValue(OpAsmPrinter &printer, WeightOp op, UnitAttr
 void WeightOp::build(OpBuilder &builder, OperationState &state, StringRef name,
                      RankedTensorType type, Attribute value, bool transposed) {
   build(builder, state, builder.getStringAttr(name), /*sym_visibility=*/nullptr,
-        TypeAttr::get(type), value, transposed ? builder.getUnitAttr() : UnitAttr());
+        TypeAttr::get(type), value, transposed ? builder.getUnitAttr() : UnitAttr(),
+        /*activity=*/nullptr);
 }
 
 LogicalResult WeightOp::verify() {
@@ -198,12 +205,22 @@ LogicalResult WeightOp::verify() {
       if (elements.getShapedType() != getStoredType())
         return emitOpError() << "expected a value of type " << getStoredType() << ", but got "
                              << elements.getShapedType();
-  return success();
+  // C3
+  return verifyElements(*this, "activity", getActivity(), {numRows(), limits::kActivityBins});
 }
 
 //===----------------------------------------------------------------------===//
 // aimc.tile
 //===----------------------------------------------------------------------===//
+
+void TileOp::build(OpBuilder &builder, OperationState &state, StringRef name, StringRef weight,
+                   ArrayRef<int64_t> rows, ArrayRef<int64_t> cols, StringRef target) {
+  build(builder, state, builder.getStringAttr(name), /*sym_visibility=*/nullptr,
+        FlatSymbolRefAttr::get(builder.getContext(), weight), builder.getDenseI64ArrayAttr(rows),
+        builder.getDenseI64ArrayAttr(cols), FlatSymbolRefAttr::get(builder.getContext(), target),
+        /*place=*/nullptr, /*column_scale=*/nullptr, /*adc_lsb_fc=*/nullptr,
+        /*compensate=*/nullptr);
+}
 
 LogicalResult TileOp::verify() {
   // C1, as far as the tile alone can tell; sums cannot overflow below 2^31
@@ -213,7 +230,14 @@ LogicalResult TileOp::verify() {
       return emitOpError() << "expected `" << name
                            << "` [first, count] with first >= 0 and count >= 1, but got ["
                            << range[0] << ", " << range[1] << "]";
-  return success();
+  // C5, as far as the tile alone can tell
+  if (FloatAttr lsb = getAdcLsbFcAttr()) {
+    double value = lsb.getValueAsDouble();
+    if (!(value >= limits::kLsbFC.low && value <= limits::kLsbFC.high))
+      return emitOpError() << "expected `adc_lsb_fc` in [" << formatReal(limits::kLsbFC.low) << ", "
+                           << formatReal(limits::kLsbFC.high) << "], but got " << formatReal(value);
+  }
+  return verifyElements(*this, "column_scale", getColumnScale(), {numCols()}); // C4
 }
 
 LogicalResult TileOp::verifySymbolUses(SymbolTableCollection &symbols) {
@@ -250,6 +274,13 @@ LogicalResult TileOp::verifySymbolUses(SymbolTableCollection &symbols) {
     diag.attachNote(target.getLoc()) << "@" << getTarget() << " is declared here";
     return diag;
   };
+  // C5
+  if (getAdcLsbFcAttr() && target.getAdc().getKind() == AdcKind::Ideal) {
+    InFlightDiagnostic diag = emitOpError()
+                              << "expected no `adc_lsb_fc` on a target whose ADC is ideal";
+    diag.attachNote(target.getLoc()) << "@" << getTarget() << " is declared here";
+    return diag;
+  }
   GeometryAttr geometry = target.getGeometry();
   std::optional<PlaceAttr> place = getPlace();
   if (failed(fits("rows", place ? place->getRow() : 0, numRows(), geometry.getRows())) ||

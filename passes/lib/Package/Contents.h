@@ -19,6 +19,8 @@ public:
   /// The name under which `value` is stored: `wanted`, or an older name of the same data, or
   /// `wanted` with a number where another tensor has that name.
   std::string add(llvm::StringRef wanted, ElementsAttr value);
+  /// The name of a tensor that was added.
+  std::string nameOf(ElementsAttr value) const { return entries[byValue.at(value)].name; }
   llvm::Expected<FileDigest> write(llvm::StringRef path) const;
 
 private:

@@ -92,12 +92,14 @@ llvm::Expected<FileDigest> mlir::aimc::digestOf(llvm::StringRef path) {
                                             /*RequiresNullTerminator=*/false);
   if (!buffer)
     return systemError("cannot read '" + path + "'", buffer.getError().value());
+  return FileDigest{digestOfBytes((*buffer)->getBuffer()), (*buffer)->getBufferSize()};
+}
+
+std::string mlir::aimc::digestOfBytes(llvm::StringRef bytes) {
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned length = 0;
-  EVP_Digest((*buffer)->getBufferStart(), (*buffer)->getBufferSize(), digest, &length, EVP_sha256(),
-             nullptr);
-  return FileDigest{llvm::toHex(llvm::ArrayRef<uint8_t>(digest, length), /*LowerCase=*/true),
-                    (*buffer)->getBufferSize()};
+  EVP_Digest(bytes.data(), bytes.size(), digest, &length, EVP_sha256(), nullptr);
+  return llvm::toHex(llvm::ArrayRef<uint8_t>(digest, length), /*LowerCase=*/true);
 }
 
 //===----------------------------------------------------------------------===//

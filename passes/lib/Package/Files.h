@@ -36,6 +36,8 @@ private:
 };
 
 llvm::Expected<FileDigest> digestOf(llvm::StringRef path);
+/// SHA-256 as 64 lower-case hexadecimal digits.
+std::string digestOfBytes(llvm::StringRef bytes);
 
 /// A folder under a temporary name beside its final place. Unless commit() succeeds it is removed:
 /// by the destructor, or by removeUnfinishedFolder() from a signal handler.

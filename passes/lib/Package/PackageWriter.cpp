@@ -26,10 +26,18 @@ llvm::Error PackageWriter::collect(ModuleOp tiled) {
 static llvm::Expected<FileDigest> writeModule(ModuleOp tiled, PackageContents &contents,
                                               llvm::StringRef path) {
   Builder builder(tiled.getContext());
-  for (auto weight : tiled.getOps<WeightOp>())
-    if (auto value = dyn_cast_or_null<ElementsAttr>(weight.getValueAttr()))
-      weight.setValueAttr(
-          ExternalAttr::get(tiled.getContext(), contents.tensors.add(weight.getSymName(), value)));
+  auto external = [&](std::optional<Attribute> value) -> Attribute {
+    auto elements = dyn_cast_if_present<ElementsAttr>(value.value_or(Attribute()));
+    if (!elements) // named already, or absent
+      return value.value_or(Attribute());
+    return ExternalAttr::get(tiled.getContext(), contents.tensors.nameOf(elements));
+  };
+  for (auto weight : tiled.getOps<WeightOp>()) {
+    weight.setValueAttr(external(weight.getValue()));
+    weight.setActivityAttr(external(weight.getActivity()));
+  }
+  for (auto tile : tiled.getOps<TileOp>())
+    tile.setColumnScaleAttr(external(tile.getColumnScale()));
   std::string bytes;
   llvm::raw_string_ostream os(bytes);
   BytecodeWriterConfig config("AIMC");

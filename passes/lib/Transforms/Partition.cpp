@@ -61,9 +61,15 @@ private:
 
 FailureOr<TargetOp> PartitionPass::chooseTarget() {
   ModuleOp module = getOperation();
+  // One that a front end wrote into the module may still name a device file.
+  auto complete = [](TargetOp op) -> FailureOr<TargetOp> {
+    if (failed(completeTarget(op)))
+      return failure();
+    return op;
+  };
   if (!target.empty()) {
     if (auto named = dyn_cast_or_null<TargetOp>(SymbolTable::lookupSymbolIn(module, target)))
-      return named;
+      return complete(named);
     return emitError(module.getLoc())
                << "expected an aimc.target named '" << target << "', but found none",
            failure();
@@ -72,7 +78,7 @@ FailureOr<TargetOp> PartitionPass::chooseTarget() {
   if (targets.empty())
     return insertTarget(module, targetFile);
   if (targets.size() == 1)
-    return targets.front();
+    return complete(targets.front());
   InFlightDiagnostic error =
       emitError(module.getLoc())
       << "expected the option target to choose one of several targets, but got none";
@@ -87,8 +93,6 @@ static SmallVector<TileOp> cut(WeightOp weight, TargetOp target, SymbolTable &sy
   GeometryAttr geometry = target.getGeometry();
   OpBuilder builder(weight.getContext());
   Block::iterator at = std::next(weight->getIterator());
-  auto weightName = FlatSymbolRefAttr::get(weight.getSymNameAttr());
-  auto targetName = FlatSymbolRefAttr::get(target.getSymNameAttr());
   for (int64_t row = 0, i = 0; row < weight.numRows(); row += geometry.getRows(), ++i) {
     int64_t rows = std::min(geometry.getRows(), weight.numRows() - row);
     for (int64_t col = 0, j = 0; col < weight.numCols(); col += geometry.getCols(), ++j) {
@@ -96,11 +100,8 @@ static SmallVector<TileOp> cut(WeightOp weight, TargetOp target, SymbolTable &sy
       std::string name =
           (weight.getSymName() + ".r" + llvm::Twine(i) + ".c" + llvm::Twine(j)).str();
       builder.setInsertionPoint(weight->getBlock(), at);
-      auto tile = TileOp::create(builder, weight.getLoc(), builder.getStringAttr(name),
-                                 /*sym_visibility=*/StringAttr(), weightName,
-                                 builder.getDenseI64ArrayAttr({row, rows}),
-                                 builder.getDenseI64ArrayAttr({col, cols}), targetName,
-                                 /*place=*/PlaceAttr());
+      auto tile = TileOp::create(builder, weight.getLoc(), name, weight.getSymName(), {row, rows},
+                                 {col, cols}, target.getSymName());
       symbols.insert(tile, at);
       tiles.push_back(tile);
     }

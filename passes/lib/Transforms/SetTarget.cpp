@@ -22,7 +22,9 @@ namespace {
 struct SetTargetPass : aimc::impl::SetTargetBase<SetTargetPass> {
   using Base::Base;
   void runOnOperation() override {
-    if (failed(insertTarget(getOperation(), target, targetsDir)))
+    FailureOr<TargetOp> inserted = insertTarget(getOperation(), target, targetsDir);
+    if (failed(inserted) || (!device.empty() && failed(replaceDevice(*inserted, device))) ||
+        (!fidelity.empty() && failed(replaceFidelity(*inserted, fidelity))))
       signalPassFailure();
   }
 };

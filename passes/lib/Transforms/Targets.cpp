@@ -4,7 +4,7 @@
 //===----------------------------------------------------------------------===//
 //
 // The file is parsed and verified by MLIR itself; this file only looks for it and says which file
-// a diagnostic is about.
+// a diagnostic is about. Device tables stand beside it (DeviceFile.cpp).
 //
 //===----------------------------------------------------------------------===//
 #include "aimc/Transforms/Targets.h"
@@ -61,6 +61,8 @@ FailureOr<TargetOp> mlir::aimc::insertTarget(ModuleOp module, StringRef nameOrPa
                << "expected one aimc.target in '" << *path << "', but got " << targets.size(),
            failure();
   TargetOp target = targets.front();
+  if (failed(completeTarget(target)))
+    return failure();
 
   if (Operation *existing = SymbolTable::lookupSymbolIn(module, target.getSymName())) {
     auto same = dyn_cast<TargetOp>(existing);

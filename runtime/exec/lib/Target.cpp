@@ -4,6 +4,9 @@
 //===----------------------------------------------------------------------===//
 #include "aimc/exec/Target.h"
 
+#include "aimc/exec/DeviceTable.h"
+#include "aimc/model/Limits.h"
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
@@ -12,8 +15,14 @@ namespace aimc::exec {
 using nlohmann::json;
 
 namespace {
-/// Larger arrays exist on no roadmap; the bound keeps products of sizes far from overflow.
-constexpr int64_t kMaxSide = 1 << 14;
+namespace limits = model::limits;
+
+int64_t integer(const JsonObject &object, const char *key, limits::Integers range) {
+  return object.integer(key, range.low, range.high);
+}
+double number(const JsonObject &object, const char *key, limits::Reals range) {
+  return object.number(key, range.low, range.high);
+}
 
 void oneOf(const JsonObject &object, std::string_view key, const std::string &value,
            std::initializer_list<std::string_view> known) {
@@ -26,19 +35,19 @@ void oneOf(const JsonObject &object, std::string_view key, const std::string &va
   object.mistake(key, "expected one of: " + list + ", but got " + quote(value));
 }
 /// A value that a writer may leave out.
-double optional(const JsonObject &object, const char *key, double neutral, double low,
-                double high) {
-  return object.has(key) ? object.number(key, low, high) : neutral;
+double optional(const JsonObject &object, const char *key, double neutral, limits::Reals range) {
+  return object.has(key) ? number(object, key, range) : neutral;
 }
 
 void readGeometry(const JsonObject &object, Target &t) {
   object.allow({"rows", "cols", "pairs", "readout", "significance"});
-  t.rows = object.integer("rows", 1, kMaxSide);
-  t.cols = object.integer("cols", 1, kMaxSide);
-  const int64_t pairs = object.integer("pairs", 1, 8);
+  t.rows = integer(object, "rows", limits::kSide);
+  t.cols = integer(object, "cols", limits::kSide);
+  const int64_t pairs = integer(object, "pairs", limits::kPairs);
   t.significance.assign(static_cast<size_t>(pairs), 1.0);
   if (object.has("significance")) {
-    t.significance = object.numbers("significance", 1e-6, 1e6);
+    t.significance =
+        object.numbers("significance", limits::kSignificance.low, limits::kSignificance.high);
     if (static_cast<int64_t>(t.significance.size()) != pairs)
       object.mistake("significance", "expected one factor per pair, " + std::to_string(pairs) +
                                          ", but got " + std::to_string(t.significance.size()));
@@ -57,37 +66,50 @@ void readDevice(const JsonObject &object, Target &t) {
   t.device = object.string("kind");
   oneOf(object, "kind", t.device,
         {"pcm", "ideal", "hermes1", "hermes2", "reram_wan", "reram_cmo", "table"});
-  t.range.gMaxUS = object.number("g_max_us", 1e-6, 1000);
+  t.range.gMaxUS = number(object, "g_max_us", limits::kGMaxUS);
   t.range.gMinUS = object.number("g_min_us", 0, t.range.gMaxUS);
   if (t.range.gMinUS >= t.range.gMaxUS)
     object.mistake("g_min_us", "expected less than g_max_us");
-  t.programmingNoiseScale = optional(object, "programming_noise_scale", 1, 0, 100);
-  t.readNoiseScale = optional(object, "read_noise_scale", 1, 0, 100);
-  t.driftScale = optional(object, "drift_scale", 1, 0, 100);
-  t.stuckOff = optional(object, "stuck_off", 0, 0, 1);
-  t.stuckOn = optional(object, "stuck_on", 0, 0, 1);
+  t.programmingNoiseScale = optional(object, "programming_noise_scale", 1, limits::kNoiseScale);
+  t.readNoiseScale = optional(object, "read_noise_scale", 1, limits::kNoiseScale);
+  t.driftScale = optional(object, "drift_scale", 1, limits::kNoiseScale);
+  t.stuckOff = optional(object, "stuck_off", 0, limits::kProbability);
+  t.stuckOn = optional(object, "stuck_on", 0, limits::kProbability);
   if (t.stuckOff + t.stuckOn > 1)
     object.mistake("stuck_on", "expected stuck_off + stuck_on of at most 1");
-  t.chipSpread = optional(object, "chip_spread", 0, 0, 1);
-  t.tileSpread = optional(object, "tile_spread", 0, 0, 1);
-  t.columnSpread = optional(object, "column_spread", 0, 0, 1);
-  t.deviceSpread = optional(object, "device_spread", 0, 0, 1);
-  t.acceptancePercent = optional(object, "acceptance_percent", 2, 0.2, 2);
-  if (t.acceptancePercent != 0.2 && t.acceptancePercent != 2)
+  t.chipSpread = optional(object, "chip_spread", 0, limits::kSpread);
+  t.tileSpread = optional(object, "tile_spread", 0, limits::kSpread);
+  t.columnSpread = optional(object, "column_spread", 0, limits::kSpread);
+  t.deviceSpread = optional(object, "device_spread", 0, limits::kSpread);
+  t.acceptancePercent =
+      optional(object, "acceptance_percent", 2, {limits::kAcceptance[0], limits::kAcceptance[1]});
+  if (t.acceptancePercent != limits::kAcceptance[0] &&
+      t.acceptancePercent != limits::kAcceptance[1])
     object.mistake("acceptance_percent", "expected 0.2 or 2");
   if (const json *table = object.raw("table"))
     t.table = *table;
   if ((t.device == "table") != t.table.is_object())
     object.mistake("table", "expected a device table for kind \"table\", and for no other kind");
+  if (t.table.is_object()) {
+    t.deviceTable = readDeviceTable(object.object("table"));
+    if (t.deviceTable && t.stuckOff + t.stuckOn == 0) {
+      t.stuckOff = t.deviceTable->stuckOff;
+      t.stuckOn = t.deviceTable->stuckOn;
+    }
+  }
+  if (t.device == "table" && !t.deviceTable)
+    return;
+  if (auto wrong = model::checkRange(t.deviceModel()))
+    object.mistake("g_max_us", *wrong);
 }
 
 void readWire(const JsonObject &object, Target &t) {
   object.allow({"column_ohm", "row_ohm", "idle", "driver_ohm", "adc_ohm", "spread", "fidelity"});
-  t.columnOhm = object.number("column_ohm", 0, 1000);
-  t.rowOhm = object.number("row_ohm", 0, 1000);
-  t.driverOhm = optional(object, "driver_ohm", 0, 0, 1e6);
-  t.adcOhm = optional(object, "adc_ohm", 0, 0, 1e6);
-  t.wireSpread = optional(object, "spread", 0, 0, 1);
+  t.columnOhm = number(object, "column_ohm", limits::kWireOhm);
+  t.rowOhm = number(object, "row_ohm", limits::kWireOhm);
+  t.driverOhm = optional(object, "driver_ohm", 0, limits::kTerminalOhm);
+  t.adcOhm = optional(object, "adc_ohm", 0, limits::kTerminalOhm);
+  t.wireSpread = optional(object, "spread", 0, limits::kSpread);
   const std::string idle = object.string("idle");
   oneOf(object, "idle", idle, {"midrail", "open"});
   t.idle = idle == "open" ? model::Idle::Open : model::Idle::Midrail;
@@ -105,14 +127,14 @@ void readWire(const JsonObject &object, Target &t) {
 
 void readDac(const JsonObject &object, Target &t) {
   object.allow({"bits", "mode", "v_read_v", "tick_ns", "lsb_bits"});
-  t.dacBits = static_cast<int>(object.integer("bits", 2, 9));
+  t.dacBits = static_cast<int>(integer(object, "bits", limits::kDacBits));
   const std::string mode = object.string("mode");
   oneOf(object, "mode", mode, {"one_pass", "split", "bit_serial"});
   t.dacMode = mode == "split"        ? DacMode::Split
               : mode == "bit_serial" ? DacMode::BitSerial
                                      : DacMode::OnePass;
-  t.readV = object.number("v_read_v", 1e-6, 1);
-  t.tickNs = object.number("tick_ns", 1e-6, 4096);
+  t.readV = number(object, "v_read_v", limits::kReadV);
+  t.tickNs = number(object, "tick_ns", limits::kTickNs);
   // Both passes of a split hold at least one of the bits - 1 magnitude bits.
   if (t.dacMode == DacMode::Split)
     t.lsbBits = static_cast<int>(object.integer("lsb_bits", 1, t.dacBits - 2));
@@ -121,8 +143,8 @@ void readDac(const JsonObject &object, Target &t) {
 }
 
 void readAdc(const JsonObject &object, Target &t) {
-  object.allow({"kind", "bits", "lsb_fc", "gain_spread", "offset_spread_lsb", "calibrated",
-                "v_off_v"});
+  object.allow(
+      {"kind", "bits", "lsb_fc", "gain_spread", "offset_spread_lsb", "calibrated", "v_off_v"});
   std::string kind = object.string("kind");
   oneOf(object, "kind", kind, {"ideal", "linear", "cco"});
   t.adc.kind = kind == "cco"      ? model::AdcKind::Cco
@@ -131,19 +153,21 @@ void readAdc(const JsonObject &object, Target &t) {
   // An ideal converter has none of these; a writer may leave them out or at zero.
   const bool real = t.adc.kind != model::AdcKind::Ideal;
   if (real) {
-    t.adc.bits = static_cast<int>(object.integer("bits", 2, 24));
-    t.adc.lsbFc = object.number("lsb_fc", 1e-9, 1e9);
+    t.adc.bits = static_cast<int>(integer(object, "bits", limits::kAdcBits));
+    t.adc.lsbFc = number(object, "lsb_fc", limits::kLsbFC);
   } else {
     if (object.has("bits"))
-      object.integer("bits", 0, 24);
+      object.integer("bits", 0, limits::kAdcBits.high);
     if (object.has("lsb_fc"))
-      object.number("lsb_fc", 0, 1e9);
+      object.number("lsb_fc", 0, limits::kLsbFC.high);
   }
-  t.adcGainSpread = optional(object, "gain_spread", 0, 0, real ? 1 : 0);
-  t.adcOffsetSpreadLsb = optional(object, "offset_spread_lsb", 0, 0, real ? 1e6 : 0);
+  constexpr limits::Reals none{0, 0};
+  t.adcGainSpread = optional(object, "gain_spread", 0, real ? limits::kSpread : none);
+  t.adcOffsetSpreadLsb =
+      optional(object, "offset_spread_lsb", 0, real ? limits::kOffsetSpreadLsb : none);
   if (object.has("calibrated"))
     t.adcCalibrated = object.boolean("calibrated");
-  t.vOffV = optional(object, "v_off_v", 0, -1, 1);
+  t.vOffV = optional(object, "v_off_v", 0, limits::kOffsetV);
 }
 } // namespace
 

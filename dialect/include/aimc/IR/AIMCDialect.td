@@ -66,4 +66,18 @@ class AIMC_DefaultReal<string desc, string value> : AIMC_Real<desc> {
   let defaultValue = "::mlir::aimc::Real(" # value # ")";
 }
 
+/// `true` or `false`; not printed where it is the default.
+class AIMC_DefaultBool<string desc, string value> : AttrParameter<"bool", desc> {
+  let defaultValue = value;
+  let parser = "::mlir::aimc::parseBool($_parser)";
+  let printer = "$_printer << ($_self ? \"true\" : \"false\")";
+}
+
+/// A list of quantities, `[1.0, 4.0]`; empty where it is not given.
+class AIMC_OptionalReals<string desc>
+    : OptionalArrayRefParameter<"::mlir::aimc::Real", desc> {
+  let parser = "::mlir::aimc::parseReals($_parser)";
+  let printer = "::mlir::aimc::printReals($_printer, $_self)";
+}
+
 #endif // AIMC_IR_AIMCDIALECT_TD

@@ -25,6 +25,11 @@ class AIMC_Enum<string name, string summary, list<I32EnumAttrCase> cases>
 def AIMC_DeviceKind : AIMC_Enum<"DeviceKind", "device kind", [
   I32EnumAttrCase<"Ideal", 0, "ideal">,
   I32EnumAttrCase<"PCM", 1, "pcm">,
+  I32EnumAttrCase<"Hermes1", 2, "hermes1">,
+  I32EnumAttrCase<"Hermes2", 3, "hermes2">,
+  I32EnumAttrCase<"ReramWan", 4, "reram_wan">,
+  I32EnumAttrCase<"ReramCmo", 5, "reram_cmo">,
+  I32EnumAttrCase<"Table", 6, "table">,
 ]>;
 
 def AIMC_Readout : AIMC_Enum<"Readout", "read-out side", [
@@ -37,6 +42,12 @@ def AIMC_Idle : AIMC_Enum<"Idle", "idle row state", [
   I32EnumAttrCase<"Open", 1, "open">,
 ]>;
 
+def AIMC_Fidelity : AIMC_Enum<"Fidelity", "fidelity of a read with open idle rows", [
+  I32EnumAttrCase<"OneProduct", 0, "one_product">,
+  I32EnumAttrCase<"Segments", 1, "segments">,
+  I32EnumAttrCase<"Exact", 2, "exact">,
+]>;
+
 def AIMC_DacMode : AIMC_Enum<"DacMode", "DAC mode", [
   I32EnumAttrCase<"OnePass", 0, "one_pass">,
   I32EnumAttrCase<"Split", 1, "split">,
@@ -47,6 +58,13 @@ def AIMC_AdcKind : AIMC_Enum<"AdcKind", "ADC kind", [
   I32EnumAttrCase<"Ideal", 0, "ideal">,
   I32EnumAttrCase<"Linear", 1, "linear">,
   I32EnumAttrCase<"CCO", 2, "cco">,
+]>;
+
+def AIMC_Compensate : AIMC_Enum<"Compensate", "compensation of wire resistance", [
+  I32EnumAttrCase<"None", 0, "none">,
+  I32EnumAttrCase<"Gain", 1, "gain">,
+  I32EnumAttrCase<"Weights", 2, "weights">,
+  I32EnumAttrCase<"WeightsPulses", 3, "weights_pulses">,
 ]>;
 
 #endif // AIMC_IR_AIMCENUMS_TD

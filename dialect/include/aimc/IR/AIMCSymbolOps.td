@@ -32,9 +32,10 @@ def AIMC_TargetOp : AIMC_SymbolOp<"target", [DeclareOpInterfaceMethods<SymbolUse
     where T_ij in (0, 1] is what the wires leave of cell (i, j). The ADC turns Q_j into a code, and
     code x `lsb_fc` x the column's digital scale is the output.
 
-    - (C1) the device can be pulsed as the DAC pulses it: for `pcm` the read-noise model holds from
-      1 ns to 4096 ns, so `tick_ns` is at least 1 and the longest pulse, `tick_ns` x the ticks of the
-      longest pass, is at most 4096 ns.
+    The read noise of `pcm` is known for pulses of 1 ns to 4096 ns. A longer pulse counts as one of
+    4096 ns there, and whoever puts such a target into a module says so in a warning.
+
+    - (C1) the device can be pulsed as the DAC pulses it: for `pcm`, `tick_ns` is at least 1.
     - (C2) the ADC does not saturate on every possible input: its full scale is at least the charge of
       a single cell at full contrast, pulsed for a single tick,
       `v_read_v x tick_ns x (g_max_us - g_min_us)`.
@@ -73,8 +74,13 @@ def AIMC_WeightOp : AIMC_SymbolOp<"weight"> {
     `#aimc.external<"key">` for a tensor of the package's `weights.safetensors`, or absent for a
     weight whose values are not known yet.
 
+    `activity` is what calibration has learnt about the inputs of this weight: for each of the K
+    inputs, how the magnitudes of what arrives there are distributed over 32 equal bins of the DAC's
+    range; each row sums up to 1. Like the value it may name a tensor of the package.
+
     - (C1) the type is a static, non-empty f32 matrix.
     - (C2) an elements value has the stored type: K x N, or N x K with `transposed`.
+    - (C3) an elements `activity` is an f32 matrix of K x 32.
 
     ```mlir
     aimc.weight @query : tensor<384x512xf32> = #aimc.external<"encoder.0.query">
@@ -86,7 +92,8 @@ def AIMC_WeightOp : AIMC_SymbolOp<"weight"> {
                        OptionalAttr<StrAttr>:$sym_visibility,
                        TypeAttrOf<RankedTensorOf<[F32]>>:$type,
                        OptionalAttr<AnyAttrOf<[ElementsAttrInterface, AIMC_ExternalAttr]>>:$value,
-                       UnitAttr:$transposed);
+                       UnitAttr:$transposed,
+                       OptionalAttr<AnyAttrOf<[ElementsAttrInterface, AIMC_ExternalAttr]>>:$activity);
   let assemblyFormat = [{
     ($sym_visibility^)? $sym_name custom<WeightTypeAndValue>($transposed, $type, $value) attr-dict
   }];
@@ -115,13 +122,21 @@ def AIMC_TileOp : AIMC_SymbolOp<"tile", [DeclareOpInterfaceMethods<SymbolUserOpI
     block is programmed once for each chip instance; any number of `aimc.mvm` and `aimc.grid` read it.
     Before `aimc-place` there is no place.
 
+    Calibration, scaling and compensation add what they chose for this block: `column_scale` is s_j of
+    each column (absent: max abs(w)); weights beyond it saturate. `adc_lsb_fc` replaces the target's
+    `lsb_fc` for this block's columns. `compensate` says what is done about the wires.
+
     - (C1) both ranges are non-empty and inside the weight.
     - (C2) the block fits the target's tile, from its place on where it has one.
     - (C3) the weight and the target are symbols of that kind.
+    - (C4) an elements `column_scale` is an f32 vector with one value per column of the block.
+    - (C5) `adc_lsb_fc` is in [1e-9, 1e9], and the target's ADC is not `ideal`.
 
     ```mlir
     aimc.tile @query.r0.c0 of @query rows [0, 384] cols [0, 512] on @pcm
         at #aimc.place<chip = 0, tile = 4, row = 0, col = 0>
+        {adc_lsb_fc = 12.5 : f64, column_scale = #aimc.external<"query.r0.c0.scales">,
+         compensate = #aimc.compensate<weights>}
     ```
   }];
   let arguments = (ins SymbolNameAttr:$sym_name,
@@ -130,7 +145,11 @@ def AIMC_TileOp : AIMC_SymbolOp<"tile", [DeclareOpInterfaceMethods<SymbolUserOpI
                        ConfinedAttr<DenseI64ArrayAttr, [DenseArrayCount<2>]>:$rows,
                        ConfinedAttr<DenseI64ArrayAttr, [DenseArrayCount<2>]>:$cols,
                        FlatSymbolRefAttr:$target,
-                       OptionalAttr<AIMC_PlaceAttr>:$place);
+                       OptionalAttr<AIMC_PlaceAttr>:$place,
+                       OptionalAttr<AnyAttrOf<[ElementsAttrInterface, AIMC_ExternalAttr]>>
+                         :$column_scale,
+                       OptionalAttr<F64Attr>:$adc_lsb_fc,
+                       OptionalAttr<AIMC_CompensateAttr>:$compensate);
   let assemblyFormat = [{
     ($sym_visibility^)? $sym_name `of` $weight `rows` $rows `cols` $cols `on` $target
     (`at` qualified($place)^)? attr-dict
@@ -142,6 +161,12 @@ def AIMC_TileOp : AIMC_SymbolOp<"tile", [DeclareOpInterfaceMethods<SymbolUserOpI
     int64_t firstCol() { return getCols()[0]; }
     int64_t numCols() { return getCols()[1]; }
   }];
+  let builders = [
+    /// What partitioning knows.
+    OpBuilder<(ins "::llvm::StringRef":$name, "::llvm::StringRef":$weight,
+                   "::llvm::ArrayRef<int64_t>":$rows, "::llvm::ArrayRef<int64_t>":$cols,
+                   "::llvm::StringRef":$target)>
+  ];
 }
 
 #endif // AIMC_IR_AIMCSYMBOLOPS_TD

@@ -40,6 +40,13 @@ inline llvm::hash_code hash_value(const Real &real) {
 /// The shortest decimal that MLIR's lexer takes for a float and that reads back as `value`.
 std::string formatReal(double value);
 
+/// `true` or `false`.
+FailureOr<bool> parseBool(AsmParser &parser);
+
+/// `[1.0, 4.0]`.
+FailureOr<llvm::SmallVector<Real>> parseReals(AsmParser &parser);
+void printReals(AsmPrinter &printer, llvm::ArrayRef<Real> reals);
+
 } // namespace mlir::aimc
 
 namespace mlir {

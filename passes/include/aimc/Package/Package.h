@@ -9,6 +9,7 @@
 //===----------------------------------------------------------------------===//
 #pragma once
 
+#include "aimc/IR/AIMC.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "llvm/Support/Error.h"
 #include <cstdint>
@@ -40,6 +41,9 @@ struct PackageOptions {
   std::string output;                  ///< final folder, "model.aimc"
   std::map<std::string, int64_t> dims; ///< bound dimensions, recorded per entry
 };
+
+/// The target as the manifest describes it: one JSON object on one line.
+std::string targetText(TargetOp target);
 
 /// What a package writer collects before code generation erases it from the module.
 struct PackageContents;

@@ -24,13 +24,19 @@ def SetTarget : Pass<"aimc-set-target", "::mlir::ModuleOp"> {
 
     Before: any module. After: the module holds exactly the target that was asked for; a target
     of the same name and the same content is left alone, one of other content is an error. A file
-    that does not parse or verify is an error that names the file.
+    that does not parse or verify is an error that names the file. A device table that the target
+    names as a file is read into it; `device` and `fidelity` then replace parts of it. Pulses that
+    are longer than the device's noise model covers are a warning.
   }];
   let options = [
     Option<"target", "target", "std::string", "\"pcm\"",
            "Name of a preset, or path of an .mlir file with one aimc.target">,
     Option<"targetsDir", "targets-dir", "std::string", "\"\"",
            "Folder of presets that is looked at first">,
+    Option<"device", "device", "std::string", "\"\"",
+           "JSON file of a device table (docs/Devices.md) that replaces the target's device">,
+    Option<"fidelity", "fidelity", "std::string", "\"\"",
+           "How closely reads with open idle rows follow the circuit: exact, segments, one_product">,
   ];
   let dependentDialects = ["::mlir::aimc::AIMCDialect"];
 }

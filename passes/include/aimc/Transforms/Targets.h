@@ -23,9 +23,21 @@ namespace mlir::aimc {
 FailureOr<std::string> findTargetFile(llvm::StringRef nameOrPath, llvm::StringRef folder,
                                       Location loc);
 
-/// Reads and verifies the file and inserts its one aimc.target at the top of `module`; a target of
-/// the same name and content is kept. Diagnostics name the file.
+/// Reads and verifies the file and inserts its one aimc.target at the top of `module`, with its
+/// device table read; a target of the same name and content is kept. Diagnostics name the file.
 FailureOr<TargetOp> insertTarget(ModuleOp module, llvm::StringRef nameOrPath,
                                  llvm::StringRef folder = {});
+
+/// Makes a target complete for who reads it: the device table that its device names as a file is
+/// read (relative to the file that the target was written in), and what the device's model does not
+/// cover is warned about.
+LogicalResult completeTarget(TargetOp target);
+
+/// Replaces the device of `target` by the one of a device table (docs/Devices.md); its conductance
+/// window is the table's where that has one.
+LogicalResult replaceDevice(TargetOp target, llvm::StringRef path);
+
+/// Replaces the fidelity of reads with open idle rows: `exact`, `segments` or `one_product`.
+LogicalResult replaceFidelity(TargetOp target, llvm::StringRef fidelity);
 
 } // namespace mlir::aimc
