@@ -24,6 +24,12 @@ bool foldable(const TensorType &type) {
   return type.elements() <= (type.dtype == DType::F32 ? kMaxFoldFloats : kMaxFoldOthers);
 }
 
+/// Whether a trainer may change `operand`.
+bool isParameter(const Value *operand) {
+  return operand && !operand->initializer.empty() && operand->type.dtype == DType::F32 &&
+         !operand->type.shape.empty();
+}
+
 void expectAttributes(const Row &row, const Node &node) {
   for (const auto &entry : node.attributes) {
     size_t at = row.attributes.find(entry.first + ' ');
@@ -120,9 +126,17 @@ bool Walker::fold(const Row &row, Call &call, const Types &types, std::vector<Va
       !std::all_of(call.operands.begin(), call.operands.end(), isConstant))
     return false;
   if (row.fold == Fold::View) {
-    results.push_back(addValue(names[0], types[0], view(*call.operand(0).constant, types[0])));
+    const Value &viewed = call.operand(0);
+    std::string initializer = viewed.initializer;
+    results.push_back(addValue(names[0], types[0], view(*viewed.constant, types[0])));
+    draft.values.back().initializer = std::move(initializer);
     return true;
   }
+  if (options.keepParameters &&
+      std::any_of(call.operands.begin(), call.operands.end(), isParameter) &&
+      std::all_of(types.begin(), types.end(),
+                  [](const TensorType &type) { return type.dtype == DType::F32; }))
+    return false;
   size_t bytes = 0;
   for (const TensorType &type : types) {
     if (!foldable(type))

@@ -15,11 +15,25 @@
 
 namespace aimc::onnx {
 
+/// Bytes of one element of `onnxType` as a file stores it.
+size_t storedBytes(int onnxType);
+
+/// Where an external tensor lies.
+struct ExternalPlace {
+  std::string location;
+  uint64_t offset = 0, length = 0;
+};
+/// What `tensor` says of its place; `needed` bytes where it gives no length. Throws Rejected.
+ExternalPlace externalPlace(const pb::TensorProto &tensor, uint64_t needed);
+
 class Model {
 public:
   explicit Model(const std::string &path);
 
   const pb::ModelProto &proto() const { return *message; }
+  /// For additions before the first tensor is read.
+  pb::ModelProto &mutableProto() { return *message; }
+  ExternalFiles &externalFiles() { return files; }
 
   /// `tensor` as a constant; `what` names it in errors ("initializer 'w'").
   std::shared_ptr<const Constant> tensor(const pb::TensorProto &tensor, const std::string &what);

@@ -13,8 +13,6 @@
 
 namespace aimc::onnx {
 
-namespace {
-/// Bytes of one element as the file stores it.
 size_t storedBytes(int onnxType) {
   switch (onnxType) {
   case pb::TensorProto::BOOL:
@@ -30,6 +28,7 @@ size_t storedBytes(int onnxType) {
   }
 }
 
+namespace {
 float fromBits(uint32_t bits) {
   float value;
   std::memcpy(&value, &bits, sizeof value);
@@ -160,6 +159,19 @@ uint64_t number(const std::string &key, const std::string &value) {
 }
 } // namespace
 
+ExternalPlace externalPlace(const pb::TensorProto &tensor, uint64_t needed) {
+  ExternalPlace place{"", 0, needed};
+  for (const auto &entry : tensor.external_data()) {
+    if (entry.key() == "location")
+      place.location = entry.value();
+    else if (entry.key() == "offset")
+      place.offset = number("offset", entry.value());
+    else if (entry.key() == "length")
+      place.length = number("length", entry.value());
+  }
+  return place;
+}
+
 std::shared_ptr<const Constant> Model::tensor(const pb::TensorProto &tensor,
                                               const std::string &what) try {
   if (tensor.has_segment())
@@ -168,16 +180,7 @@ std::shared_ptr<const Constant> Model::tensor(const pb::TensorProto &tensor,
   uint64_t needed =
       static_cast<uint64_t>(checkedElements(type.shape)) * storedBytes(tensor.data_type());
   if (tensor.data_location() == pb::TensorProto::EXTERNAL) {
-    std::string location;
-    uint64_t offset = 0, length = needed;
-    for (const auto &entry : tensor.external_data()) {
-      if (entry.key() == "location")
-        location = entry.value();
-      else if (entry.key() == "offset")
-        offset = number("offset", entry.value());
-      else if (entry.key() == "length")
-        length = number("length", entry.value());
-    }
+    auto [location, offset, length] = externalPlace(tensor, needed);
     if (length != needed)
       reject("expected ", needed, " bytes for ", text(type.shape), ", but got a length of ",
              length);

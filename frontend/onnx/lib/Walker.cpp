@@ -154,7 +154,7 @@ void Walker::readInputs(const pb::GraphProto &graph, Scope &scope) {
 
 ValueId Walker::addValue(std::string name, TensorType type,
                          std::shared_ptr<const Constant> constant) {
-  draft.values.push_back({std::move(name), std::move(type), std::move(constant)});
+  draft.values.push_back({std::move(name), std::move(type), std::move(constant), {}});
   return static_cast<ValueId>(draft.values.size() - 1);
 }
 
@@ -168,7 +168,10 @@ ValueId Walker::find(const std::string &name, Scope &scope) {
     if (auto it = at->initializers.find(name); it != at->initializers.end()) {
       auto constant = model.tensor(*it->second, "initializer '" + name + "'");
       TensorType type = constant->type;
-      return at->names[name] = addValue(name, std::move(type), std::move(constant));
+      ValueId id = addValue(name, std::move(type), std::move(constant));
+      if (!at->outer) // a branch's own initializers have no name of their own in the file
+        draft.values.back().initializer = name;
+      return at->names[name] = id;
     }
   }
   reject("expected '", name, "' to be a graph input, an initializer or a node's result");

@@ -55,6 +55,9 @@ struct Value {
   std::string name;
   TensorType type;
   std::shared_ptr<const Constant> constant; ///< set when the value is known at compile time
+  /// Name of the main graph's initializer whose elements these are, in the file's order (shape and
+  /// element type may differ); "" for everything else. A transposed use is a Transpose node.
+  std::string initializer;
 };
 
 using Attribute = std::variant<int64_t, float, std::string, std::vector<int64_t>,
@@ -99,6 +102,9 @@ struct LoadOptions {
   /// Graph input name -> value known at compile time; such inputs leave the signature. Models that
   /// feed shapes or axes at run time become static this way.
   std::map<std::string, Constant, std::less<>> constants;
+  /// For trainers: nothing is folded whose float operand is an initializer of rank 1 or more, so
+  /// that each result depends on the parameter itself.
+  bool keepParameters = false;
 };
 
 /// What is wrong with a model, as one line that names file, node and cause.
