@@ -1,0 +1,96 @@
+//===- Operators.h - the tile circuit as operators of torch ----*- C++ -*-===//
+// Part of the AIMC project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===----------------------------------------------------------------------===//
+//
+// The functions behind torch.ops.aimc, for C++. Each goes through torch's dispatcher: autograd,
+// autocast, any device. Formulas are those of runtime/model. All in uS, V, ns, fC.
+//
+//===----------------------------------------------------------------------===//
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <ATen/core/Generator.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <vector>
+
+namespace aimc::ops {
+
+/// What an input converter does, for training: nothing; clamp only; clamp and round.
+enum class DacMode : int64_t { Off = 0, Clamp = 1, Round = 2 };
+/// As model::AdcKind, and `Clamp`: saturation without rounding.
+enum class AdcMode : int64_t { Ideal = 0, Linear = 1, Cco = 2, Clamp = 3 };
+
+/// Where a weight's blocks lie: six numbers per block, row, rows, col, cols (in the weight), at_row,
+/// at_col (in the tile). Blocks form bands: equal row ranges that follow each other.
+using Blocks = std::vector<int64_t>;
+
+/// The array that blocks lie in, and its converters.
+struct Circuit {
+  int64_t tileRows = 512;
+  double columnOhm = 0, adcOhm = 0;
+  bool alternating = false;
+  double gMinUS = 0.1, gMaxUS = 25, readVolt = 0.2, tickNs = 1;
+  int64_t levels = 127;
+  DacMode dac = DacMode::Round;
+  AdcMode adc = AdcMode::Ideal;
+  int64_t adcBits = 12;
+};
+
+/// y = x through the tiles that hold `weight`, without noise: pairs, fold, DAC, product, ADC, sum
+/// over bands. `weight` is [K, N] or, `transposed`, [N, K]; `scale` [bands, N]; `gain` [bands, N] a
+/// digital factor per column; `range` [bands] full-scale inputs, absent: each vector's largest
+/// magnitude; `lsb` [blocks] in fC.
+at::Tensor tileLinear(const at::Tensor &x, const at::Tensor &weight, const at::Tensor &scale,
+                      const std::optional<at::Tensor> &gain, const std::optional<at::Tensor> &range,
+                      const std::optional<at::Tensor> &lsb, const Blocks &blocks, bool transposed,
+                      const Circuit &circuit);
+
+/// Target pair of a weight under a scale that broadcasts to it.
+std::tuple<at::Tensor, at::Tensor> targetPairs(const at::Tensor &weight, const at::Tensor &scale,
+                                               double gMinUS, double gMaxUS);
+
+/// (Weff in uA per unit input, T) of pairs [..., K, N] or, `transposed`, [..., N, K]. `background`
+/// [blocks, tile rows, block columns at most] holds conductances of cells outside a block, uS;
+/// absent: 2 g_min.
+std::tuple<at::Tensor, at::Tensor> fold(const at::Tensor &plus, const at::Tensor &minus,
+                                        const std::optional<at::Tensor> &background,
+                                        const Blocks &blocks, bool transposed,
+                                        const Circuit &circuit);
+
+/// y = x through folded tiles. `plus`, `minus`, `transfer` are needed for read noise alone, whose
+/// draws come from `generator`.
+struct ReadNoiseInputs {
+  at::Tensor plus, minus, transfer;
+  double scale = 1;
+  std::optional<at::Generator> generator;
+};
+at::Tensor read(const at::Tensor &x, const at::Tensor &weff, const at::Tensor &scale,
+                const std::optional<at::Tensor> &gain, const std::optional<at::Tensor> &range,
+                const std::optional<at::Tensor> &lsb, const Blocks &blocks, bool transposed,
+                const Circuit &circuit, const std::optional<ReadNoiseInputs> &noise = {});
+
+/// A device model as curves over the conductance, sampled from runtime/model for one time since
+/// programming (absent: right after it).
+struct DeviceLaw {
+  at::Tensor curves;
+  std::vector<double> law;
+};
+DeviceLaw deviceCurves(const std::string &kind, double gMinUS, double gMaxUS,
+                       double programmingScale, double readScale, double driftScale,
+                       double acceptancePercent, std::optional<double> timeS);
+
+/// Conductances of devices with target `target`, from N(0,1) draws (absent: none happens).
+at::Tensor deviceState(const at::Tensor &target, const std::optional<at::Tensor> &programming,
+                       const std::optional<at::Tensor> &life,
+                       const std::optional<at::Tensor> &lowFrequency, const DeviceLaw &device);
+
+/// The runtime's own N(0,1) draws for cells [row, row + rows) x [col, col + cols).
+at::Tensor normals(int64_t seed, int64_t stream, int64_t id, int64_t sub, int64_t row, int64_t col,
+                   int64_t rows, int64_t cols);
+
+} // namespace aimc::ops

@@ -1,0 +1,54 @@
+//===- Schemas.cpp - what torch.ops.aimc offers -*- C++ -*-===//
+// Part of the AIMC project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===----------------------------------------------------------------------===//
+//
+// Units: uS, V, ns, fC, ohm. `blocks`: six numbers per block, see Operators.h. `dac`, `adc`: the
+// numbers of ops::DacMode and ops::AdcMode.
+//
+//===----------------------------------------------------------------------===//
+#include "Torch.h"
+
+TORCH_LIBRARY(aimc, m) {
+  m.set_python_module("aimc.torch.operators");
+
+  m.def("target_pairs(Tensor weight, Tensor scale, float g_min, float g_max, float start=0., "
+        "float share=1.) -> (Tensor plus, Tensor minus)");
+
+  m.def("dac(Tensor x, Tensor range, int levels, int mode=2) -> Tensor");
+  m.def("adc(Tensor charge, Tensor lsb, int bits, int mode) -> Tensor");
+  m.def("read_power(Tensor ticks, int levels, float tick_ns) -> (Tensor power, Tensor delta)");
+  m.def("read_power_slope(Tensor ticks, int levels, float tick_ns) -> (Tensor, Tensor)");
+
+  m.def("fold(Tensor plus, Tensor minus, Tensor? background, int[] blocks, bool transposed, int "
+        "tile_rows, float column_ohm, float adc_ohm, bool alternating, float read_volt, float "
+        "rest_us) -> (Tensor weff, Tensor transfer)");
+  m.def("fold_backward(Tensor weff_grad, Tensor? transfer_grad, Tensor plus, Tensor minus, Tensor? "
+        "background, int[] blocks, bool transposed, int tile_rows, float column_ohm, float "
+        "adc_ohm, bool alternating, float read_volt, float rest_us) -> (Tensor, Tensor)");
+
+  m.def("tile_linear(Tensor x, Tensor weight, Tensor scale, Tensor? gain, Tensor? range, Tensor? "
+        "lsb, int[] blocks, bool transposed, int tile_rows, float column_ohm, float adc_ohm, bool "
+        "alternating, float g_min, float g_max, float read_volt, float tick_ns, int levels, int "
+        "dac, int adc, int adc_bits) -> (Tensor y, Tensor saturated)");
+  m.def("tile_linear_backward(Tensor grad, Tensor x, Tensor weight, Tensor scale, Tensor? gain, "
+        "Tensor? range, Tensor? lsb, Tensor saturated, int[] blocks, bool transposed, int "
+        "tile_rows, float column_ohm, float adc_ohm, bool alternating, float g_min, float g_max, "
+        "float read_volt, float tick_ns, int levels, int dac, int adc, int adc_bits, bool[6] "
+        "wanted) -> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)");
+
+  m.def("read(Tensor x, Tensor weff, Tensor scale, Tensor? gain, Tensor? range, Tensor? lsb, "
+        "Tensor? plus, Tensor? minus, Tensor? transfer, int[] blocks, bool transposed, float "
+        "g_min, float g_max, float read_volt, float tick_ns, int levels, int dac, int adc, int "
+        "adc_bits, float noise_scale=1., Generator? generator=None) -> Tensor");
+
+  m.def("device_curves(str kind, float g_min, float g_max, float programming_scale=1., float "
+        "read_scale=1., float drift_scale=1., float acceptance_percent=2., float? time_s=None) -> "
+        "(Tensor curves, float[] law)");
+  m.def("device_state(Tensor target, Tensor? programming, Tensor? life, Tensor? low_frequency, "
+        "Tensor curves, float[] law) -> Tensor");
+  m.def("device_state_slope(Tensor target, Tensor? programming, Tensor? life, Tensor? "
+        "low_frequency, Tensor curves, float[] law) -> Tensor");
+  m.def("normals(int seed, int stream, int id, int sub, int row, int col, int rows, int cols) -> "
+        "Tensor");
+}
