@@ -5,6 +5,9 @@
 #include "aimc/exec/Kernels.h"
 
 #include "KernelTable.h"
+#include "aimc/model/Compensation.h"
+
+#include <algorithm>
 
 namespace aimc::exec {
 
@@ -17,16 +20,69 @@ RawInput rawInput(const PackedInput &input) {
           in.powerDelta.data(), in.rows,         in.inputs};
 }
 
+const float *orNull(const AlignedVector<float> &v) { return v.empty() ? nullptr : v.data(); }
+
 RawBlock rawBlock(const PackedBlock &b) {
-  return {b.rows,
-          b.cols,
-          b.charge.data(),
-          b.variance.data(),
-          b.varianceScale.data(),
-          b.varianceSlope.data(),
-          b.scale.data(),
-          static_cast<int>(b.adc),
-          b.maxCode};
+  RawBlock raw = {};
+  raw.rows = b.rows;
+  raw.cols = b.cols;
+  raw.panels = b.panels();
+  raw.charge = b.charge.data();
+  raw.variance = b.variance.data();
+  raw.varianceScale = b.varianceScale.data();
+  raw.varianceSlope = b.varianceSlope.data();
+  raw.scale = b.scale.data();
+  raw.offset = orNull(b.offset);
+  raw.leak = orNull(b.leak);
+  raw.correction = orNull(b.correction);
+  raw.adc = static_cast<int>(b.adc);
+  raw.maxCode = b.maxCode;
+  raw.sidePanels = raw.panels;
+  raw.sideCols[0] = b.cols;
+  raw.colStep = 1;
+  if (b.open && b.open->alternating) {
+    raw.sidePanels = b.open->sidePanels[0];
+    raw.colStep = 2;
+    for (int side = 0; side < kSides; ++side) {
+      raw.sideCol[side] = b.open->sideCol[side];
+      raw.sideCols[side] = b.open->sidePanels[side] ? (b.cols - b.open->sideCol[side] + 1) / 2 : 0;
+    }
+  }
+  return raw;
+}
+
+RawReference rawReference(const OpenReference &r) {
+  return {r.rows, r.conductance, r.wire, r.terminal, r.reversed};
+}
+
+/// Number of bits of a mask of ones.
+int32_t bitsOf(int32_t mask) {
+  int32_t bits = 0;
+  while (mask >> bits)
+    ++bits;
+  return bits;
+}
+
+/// Segments and groups of ticks by how much the wire takes, to stay below 5e-4 (docs/Physics.md).
+constexpr float kMildWire = 1.2f;
+
+RawOpen rawOpen(const PackedBlock &b, bool segments) {
+  const PackedOpen &o = *b.open;
+  RawOpen raw = {};
+  raw.load = o.load.data();
+  raw.drive = o.drive.data();
+  raw.pieces = orNull(o.pieces);
+  raw.last = o.last.data();
+  raw.vOff = orNull(o.vOff);
+  raw.firstSidePanels = o.sidePanels[0];
+  raw.wire = o.wire;
+  raw.growth = o.growth;
+  raw.segments = segments;
+  const bool mild = o.strength < kMildWire;
+  const int64_t count = mild ? 16 : 32;
+  raw.segmentCells = std::max<int64_t>(1, (b.rows + count - 1) / count);
+  raw.groups = mild ? 24 : 40;
+  return raw;
 }
 
 RawDraws rawDraws(const model::Stream &s, uint32_t firstRow) {
@@ -85,12 +141,32 @@ void Kernels::packInput(PackedInput &out, const float *x, int64_t ldx, int64_t m
   out.rows = m;
   out.inputs = k;
   out.noise = noise != nullptr;
+  const int32_t mask = dac.quantise ? dac.mask : 0;
+  out.weight = static_cast<float>(mask ? int32_t(1) << dac.shift : 1);
+  out.longest = mask ? mask : dac.levels;
+  out.window = static_cast<float>(out.longest);
+  RawDac rawDac = {};
+  rawDac.levels = dac.levels;
+  rawDac.quantise = dac.quantise;
+  rawDac.range = dac.range;
+  rawDac.shift = mask ? dac.shift : 0;
+  rawDac.bits = bitsOf(mask);
+  rawDac.headroom = static_cast<float>(model::kPulseHeadroom);
+  rawDac.sweeps = model::kPulseSweeps;
+  RawReference references[kSides];
+  if (dac.predistort && dac.quantise && !mask)
+    for (int side = 0; side < kSides; ++side)
+      if (dac.predistort->reference[side].rows == k &&
+          !dac.predistort->referenceMean[side].empty()) {
+        references[side] = rawReference(dac.predistort->reference[side]);
+        rawDac.predistort[side] = &references[side];
+        rawDac.referenceMean[side] = dac.predistort->referenceMean[side].data();
+      }
   static_assert(sizeof(model::ReadNoiseRow) == 2 * sizeof(float));
   RawNoise rawNoise = {};
   if (noise)
     rawNoise = {&noise->rows[0].power, noise->tickNs, noise->ratio0};
-  out.clipped = table->packInput(rawInput(out), x, ldx, {dac.levels, dac.quantise, dac.range},
-                                 noise ? &rawNoise : nullptr);
+  out.clipped = table->packInput(rawInput(out), x, ldx, rawDac, noise ? &rawNoise : nullptr);
 }
 
 void Kernels::packPlain(PackedInput &out, const float *x, int64_t ldx, int64_t m, int64_t k) const {
@@ -102,21 +178,87 @@ void Kernels::packPlain(PackedInput &out, const float *x, int64_t ldx, int64_t m
   table->packPlain(rawInput(out), x, ldx);
 }
 
+void Kernels::arrive(ArrivedPulses &out, const PackedInput &pulses,
+                     const OpenReference &reference) const {
+  const auto space = static_cast<size_t>(pulses.rows * ((pulses.inputs + 31) / 32 * 32));
+  if (out.ticks.size() < space)
+    out.ticks.resize(space);
+  if (out.leak.size() < static_cast<size_t>(pulses.rows))
+    out.leak.resize(static_cast<size_t>(pulses.rows));
+  table->arrive(out.ticks.data(), out.leak.data(), rawInput(pulses), rawReference(reference),
+                pulses.longest);
+}
+
 void Kernels::read(const PackedBlock &block, const PackedInput &input, int64_t panel0,
                    int64_t panel1, ReadDraws draws, float *y, int64_t ldy, bool accumulate,
                    ReadCounters *counters) const {
-  const bool noisy = draws.stream && input.noise && !block.variance.empty();
-  RawDraws raw = {};
-  if (noisy)
-    raw = rawDraws(*draws.stream, draws.firstRow);
+  Conversion conversion;
+  conversion.block = &block;
+  conversion.input = &input;
+  conversion.draws = draws;
+  read(std::span(&conversion, 1), panel0, panel1, {}, y, ldy, accumulate, counters);
+}
+
+void Kernels::read(std::span<const Conversion> conversions, int64_t panel0, int64_t panel1,
+                   const ReadMode &mode, float *y, int64_t ldy, bool accumulate,
+                   ReadCounters *counters) const {
+  // Few conversions: at most 8 planes times 8 passes.
+  constexpr size_t kMost = 64;
+  RawConversion raw[kMost];
+  RawOpen open[kMost];
+  AlignedVector<float> units, ones;
+  const size_t count = std::min(conversions.size(), kMost);
+  for (size_t i = 0; i < count; ++i) {
+    const Conversion &from = conversions[i];
+    const PackedBlock &block = *from.block;
+    RawConversion &to = raw[i] = {};
+    to.block = rawBlock(block);
+    to.input = rawInput(*from.input);
+    to.noisy = !mode.quiet && from.draws.stream && from.input->noise && !block.variance.empty();
+    if (to.noisy)
+      to.draws = rawDraws(*from.draws.stream, from.draws.firstRow);
+    to.longest = from.input->longest;
+    to.window = from.input->window;
+    to.weight =
+        from.input->weight * (block.significance / conversions[count - 1].block->significance);
+    if (block.open) {
+      const model::Fidelity fidelity = mode.exact ? model::Fidelity::Exact : block.open->fidelity;
+      if (fidelity != model::Fidelity::OneProduct && !block.open->load.empty()) {
+        open[i] = rawOpen(block, fidelity == model::Fidelity::Segments);
+        to.block.open = &open[i];
+        to.block.leak = nullptr; // the ladder has it
+      } else {
+        for (int side = 0; side < kSides; ++side)
+          if (from.arrived[side]) {
+            to.arrived[side] = from.arrived[side]->ticks.data();
+            to.arrivedLeak[side] = from.arrived[side]->leak.data();
+          }
+      }
+    }
+    if (mode.quiet) {
+      to.block.adc = 0;
+      to.block.offset = to.block.correction = nullptr;
+    }
+    if (mode.charges) {
+      // fC per unit and per row, whatever the weight.
+      units.assign(static_cast<size_t>(block.panels() * kPanelCols),
+                   static_cast<float>(block.unitFc));
+      if (ones.size() < static_cast<size_t>(from.input->rows))
+        ones.assign(static_cast<size_t>(from.input->rows), 1.0f);
+      to.block.scale = units.data();
+      to.input.rowScale = ones.data();
+    }
+  }
   RawCounters sums = {};
-  table->read(rawBlock(block), rawInput(input), panel0, panel1, noisy ? &raw : nullptr, y, ldy,
-              accumulate, counters ? &sums : nullptr);
+  if (count > 0)
+    table->read(raw, static_cast<int64_t>(count), panel0, panel1, y, ldy, accumulate,
+                counters ? &sums : nullptr);
   if (counters) {
     counters->codes += sums.codes;
     counters->saturated += sums.saturated;
     counters->signalPower += sums.signalPower;
     counters->noisePower += sums.noisePower;
+    counters->codePower += sums.codePower;
   }
 }
 

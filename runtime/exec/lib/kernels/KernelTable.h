@@ -21,6 +21,31 @@ inline constexpr int32_t kWeightSteps = 1023;
 inline constexpr int64_t kVarianceInputs = 512;
 static_assert(int64_t{kPowerSteps} * kWeightSteps * kVarianceInputs < (int64_t{1} << 31));
 
+/// The reference column of one_product is walked in chunks of this many cells.
+inline constexpr int64_t kChunkCells = 16;
+
+struct RawReference {
+  int64_t rows;
+  float conductance, wire, terminal;
+  bool reversed;
+};
+
+/// Wire in front of step `step` of a walk over the chunks' centres; step = number of chunks: to
+/// the virtual ground. The chunk with fewer cells is the one at the last row.
+/// Internal linkage: see the head of this file.
+template <class Reference> static float chunkWire(const Reference &r, int64_t step) {
+  const int64_t chunks = (r.rows + kChunkCells - 1) / kChunkCells;
+  const int64_t rest = r.rows - (chunks - 1) * kChunkCells;
+  const int64_t far = r.reversed ? 0 : chunks - 1; // step at which the shorter chunk comes
+  const int64_t before = step - 1 == far ? rest : kChunkCells;
+  const int64_t here = step == far ? rest : kChunkCells;
+  if (step == 0)
+    return 0.0f;
+  if (step == chunks)
+    return r.wire * (0.5f * static_cast<float>(before - 1)) + r.terminal;
+  return r.wire * (0.5f * static_cast<float>(before + here));
+}
+
 struct RawInput {
   float *ticks;
   int16_t *power;
@@ -32,20 +57,39 @@ struct RawDac {
   int32_t levels;
   bool quantise;
   float range;
+  int32_t shift, bits;               ///< of the pass; bits 0: all
+  const RawReference *predistort[2]; ///< null: none
+  const float *referenceMean[2];     ///< [rows]
+  float headroom;
+  int sweeps;
 };
 
 struct RawNoise {
-  const float *rows; ///< [levels + 1][2]: power, powerDelta
+  const float *rows; ///< [longest pulse + 1][2]: power, powerDelta
   double tickNs, ratio0;
 };
 
+/// PackedOpen of a block that is read slot by slot or in segments.
+struct RawOpen {
+  const float *load, *drive, *pieces, *last, *vOff; ///< `pieces`, `vOff` may be null
+  int64_t firstSidePanels; ///< panels from here on are walked from the last row to the first
+  float wire, growth;
+  bool segments;
+  int64_t segmentCells, groups;
+};
+
 struct RawBlock {
-  int64_t rows, cols;
+  int64_t rows, cols, panels;
   const float *charge;
   const int16_t *variance;
   const float *varianceScale, *varianceSlope, *scale;
-  int adc; ///< 0 ideal, 1 linear, 2 cco
+  const float *offset, *leak, *correction; ///< each may be null
+  int adc;                                 ///< 0 ideal, 1 linear, 2 cco
   float maxCode;
+  const RawOpen *open; ///< null: a matrix product
+  // Output columns of panel p: firstCol + (p * 32 + lane) * colStep, from one side's panels on
+  // those of the other.
+  int64_t sidePanels, sideCol[2], sideCols[2], colStep;
 };
 
 struct RawDraws {
@@ -54,7 +98,19 @@ struct RawDraws {
 
 struct RawCounters {
   int64_t codes, saturated;
-  double signalPower, noisePower;
+  double signalPower, noisePower, codePower;
+};
+
+/// One conversion of a read.
+struct RawConversion {
+  RawBlock block;
+  RawInput input;
+  RawDraws draws;
+  const float *arrived[2], *arrivedLeak[2]; ///< per side; null: the input's own ticks
+  float window;
+  int32_t longest; ///< ticks of the pass
+  float weight;    ///< of its codes among the conversions
+  bool noisy;
 };
 
 /// Power of a pulse of any length, for reads without a DAC.
@@ -66,10 +122,11 @@ struct KernelTable {
   int64_t (*packInput)(const RawInput &out, const float *x, int64_t ldx, const RawDac &dac,
                        const RawNoise *noise);
   void (*packPlain)(const RawInput &out, const float *x, int64_t ldx);
-  /// `draws` and `counters` may be null.
-  void (*read)(const RawBlock &block, const RawInput &input, int64_t panel0, int64_t panel1,
-               const RawDraws *draws, float *y, int64_t ldy, bool accumulate,
-               RawCounters *counters);
+  void (*arrive)(float *ticks, float *leak, const RawInput &pulses, const RawReference &reference,
+                 int32_t longest);
+  /// `counters` may be null.
+  void (*read)(const RawConversion *conversions, int64_t count, int64_t panel0, int64_t panel1,
+               float *y, int64_t ldy, bool accumulate, RawCounters *counters);
   void (*gemm)(const RawBlock &block, const RawInput &input, int64_t panel0, int64_t panel1,
                float *y, int64_t ldy, bool accumulate);
   void (*normals)(const RawDraws &draws, uint32_t row, uint32_t column0, int64_t n, float *out);

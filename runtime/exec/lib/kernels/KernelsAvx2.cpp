@@ -4,13 +4,13 @@
 //===----------------------------------------------------------------------===//
 #include "LanesAvx2.h"
 
-#include "ReadImpl.h"
-
+#include "ArriveImpl.h"
 #include "PackImpl.h"
+#include "ReadImpl.h"
 
 namespace aimc::exec {
 
-const KernelTable kAvx2Kernels = {kGroupRows,   ::packInput,  ::packPlain,
+const KernelTable kAvx2Kernels = {kGroupRows,   ::packInput,  ::packPlain, ::arrive,
                                   ::readPanels, ::gemmPanels, ::normals};
 
 } // namespace aimc::exec

@@ -4,13 +4,13 @@
 //===----------------------------------------------------------------------===//
 #include "LanesAvx512.h"
 
-#include "ReadImpl.h"
-
+#include "ArriveImpl.h"
 #include "PackImpl.h"
+#include "ReadImpl.h"
 
 namespace aimc::exec {
 
-const KernelTable kAvx512Kernels = {kGroupRows,   ::packInput,  ::packPlain,
+const KernelTable kAvx512Kernels = {kGroupRows,   ::packInput,  ::packPlain, ::arrive,
                                     ::readPanels, ::gemmPanels, ::normals};
 
 } // namespace aimc::exec

@@ -4,13 +4,13 @@
 //===----------------------------------------------------------------------===//
 #include "LanesScalar.h"
 
-#include "ReadImpl.h"
-
+#include "ArriveImpl.h"
 #include "PackImpl.h"
+#include "ReadImpl.h"
 
 namespace aimc::exec {
 
-const KernelTable kScalarKernels = {kGroupRows,   ::packInput,  ::packPlain,
+const KernelTable kScalarKernels = {kGroupRows,   ::packInput,  ::packPlain, ::arrive,
                                     ::readPanels, ::gemmPanels, ::normals};
 
 } // namespace aimc::exec

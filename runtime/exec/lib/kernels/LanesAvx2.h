@@ -55,6 +55,7 @@ inline F16 fma(F16 a, F16 b, F16 c) {
 inline F16 add(F16 a, F16 b) { return {_mm256_add_ps(a.lo, b.lo), _mm256_add_ps(a.hi, b.hi)}; }
 inline F16 sub(F16 a, F16 b) { return {_mm256_sub_ps(a.lo, b.lo), _mm256_sub_ps(a.hi, b.hi)}; }
 inline F16 mul(F16 a, F16 b) { return {_mm256_mul_ps(a.lo, b.lo), _mm256_mul_ps(a.hi, b.hi)}; }
+inline F16 div(F16 a, F16 b) { return {_mm256_div_ps(a.lo, b.lo), _mm256_div_ps(a.hi, b.hi)}; }
 inline F16 max(F16 a, F16 b) { return {_mm256_max_ps(a.lo, b.lo), _mm256_max_ps(a.hi, b.hi)}; }
 inline F16 min(F16 a, F16 b) { return {_mm256_min_ps(a.lo, b.lo), _mm256_min_ps(a.hi, b.hi)}; }
 inline F16 abs(F16 a) {
@@ -132,6 +133,7 @@ inline void mulHiLo(I16 a, uint32_t b, I16 &hi, I16 &lo) {
 inline F16 lookup128(const float *table, I16 index) {
   return {_mm256_i32gather_ps(table, index.lo, 4), _mm256_i32gather_ps(table, index.hi, 4)};
 }
+inline F16 lookup32(const float *table, I16 index) { return lookup128(table, index); }
 inline F16 gatherPairs(const float *base, I16 index) {
   return {_mm256_i32gather_ps(base, index.lo, 8), _mm256_i32gather_ps(base, index.hi, 8)};
 }

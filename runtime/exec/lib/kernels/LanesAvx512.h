@@ -33,6 +33,7 @@ inline F16 fma(F16 a, F16 b, F16 c) { return _mm512_fmadd_ps(a, b, c); }
 inline F16 add(F16 a, F16 b) { return _mm512_add_ps(a, b); }
 inline F16 sub(F16 a, F16 b) { return _mm512_sub_ps(a, b); }
 inline F16 mul(F16 a, F16 b) { return _mm512_mul_ps(a, b); }
+inline F16 div(F16 a, F16 b) { return _mm512_div_ps(a, b); }
 inline F16 max(F16 a, F16 b) { return _mm512_max_ps(a, b); }
 inline F16 min(F16 a, F16 b) { return _mm512_min_ps(a, b); }
 inline F16 abs(F16 a) { return _mm512_abs_ps(a); }
@@ -81,6 +82,10 @@ inline F16 lookup128(const float *table, I16 index) {
   const __mmask16 bit6 = _mm512_test_epi32_mask(index, _mm512_set1_epi32(64));
   return _mm512_mask_blend_ps(bit6, _mm512_mask_blend_ps(bit5, part(0), part(1)),
                               _mm512_mask_blend_ps(bit5, part(2), part(3)));
+}
+/// table[index] of each lane for a table of 32 entries.
+inline F16 lookup32(const float *table, I16 index) {
+  return _mm512_permutex2var_ps(load(table), index, load(table + 16));
 }
 inline F16 gatherPairs(const float *base, I16 index) { return _mm512_i32gather_ps(index, base, 8); }
 inline void storeInt16(int16_t *p, I16 a) {

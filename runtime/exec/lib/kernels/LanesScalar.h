@@ -75,6 +75,9 @@ inline F16 sub(F16 a, F16 b) {
 inline F16 mul(F16 a, F16 b) {
   return mapF([&](int i) { return a.v[i] * b.v[i]; });
 }
+inline F16 div(F16 a, F16 b) {
+  return mapF([&](int i) { return a.v[i] / b.v[i]; });
+}
 inline F16 max(F16 a, F16 b) { // as maxps: the second where equal or unordered
   return mapF([&](int i) { return a.v[i] > b.v[i] ? a.v[i] : b.v[i]; });
 }
@@ -163,6 +166,8 @@ inline void mulHiLo(I16 a, uint32_t b, I16 &hi, I16 &lo) {
 inline F16 lookup128(const float *table, I16 index) {
   return mapF([&](int i) { return table[index.v[i]]; });
 }
+/// table[index] of each lane for a table of 32 entries.
+inline F16 lookup32(const float *table, I16 index) { return lookup128(table, index); }
 /// base[index * 2] of each lane: one field of a table of pairs.
 inline F16 gatherPairs(const float *base, I16 index) {
   return mapF([&](int i) { return base[2 * index.v[i]]; });

@@ -5,6 +5,7 @@
 #include "aimc/exec/Kernels.h"
 
 #include "KernelTable.h"
+#include "PackOpen.h"
 #include "aimc/model/Clones.h"
 #include "aimc/model/Ladder.h"
 
@@ -80,37 +81,80 @@ void packVariance(const BlockSource &s, float volt, const float *ones, PackedBlo
 
 } // namespace
 
-PackedBlock packBlock(const BlockSource &s) {
+PackedBlock packFolded(const BlockSource &s) {
   PackedBlock block;
   block.rows = s.rows;
   block.cols = s.cols;
   block.adc = s.adc.kind;
   block.maxCode = static_cast<float>(s.adc.maxCode());
+  block.significance = static_cast<float>(s.significance);
   const int64_t panels = block.panels();
-  const double unit = s.adc.unitFc();
+  const double unit = block.unitFc = s.adc.unitFc();
   const auto volt = static_cast<float>(s.readVolt);
   const auto perUnit = static_cast<float>(s.tickNs / unit);
+  const bool real = s.adc.kind != model::AdcKind::Ideal;
+  const float *gain = real ? s.adcGain : nullptr;
   float ones[kPanelCols];
   std::fill_n(ones, kPanelCols, 1.0f);
 
   block.charge.assign(static_cast<size_t>(panels * s.rows * kPanelCols), 0.0f);
   for (int64_t i = 0; i < s.rows; ++i)
     for (int64_t p = 0; p < panels; ++p) {
+      const int64_t n = std::min(kPanelCols, s.cols - p * kPanelCols);
       const int64_t at = i * s.gStride + p * kPanelCols;
-      chargeRow(s.gPlus + at, s.gMinus + at,
-                s.transfer ? s.transfer + i * s.transferStride + p * kPanelCols : ones,
-                std::min(kPanelCols, s.cols - p * kPanelCols), volt, perUnit,
-                block.charge.data() + (p * s.rows + i) * kPanelCols);
+      float *out = block.charge.data() + (p * s.rows + i) * kPanelCols;
+      if (s.weff)
+        for (int64_t j = 0; j < n; ++j)
+          out[j] = volt * s.weff[i * s.weffStride + p * kPanelCols + j] * perUnit;
+      else
+        chargeRow(s.gPlus + at, s.gMinus + at,
+                  s.transfer ? s.transfer + i * s.transferStride + p * kPanelCols : ones, n, volt,
+                  perUnit, out);
+      if (gain)
+        for (int64_t j = 0; j < n; ++j)
+          out[j] *= gain[p * kPanelCols + j];
     }
 
-  block.scale.assign(static_cast<size_t>(panels * kPanelCols), 0.0f);
-  for (int64_t j = 0; j < s.cols; ++j)
-    block.scale[static_cast<size_t>(j)] = static_cast<float>(
-        unit * model::digitalScale(static_cast<double>(s.columnScale[j]), s.readVolt, s.tickNs,
-                                   s.range.gMinUS, s.range.gMaxUS));
-  if (s.noise && s.rows > 0)
+  const auto columns = static_cast<size_t>(panels * kPanelCols);
+  block.scale.assign(columns, 0.0f);
+  for (int64_t j = 0; j < s.cols; ++j) {
+    double scale = unit * s.significance *
+                   model::digitalScale(static_cast<double>(s.columnScale[j]), s.readVolt, s.tickNs,
+                                       s.range.gMinUS, s.range.gMaxUS);
+    if (gain && s.adcCalibrated && gain[j] > 0.0f)
+      scale /= static_cast<double>(gain[j]);
+    block.scale[static_cast<size_t>(j)] = static_cast<float>(scale);
+  }
+  if (real && s.adcOffsetLsb) {
+    block.offset.assign(columns, 0.0f);
+    std::copy_n(s.adcOffsetLsb, s.cols, block.offset.begin());
+    if (s.adcCalibrated) {
+      block.correction.assign(columns, 0.0f);
+      for (size_t j = 0; j < static_cast<size_t>(s.cols); ++j)
+        block.correction[j] = -block.offset[j];
+    }
+  }
+  if (s.vOffV != 0.0 && s.columnOutUS) {
+    block.leak.assign(columns, 0.0f);
+    for (size_t j = 0; j < static_cast<size_t>(s.cols); ++j)
+      block.leak[j] =
+          static_cast<float>(-static_cast<double>(s.columnOutUS[j]) * s.vOffV * s.tickNs / unit *
+                             (gain ? static_cast<double>(gain[j]) : 1.0));
+  }
+  if (s.noise && s.rows > 0) {
     packVariance(s, volt, ones, block);
+    const double factor = s.readNoiseScale * s.readNoiseScale;
+    for (size_t j = 0; j < static_cast<size_t>(s.cols); ++j) {
+      const double g = gain ? static_cast<double>(gain[j]) : 1.0;
+      block.varianceScale[j] = static_cast<float>(block.varianceScale[j] * (factor * g * g));
+      block.varianceSlope[j] = static_cast<float>(block.varianceSlope[j] * (factor * g * g));
+    }
+  }
   return block;
+}
+
+PackedBlock packBlock(const BlockSource &source) {
+  return source.open ? packOpenBlock(source) : packFolded(source);
 }
 
 PackedBlock packWeights(const model::WeightView &w) {

@@ -5,11 +5,12 @@
 //
 // Converts rows of inputs to ticks, in the layout that the register blocks read, and finds the
 // rows' read-noise powers on the way. A row's powers are stored as integers relative to the power
-// of its longest pulse. Included after one of the Lanes headers and ReadImpl.h.
+// of its longest pulse. Included after one of the Lanes headers.
 //
 //===----------------------------------------------------------------------===//
 #pragma once
 
+#include "ArriveImpl.h"
 #include "KernelTable.h"
 
 namespace {
@@ -70,6 +71,68 @@ inline void powersOf(const RawNoise &noise, const SmallTable *small, bool whole,
   delta = load(d);
 }
 
+/// sign(k) ((|k| >> shift) & (2^bits - 1)), exact in single precision.
+inline F16 passTicks(F16 code, int32_t shift, int32_t bits) {
+  const auto power = [](int32_t e) { return __builtin_ldexpf(1.0f, e); };
+  const F16 above = trunc(mul(abs(code), set1(power(-shift))));
+  const F16 high = mul(trunc(mul(above, set1(power(-bits)))), set1(power(bits)));
+  const I16 sign = andi(asInt(code), seti(static_cast<int32_t>(0x80000000u)));
+  return asFloat(xori(asInt(sub(above, high)), sign));
+}
+
+/// Ticks that arrive as if `x` times `inverse` had come through no wire: a fixed point of a few
+/// sweeps, in place of rounding. `ticks` is [chunks][16] at `stride`.
+void predistortRow(const RawDac &dac, const float *x, int64_t inputs, float inverse, float *ticks,
+                   int64_t stride) {
+  const F16 top = set1(static_cast<float>(dac.levels)), zero = set1(0.0f);
+  float arrivedTicks[kMaxRows], wanted[kMaxRows];
+  const F16 scale = set1(inverse);
+  const int64_t chunks = (inputs + 15) / 16;
+  const auto round = [&](F16 v) { return rint(max(min(v, top), zero)); };
+  for (int64_t c = 0; c < chunks; ++c) {
+    const int64_t n = inputs - c * 16;
+    const F16 v = n < 16 ? loadPart(x + c * 16, static_cast<int>(n)) : load(x + c * 16);
+    const F16 want = div(abs(mul(v, scale)), set1(dac.headroom));
+    store(wanted + c * 16, want);
+    store(ticks + c * stride, round(want));
+  }
+  float got[kMaxRows];
+  for (int sweep = 0; sweep < dac.sweeps; ++sweep) {
+    int sides = 0;
+    for (int side = 0; side < 2; ++side) {
+      if (!dac.predistort[side])
+        continue;
+      arriveRow(*dac.predistort[side], ticks, stride, arrivedTicks, 16, dac.levels);
+      for (int64_t c = 0; c < chunks; ++c) {
+        const int64_t n = inputs - c * 16;
+        const float *means = dac.referenceMean[side] + c * 16;
+        const F16 mean = n < 16 ? loadPart(means, static_cast<int>(n)) : load(means);
+        const F16 part = div(load(arrivedTicks + c * 16), max(mean, set1(1e-30f)));
+        store(got + c * 16, sides == 0 ? part : add(load(got + c * 16), part));
+      }
+      ++sides;
+    }
+    const F16 each = set1(static_cast<float>(sides));
+    for (int64_t c = 0; c < chunks; ++c) {
+      const F16 g = load(got + c * 16), want = load(wanted + c * 16);
+      // No pulse, nothing to learn: the wanted length stays.
+      const F16 ratio = div(mul(load(ticks + c * stride), each), max(g, set1(1e-30f)));
+      alignas(64) float through[16], factor[16];
+      store(through, g);
+      store(factor, ratio);
+      for (int i = 0; i < 16; ++i)
+        factor[i] = through[i] > 0.0f ? factor[i] : 1.0f;
+      store(ticks + c * stride, round(mul(want, load(factor))));
+    }
+  }
+  for (int64_t c = 0; c < chunks; ++c) {
+    const int64_t n = inputs - c * 16;
+    const F16 v = n < 16 ? loadPart(x + c * 16, static_cast<int>(n)) : load(x + c * 16);
+    const I16 sign = andi(asInt(v), seti(static_cast<int32_t>(0x80000000u)));
+    store(ticks + c * stride, asFloat(xori(asInt(load(ticks + c * stride)), sign)));
+  }
+}
+
 int64_t packRow(const RawInput &out, const float *x, int64_t row, int64_t offset, int64_t stride,
                 const RawDac &dac, const RawNoise *noise, const SmallTable *small) {
   const int64_t inputs = out.inputs;
@@ -79,7 +142,16 @@ int64_t packRow(const RawInput &out, const float *x, int64_t row, int64_t offset
   float inverse = range > 0.0f ? levels / range : 0.0f;
   if (!(inverse <= __FLT_MAX__) || !found.finite)
     inverse = 0.0f;
-  out.rowScale[row] = found.finite ? range / levels : __builtin_nanf("");
+  const bool distort = dac.quantise && (dac.predistort[0] || dac.predistort[1]);
+  const bool part = dac.quantise && dac.bits > 0;
+  float rowScale = found.finite ? range / levels : __builtin_nanf("");
+  if (distort)
+    rowScale *= dac.headroom;
+  if (part)
+    rowScale *= static_cast<float>(1 << dac.shift);
+  out.rowScale[row] = rowScale;
+  if (distort && found.finite)
+    predistortRow(dac, x, inputs, inverse, out.ticks + offset, stride);
 
   float steps = 0.0f;
   if (noise) {
@@ -87,6 +159,8 @@ int64_t packRow(const RawInput &out, const float *x, int64_t row, int64_t offset
     F16 longest = mul(set1(found.finite ? found.top : 0.0f), set1(inverse));
     if (dac.quantise)
       longest = min(rint(longest), set1(levels));
+    if (distort || part)
+      longest = set1(part ? static_cast<float>((1 << dac.bits) - 1) : levels);
     powersOf(*noise, small, dac.quantise, longest, power, delta);
     alignas(64) float most[16];
     store(most, power);
@@ -107,6 +181,10 @@ int64_t packRow(const RawInput &out, const float *x, int64_t row, int64_t offset
       if (dac.range > 0.0f)
         clipped += countGreater(abs(ticks), top);
       ticks = max(min(ticks, top), bottom);
+      if (distort && found.finite)
+        ticks = load(out.ticks + offset + k / 16 * stride);
+      if (part)
+        ticks = passTicks(ticks, dac.shift, dac.bits);
     }
     store(out.ticks + offset + k / 16 * stride, ticks);
     if (noise) {
@@ -134,11 +212,12 @@ int64_t packRow(const RawInput &out, const float *x, int64_t row, int64_t offset
 int64_t packInput(const RawInput &out, const float *x, int64_t ldx, const RawDac &dac,
                   const RawNoise *noise) {
   SmallTable table;
-  const SmallTable *small = noise && dac.levels < 128 ? &table : nullptr;
+  const int32_t longest = dac.bits > 0 ? (int32_t(1) << dac.bits) - 1 : dac.levels;
+  const SmallTable *small = noise && longest < 128 ? &table : nullptr;
   if (small)
     for (int k = 0; k < 128; ++k) {
-      table.power[k] = k <= dac.levels ? noise->rows[2 * k] : 0.0f;
-      table.delta[k] = k <= dac.levels ? noise->rows[2 * k + 1] : 0.0f;
+      table.power[k] = k <= longest ? noise->rows[2 * k] : 0.0f;
+      table.delta[k] = k <= longest ? noise->rows[2 * k + 1] : 0.0f;
     }
   int64_t clipped = 0;
   forGroups(out.rows, [&](int64_t row0, int64_t rows) {

@@ -1,139 +1,22 @@
-//===- ReadImpl.h - tile read on register blocks ---------------*- C++ -*-===//
+//===- ReadImpl.h - from charges to digital results ------------*- C++ -*-===//
 // Part of the AIMC project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===----------------------------------------------------------------------===//
 //
-// A register block holds up to kGroupRows rows times kPassLanes columns and walks over all inputs
-// of the block in increasing order. The weight panel streams from the second cache, the rows stay
-// in the first. What follows the sum (noise, ADC, digital scale) works on the finished block while
-// it is in the first cache. Included after one of the Lanes headers.
+// What follows the sum of a tile read (noise, offsets, ADC, digital scale) works on the finished
+// register block while it is in the first cache. The conversions of a read (passes of the DAC,
+// planes of the tile) follow each other for one block of outputs, so that the panel of weights and
+// the outputs stay in cache. Included after one of the Lanes headers.
 //
 //===----------------------------------------------------------------------===//
 #pragma once
 
-#include "KernelTable.h"
-#include "NormalsImpl.h"
+#include "ProductImpl.h"
+#include "SegmentsImpl.h"
 
 namespace {
 
-using aimc::exec::kVarianceInputs;
-using aimc::exec::RawBlock;
-using aimc::exec::RawCounters;
-using aimc::exec::RawDraws;
-using aimc::exec::RawInput;
-
-constexpr int kCols = 32; ///< columns of a panel
-constexpr int kPasses = kCols / kPassLanes;
-constexpr int kVectors = kPassLanes / 16;
-
-/// tile[r][c] (+)= sum_k a[r][k] b[k][c]; a is [chunks][R][16], b is [inputs][32].
-template <int R, bool Accumulate>
-void sumBlock(const float *a, const float *b, int64_t inputs, float *tile) {
-  for (int pass = 0; pass < kPasses; ++pass) {
-    F16 acc[R][kVectors];
-    float *out = tile + pass * kPassLanes;
-#pragma GCC unroll 16
-    for (int r = 0; r < R; ++r)
-#pragma GCC unroll 2
-      for (int v = 0; v < kVectors; ++v)
-        acc[r][v] = Accumulate ? load(out + r * kCols + 16 * v) : set1(0.0f);
-    const float *weights = b + pass * kPassLanes;
-    const float *rows = a;
-    for (int64_t k0 = 0; k0 < inputs; k0 += 16, rows += R * 16) {
-      const int n = inputs - k0 < 16 ? static_cast<int>(inputs - k0) : 16;
-      for (int k = 0; k < n; ++k, weights += kCols) {
-        F16 w[kVectors];
-#pragma GCC unroll 2
-        for (int v = 0; v < kVectors; ++v)
-          w[v] = load(weights + 16 * v);
-#pragma GCC unroll 16
-        for (int r = 0; r < R; ++r) {
-          const F16 x = set1(rows[r * 16 + k]);
-#pragma GCC unroll 2
-          for (int v = 0; v < kVectors; ++v)
-            acc[r][v] = fma(x, w[v], acc[r][v]);
-        }
-      }
-    }
-#pragma GCC unroll 16
-    for (int r = 0; r < R; ++r)
-#pragma GCC unroll 2
-      for (int v = 0; v < kVectors; ++v)
-        store(out + r * kCols + 16 * v, acc[r][v]);
-  }
-}
-
-/// tile[r][c] = sum over input pairs of int16 products, exact; a is [chunks][R][16] pairs, b is
-/// [pairs][32] pairs.
-template <int R>
-void varianceBlock(const int32_t *a, const int32_t *b, int64_t pairs, float *tile) {
-  constexpr int64_t kMost = kVarianceInputs / 2;
-  for (int pass = 0; pass < kPasses; ++pass) {
-    float *out = tile + pass * kPassLanes;
-    const int32_t *weights = b + pass * kPassLanes;
-    const int32_t *rows = a;
-    for (int64_t begin = 0; begin < pairs; begin += kMost) {
-      const int64_t end = pairs < begin + kMost ? pairs : begin + kMost;
-      I16 acc[R][kVectors];
-#pragma GCC unroll 16
-      for (int r = 0; r < R; ++r)
-#pragma GCC unroll 2
-        for (int v = 0; v < kVectors; ++v)
-          acc[r][v] = seti(0);
-      for (int64_t k0 = begin; k0 < end; k0 += 16, rows += R * 16) {
-        const int n = end - k0 < 16 ? static_cast<int>(end - k0) : 16;
-        for (int k = 0; k < n; ++k, weights += kCols) {
-          I16 w[kVectors];
-#pragma GCC unroll 2
-          for (int v = 0; v < kVectors; ++v)
-            w[v] = loadi(weights + 16 * v);
-#pragma GCC unroll 16
-          for (int r = 0; r < R; ++r) {
-            const I16 x = seti(rows[r * 16 + k]);
-#pragma GCC unroll 2
-            for (int v = 0; v < kVectors; ++v)
-              acc[r][v] = dot16(acc[r][v], x, w[v]);
-          }
-        }
-      }
-#pragma GCC unroll 16
-      for (int r = 0; r < R; ++r)
-#pragma GCC unroll 2
-        for (int v = 0; v < kVectors; ++v) {
-          float *p = out + r * kCols + 16 * v;
-          store(p, begin == 0 ? toFloat(acc[r][v]) : add(load(p), toFloat(acc[r][v])));
-        }
-    }
-  }
-}
-
-using SumFn = void (*)(const float *, const float *, int64_t, float *);
-using VarianceFn = void (*)(const int32_t *, const int32_t *, int64_t, float *);
-
-/// Entry r - 1 works on r rows.
-template <int... R> struct BlockTable {
-  static constexpr SumFn sum[] = {sumBlock<R, false>...};
-  static constexpr SumFn addTo[] = {sumBlock<R, true>...};
-  static constexpr VarianceFn variance[] = {varianceBlock<R>...};
-};
-template <int N, int... R> struct MakeTable : MakeTable<N - 1, N, R...> {};
-template <int... R> struct MakeTable<0, R...> { using type = BlockTable<R...>; };
-using Table = MakeTable<kGroupRows>::type;
-
-/// Calls fn(first row, rows) for each group of rows of a packed input (RowGroups of Kernels.h).
-template <class Fn> inline void forGroups(int64_t rows, Fn fn) {
-  if (rows == 0)
-    return;
-  const int64_t groups = (rows + kGroupRows - 1) / kGroupRows;
-  const int64_t base = rows / groups, larger = rows % groups;
-  int64_t first = 0;
-  for (int64_t g = 0; g < groups; ++g) {
-    const int64_t n = base + (g < larger ? 1 : 0);
-    fn(first, n);
-    first += n;
-  }
-}
-inline int64_t paddedInputs(int64_t inputs) { return (inputs + 31) / 32 * 32; }
+constexpr int64_t kOpenPanels = 8; ///< panels that share the work on a vector
 
 /// Adds noise to a finished block: tile += sqrt(variance) xi. `variance` holds the integer sums on
 /// entry and the variances on exit.
@@ -157,23 +40,70 @@ inline void addNoise(const RawBlock &block, const RawInput &input, const RawDraw
   }
 }
 
-/// Charges to codes to output.
-inline void convert(const RawBlock &block, const RawInput &input, int64_t row0, int64_t rows,
+/// Where a panel's columns go: `left` of them, at out[lane * step].
+struct PanelColumns {
+  int64_t first, left, step;
+};
+inline PanelColumns panelColumns(const RawBlock &block, int64_t panel) {
+  const int side = panel >= block.sidePanels ? 1 : 0;
+  const int64_t local = (panel - (side ? block.sidePanels : 0)) * kCols;
+  return {block.sideCol[side] + local * block.colStep, block.sideCols[side] - local, block.colStep};
+}
+
+/// Adds what the ADC's input is off by: tile += offset + leak * window.
+inline void addOffsets(const RawConversion &c, int64_t row0, int64_t rows, int64_t panel,
+                       float *tile) {
+  const RawBlock &block = c.block;
+  const int side = panel >= block.sidePanels ? 1 : 0;
+  for (int64_t r = 0; r < rows; ++r) {
+    const float *leaks = c.arrivedLeak[side];
+    const F16 window = set1(leaks ? leaks[row0 + r] : c.window);
+    for (int v = 0; v < kCols; v += 16) {
+      F16 x = load(tile + r * kCols + v);
+      if (block.leak)
+        x = fma(load(block.leak + panel * kCols + v), window, x);
+      if (block.offset)
+        x = add(x, load(block.offset + panel * kCols + v));
+      store(tile + r * kCols + v, x);
+    }
+  }
+}
+
+/// Codes of one block of charges, in place.
+inline void toCodes(const RawBlock &block, int64_t rows, float *tile) {
+  const F16 top = set1(block.maxCode), bottom = set1(-block.maxCode);
+  for (int64_t i = 0; i < rows * kCols; i += 16) {
+    const F16 charge = load(tile + i);
+    const F16 code = block.adc == 1 ? rint(charge) : trunc(charge);
+    store(tile + i, max(min(code, top), bottom));
+  }
+}
+
+/// Codes to output.
+inline void deliver(const RawBlock &block, const RawInput &input, int64_t row0, int64_t rows,
                     int64_t panel, const float *tile, float *y, int64_t ldy, bool accumulate) {
   const float *scale = block.scale + panel * kCols;
-  const int64_t left = block.cols - panel * kCols;
-  const F16 top = set1(block.maxCode), bottom = set1(-block.maxCode);
+  const PanelColumns columns = panelColumns(block, panel);
+  const int64_t left = columns.left;
   for (int64_t r = 0; r < rows; ++r) {
     const F16 rowScale = set1(input.rowScale[row0 + r]);
     for (int v = 0; v < kCols && v < left; v += 16) {
       F16 code = load(tile + r * kCols + v);
-      if (block.adc != 0) {
-        code = block.adc == 1 ? rint(code) : trunc(code);
-        code = max(min(code, top), bottom);
-      }
+      if (block.correction)
+        code = add(code, load(block.correction + panel * kCols + v));
       const F16 value = mul(code, load(scale + v));
-      float *out = y + (row0 + r) * ldy + panel * kCols + v;
-      if (left - v >= 16) {
+      float *out = y + (row0 + r) * ldy + columns.first + v * columns.step;
+      if (columns.step != 1) {
+        alignas(64) float values[16];
+        const int64_t n = left - v < 16 ? left - v : 16;
+        for (int64_t i = 0; i < n; ++i)
+          values[i] = accumulate ? out[i * columns.step] : 0.0f;
+        for (int64_t i = n; i < 16; ++i)
+          values[i] = 0.0f;
+        store(values, accumulate ? fma(value, rowScale, load(values)) : mul(value, rowScale));
+        for (int64_t i = 0; i < n; ++i)
+          out[i * columns.step] = values[i];
+      } else if (left - v >= 16) {
         store(out, accumulate ? fma(value, rowScale, load(out)) : mul(value, rowScale));
       } else {
         const int n = static_cast<int>(left - v);
@@ -201,15 +131,18 @@ inline double power(const float *tile, int64_t rows) {
   return total(sum);
 }
 
-inline void countCodes(const RawBlock &block, int64_t rows, int64_t panel, const float *tile,
-                       const float *variance, RawCounters &counters) {
-  const int64_t left = block.cols - panel * kCols;
+/// Before conversion: saturation, and variances where there is noise.
+inline void countCharges(const RawConversion &c, int64_t rows, int64_t panel, const float *tile,
+                         const float *variance, RawCounters &counters) {
+  const RawBlock &block = c.block;
+  const int64_t left = panelColumns(block, panel).left;
   counters.codes += rows * (left < kCols ? left : kCols);
   if (variance) {
     F16 sum = set1(0.0f);
     for (int64_t i = 0; i < rows * kCols; i += 16)
       sum = add(sum, load(variance + i));
-    counters.noisePower += total(sum);
+    counters.noisePower +=
+        total(sum) * (static_cast<double>(c.weight) * static_cast<double>(c.weight));
   }
   if (block.adc != 0) {
     const F16 limit = set1(block.maxCode + (block.adc == 1 ? 0.5f : 1.0f));
@@ -218,26 +151,93 @@ inline void countCodes(const RawBlock &block, int64_t rows, int64_t panel, const
   }
 }
 
-void readPanels(const RawBlock &block, const RawInput &input, int64_t panel0, int64_t panel1,
-                const RawDraws *draws, float *y, int64_t ldy, bool accumulate,
-                RawCounters *counters) {
-  alignas(64) float tile[kGroupRows * kCols], variance[kGroupRows * kCols];
-  const int64_t padded = paddedInputs(input.inputs), pairs = (block.rows + 1) / 2;
-  for (int64_t panel = panel0; panel < panel1; ++panel) {
-    const float *charge = block.charge + panel * block.rows * kCols;
-    const int16_t *weights = draws ? block.variance + panel * pairs * 2 * kCols : nullptr;
-    forGroups(input.rows, [&](int64_t row0, int64_t rows) {
-      Table::sum[rows - 1](input.ticks + row0 * padded, charge, block.rows, tile);
-      if (counters)
-        counters->signalPower += power(tile, rows);
-      if (draws) {
-        Table::variance[rows - 1](reinterpret_cast<const int32_t *>(input.power + row0 * padded),
-                                  reinterpret_cast<const int32_t *>(weights), pairs, variance);
-        addNoise(block, input, *draws, row0, rows, panel, variance, tile);
+/// Sum of (code - charge)^2 over the block's columns.
+inline double codeError(const float *codes, const float *charges, int64_t rows) {
+  F16 sum = set1(0.0f);
+  for (int64_t i = 0; i < rows * kCols; i += 16) {
+    const F16 d = sub(load(codes + i), load(charges + i));
+    sum = fma(d, d, sum);
+  }
+  return total(sum);
+}
+
+/// Charges of one row group in one panel that have been summed, to outputs.
+inline void finishTile(const RawConversion &c, int64_t row0, int64_t rows, int64_t panel,
+                       float *tile, float *y, int64_t ldy, bool accumulate, RawCounters *counters) {
+  const RawBlock &block = c.block;
+  alignas(64) float variance[kGroupRows * kCols];
+  if (c.noisy) {
+    const int64_t padded = paddedInputs(c.input.inputs), pairs = (block.rows + 1) / 2;
+    const int16_t *weights = block.variance + panel * pairs * 2 * kCols;
+    Table::variance[rows - 1](reinterpret_cast<const int32_t *>(c.input.power + row0 * padded),
+                              reinterpret_cast<const int32_t *>(weights), pairs, variance);
+    addNoise(block, c.input, c.draws, row0, rows, panel, variance, tile);
+  }
+  if (block.offset || block.leak)
+    addOffsets(c, row0, rows, panel, tile);
+  if (counters)
+    countCharges(c, rows, panel, tile, c.noisy ? variance : nullptr, *counters);
+  if (block.adc != 0) {
+    if (counters) {
+      alignas(64) float charges[kGroupRows * kCols];
+      for (int64_t i = 0; i < rows * kCols; i += 16)
+        store(charges + i, load(tile + i));
+      toCodes(block, rows, tile);
+      counters->codePower += codeError(tile, charges, rows) *
+                             (static_cast<double>(c.weight) * static_cast<double>(c.weight));
+    } else {
+      toCodes(block, rows, tile);
+    }
+  }
+  deliver(block, c.input, row0, rows, panel, tile, y, ldy, accumulate);
+}
+
+/// All conversions of one row group in `panels` panels. `tiles` holds a tile per panel.
+inline void readGroup(const RawConversion *conversions, int64_t count, int64_t row0, int64_t rows,
+                      int64_t panel0, int64_t panel1, float *tiles, float *y, int64_t ldy,
+                      bool accumulate, RawCounters *counters) {
+  constexpr int64_t kTile = kGroupRows * kCols;
+  alignas(64) float signal[kOpenPanels * kTile];
+  for (int64_t i = 0; i < count; ++i) {
+    const RawConversion &c = conversions[i];
+    const int64_t padded = paddedInputs(c.input.inputs);
+    if (c.block.open)
+      openTiles(c, row0, rows, panel0, panel1, tiles, kTile);
+    for (int64_t panel = panel0; panel < panel1; ++panel) {
+      float *tile = tiles + (panel - panel0) * kTile;
+      if (!c.block.open) {
+        const float *arrived = c.arrived[panel >= c.block.sidePanels ? 1 : 0];
+        Table::sum[rows - 1]((arrived ? arrived : c.input.ticks) + row0 * padded,
+                             c.block.charge + panel * c.block.rows * kCols, c.block.rows, tile);
       }
-      if (counters)
-        countCodes(block, rows, panel, tile, draws ? variance : nullptr, *counters);
-      convert(block, input, row0, rows, panel, tile, y, ldy, accumulate);
+      if (counters && count == 1) {
+        counters->signalPower += power(tile, rows);
+      } else if (counters) {
+        float *sum = signal + (panel - panel0) * kTile;
+        const F16 weight = set1(c.weight);
+        for (int64_t e = 0; e < rows * kCols; e += 16)
+          store(sum + e,
+                i == 0 ? mul(load(tile + e), weight) : fma(load(tile + e), weight, load(sum + e)));
+        if (i == count - 1)
+          counters->signalPower += power(sum, rows);
+      }
+      finishTile(c, row0, rows, panel, tile, y, ldy, accumulate || i > 0, counters);
+    }
+  }
+}
+
+void readPanels(const RawConversion *conversions, int64_t count, int64_t panel0, int64_t panel1,
+                float *y, int64_t ldy, bool accumulate, RawCounters *counters) {
+  alignas(64) float tiles[kOpenPanels * kGroupRows * kCols];
+  bool open = false;
+  for (int64_t i = 0; i < count; ++i)
+    open |= conversions[i].block.open != nullptr;
+  // What an open read finds out about a vector serves several panels.
+  const int64_t step = open ? kOpenPanels : 1;
+  for (int64_t panel = panel0; panel < panel1; panel += step) {
+    const int64_t end = panel + step < panel1 ? panel + step : panel1;
+    forGroups(conversions[0].input.rows, [&](int64_t row0, int64_t rows) {
+      readGroup(conversions, count, row0, rows, panel, end, tiles, y, ldy, accumulate, counters);
     });
   }
 }

@@ -6,7 +6,7 @@
 // Single-threaded kernels over a rectangle of a read: some input rows times some column panels of
 // one block. The caller owns threads and the loop over blocks:
 //
-//   PackedBlock block = packBlock(source);                    // once, at programming
+//   PackedBlock block = packBlock(source);                    // once, at programming, per plane
 //   const Kernels &k = bestKernels();
 //   PackedInput input;  input.reserve(k, maxRows, maxInputs, noise);   // once per thread
 //   k.packInput(input, x, ldx, m, block.rows, dac, noiseTable);  // per rows x row block; serves
@@ -21,14 +21,19 @@
 //===----------------------------------------------------------------------===//
 #pragma once
 
+#include "aimc/model/Activity.h"
 #include "aimc/model/Adc.h"
+#include "aimc/model/Ladder.h"
 #include "aimc/model/Programming.h"
 #include "aimc/model/Random.h"
 #include "aimc/model/ReadNoise.h"
+#include "aimc/model/Wires.h"
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <new>
+#include <span>
 #include <vector>
 
 namespace aimc::exec {
@@ -48,7 +53,42 @@ template <class T> struct AlignedAllocator {
 };
 template <class T> using AlignedVector = std::vector<T, AlignedAllocator<T>>;
 
-/// One block of a weight as the kernels read it. The ADC unit is one LSB, or 1 fC without an ADC.
+/// Columns whose ADC is at the last row, and those whose ADC is at the first. With idle = open and
+/// alternating read-out a block's columns are packed in two groups, each with panels of its own.
+inline constexpr int kSides = 2;
+
+/// The reference column of one_product as the kernels walk it: chunks of 16 rows and at most 32
+/// groups of ticks (Kernels::arrive). g_ref comes in geometric steps, so that blocks share it.
+struct OpenReference {
+  int64_t rows = 0;
+  float conductance = 0;            ///< g_ref, uS per cell; 0: there is no such column
+  float wire = 0, terminal = 0;     ///< as model::ReferenceColumn
+  bool reversed = false;
+  bool operator==(const OpenReference &) const = default;
+};
+
+/// What a block with idle = open holds beside PackedBlock.
+struct PackedOpen {
+  model::Fidelity fidelity = model::Fidelity::OneProduct;
+  bool alternating = false;
+  int64_t sidePanels[kSides] = {}; ///< panels whose ADC is at the last and at the first row
+  int64_t sideCol[kSides] = {};    ///< first column of the block on each side; then every second
+  OpenReference reference[kSides];
+  /// Tm^ref of the reference, [rows] per side; pulses are pre-distorted by it.
+  AlignedVector<float> referenceMean[kSides];
+  /// Circuit of fidelity exact and segments: cells in row order, [panels][rows][32].
+  AlignedVector<float> load;  ///< G+ + G-, uS
+  AlignedVector<float> drive; ///< ADC units per tick through no wire
+  AlignedVector<float> pieces; ///< wire that leads to a cell, 1/uS; empty: `wire` everywhere
+  AlignedVector<float> last;   ///< from the last cell to the virtual ground, 1/uS, [panels * 32]
+  AlignedVector<float> vOff;   ///< ADC units per uS and tick, [panels * 32]; empty: none
+  float wire = 0;
+  float growth = 0;   ///< log of what a step of the ladder can multiply its quotients with
+  float strength = 0; ///< wire of all rows times load of the fullest column
+};
+
+/// One block of a weight on one plane as the kernels read it. The ADC unit is one LSB, or 1 fC
+/// without an ADC.
 struct PackedBlock {
   int64_t rows = 0, cols = 0;         ///< inputs, outputs
   AlignedVector<float> charge;        ///< [panels][rows][32]: ADC units per tick
@@ -56,10 +96,33 @@ struct PackedBlock {
   AlignedVector<float> varianceScale; ///< [panels * 32]: (ADC unit)^2 per ns^2 and step
   AlignedVector<float> varianceSlope; ///< [panels * 32]: mean readNoiseSlope / unit^2
   AlignedVector<float> scale;         ///< [panels * 32]: output per code and unit of row scale
+  // Empty arrays cost nothing. All [panels * 32].
+  AlignedVector<float> offset;     ///< ADC units, before conversion
+  AlignedVector<float> leak;       ///< ADC units per tick of the read's window, before conversion
+  AlignedVector<float> correction; ///< codes, added after conversion
   model::AdcKind adc = model::AdcKind::Ideal;
   float maxCode = 0;
+  float significance = 1; ///< of this plane's codes among planes; for sums over a read only
+  double unitFc = 1;      ///< charge of an ADC unit
+  std::shared_ptr<const PackedOpen> open; ///< null: idle rows stay driven
 
-  int64_t panels() const { return (cols + kPanelCols - 1) / kPanelCols; }
+  /// Panels of the block. A panel holds 32 columns, or every second of 64 (PackedOpen).
+  int64_t panels() const {
+    return open ? open->sidePanels[0] + open->sidePanels[1] : (cols + kPanelCols - 1) / kPanelCols;
+  }
+};
+
+/// A block of an array whose idle rows are disconnected. packBlock does the folding.
+struct OpenSource {
+  model::TileView tile; ///< the whole array of this plane
+  model::BlockWindow window;
+  model::Wires wires;
+  model::Readout readout = model::Readout::Single;
+  model::Fidelity fidelity = model::Fidelity::OneProduct;
+  std::vector<model::DacPass> passes; ///< of the converter
+  /// Distribution of each row's |x| / range over 32 equal bins, [rows x 32]; null: the default.
+  const float *histogram = nullptr;
+  bool exact = false; ///< also hold what fidelity exact reads, to compare with
 };
 
 /// What packBlock folds into a PackedBlock. Pointers are to the block's first cell (its row and
@@ -68,24 +131,50 @@ struct BlockSource {
   int64_t rows = 0, cols = 0;
   const float *gPlus = nullptr, *gMinus = nullptr; ///< uS, row-major
   int64_t gStride = 0;
-  const float *transfer = nullptr; ///< T of foldTile, row-major; null: no wire
+  /// T of the column wires, row-major; null: no wire. Read noise goes by it always, charges where
+  /// `weff` is null.
+  const float *transfer = nullptr;
   int64_t transferStride = 0;
+  /// Row and column wires folded together (model/Crossbar.h): charge per V and ns, uS. Optional.
+  const float *weff = nullptr;
+  int64_t weffStride = 0;
   const float *columnScale = nullptr; ///< s_j [cols]
   model::DeviceRange range;
   double readVolt = 0.2, tickNs = 1.0;
   model::Adc adc;
   const model::ReadNoiseTable *noise = nullptr; ///< null: no read noise
+  double readNoiseScale = 1;                    ///< on the standard deviation
+
+  /// This plane's factor on the digital scale: f_k / sum of all f.
+  double significance = 1;
+  // Spread of the ADCs, [cols] each; null: 1 and 0. A calibrated ADC's codes are corrected.
+  const float *adcGain = nullptr;
+  const float *adcOffsetLsb = nullptr;
+  bool adcCalibrated = true;
+  /// ADC input minus rest level, and G_out of each column (midrail), uS [cols].
+  double vOffV = 0;
+  const float *columnOutUS = nullptr;
+  const OpenSource *open = nullptr; ///< null: midrail
 };
 PackedBlock packBlock(const BlockSource &source);
 
 /// A weight without any analog effect, for Kernels::gemm.
 PackedBlock packWeights(const model::WeightView &weight);
 
-/// How inputs become pulses.
+/// How inputs become pulses. A code k = round(x / range * levels) is read in passes; a pass reads
+/// sign(k) ((|k| >> shift) & mask) ticks, and its codes count 2^shift. One pass: shift 0 and a mask
+/// that holds all levels.
 struct Dac {
   int32_t levels = 127;
-  bool quantise = true; ///< false: pulses of any length, nothing clamped
+  bool quantise = true; ///< false: pulses of any length, nothing clamped, one pass
   float range = 0.0f;   ///< full-scale input; <= 0: the largest magnitude of each vector
+  int32_t shift = 0;
+  int32_t mask = 0; ///< 0: all levels
+  /// Pulses are pre-distorted against this block's reference (model/Compensation.h).
+  const PackedOpen *predistort = nullptr;
+
+  /// Ticks of the longest pulse of this pass.
+  int32_t longest() const { return mask ? mask : levels; }
 };
 
 struct Kernels;
@@ -99,10 +188,19 @@ struct PackedInput {
   AlignedVector<float> rowScale; ///< input units per tick; NaN for a row with a non-finite input
   AlignedVector<float> powerScale, powerDelta;
   bool noise = false;
+  float weight = 1;    ///< of this pass's codes: 2^shift; rowScale has it already
+  int32_t longest = 0; ///< ticks of a longest pulse of the pass
+  float window = 0; ///< ticks that the ADC integrates for: the longest pulse of the pass
   int64_t clipped = 0; ///< inputs beyond the DAC's range in the last packInput
 
   /// Space for `maxRows` x `maxInputs`.
   void reserve(const Kernels &kernels, int64_t maxRows, int64_t maxInputs, bool withNoise);
+};
+
+/// Pulses of a PackedInput as they arrive through a reference column.
+struct ArrivedPulses {
+  AlignedVector<float> ticks; ///< laid out as PackedInput::ticks
+  AlignedVector<float> leak;  ///< per row: G_out of the reference over the read, uS ticks
 };
 
 /// Which draws a read takes: `stream` null means none. Row r of the input draws as row
@@ -112,11 +210,29 @@ struct ReadDraws {
   uint32_t firstRow = 0;
 };
 
-/// Optional sums over a read, in ADC units.
+/// One conversion of a read: the pulses of one pass through one plane. All conversions of a read
+/// add up digitally, in order.
+struct Conversion {
+  const PackedBlock *block = nullptr;
+  const PackedInput *input = nullptr;
+  /// Fidelity one_product: what Kernels::arrive gave, per side that the block has.
+  const ArrivedPulses *arrived[kSides] = {};
+  ReadDraws draws;
+};
+
+/// Departures from the read as configured.
+struct ReadMode {
+  bool exact = false;   ///< slot by slot, whatever the block's fidelity (OpenSource::exact)
+  bool charges = false; ///< y receives charges in fC instead of weighted codes
+  bool quiet = false;   ///< no noise, ideal converters
+};
+
+/// Optional sums over a read, in ADC units of the last conversion's plane and pass 0.
 struct ReadCounters {
   int64_t codes = 0, saturated = 0;
-  double signalPower = 0; ///< sum of squared charges without noise
+  double signalPower = 0; ///< sum of squared charges without noise, all conversions of a read added
   double noisePower = 0;  ///< sum of variances
+  double codePower = 0;   ///< sum of squared differences between code and charge
 };
 
 enum class Isa : uint8_t { Scalar, Avx2, Avx512 };
@@ -136,11 +252,18 @@ struct Kernels {
                  const Dac &dac, const model::ReadNoiseTable *noise) const;
   /// Takes x as it is, for gemm.
   void packPlain(PackedInput &out, const float *x, int64_t ldx, int64_t m, int64_t k) const;
-  /// y [rows x cols] (row stride ldy, column 0 of the block) (+)= the digital result of a read of
-  /// panels [panel0, panel1). Columns outside these panels and beyond the block are not touched.
-  /// Noise needs a stream here, powers in the input and variances in the block.
+  /// What of `pulses` arrives through a reference column.
+  void arrive(ArrivedPulses &out, const PackedInput &pulses, const OpenReference &reference) const;
+  /// The read of one conversion, see below.
   void read(const PackedBlock &block, const PackedInput &input, int64_t panel0, int64_t panel1,
             ReadDraws draws, float *y, int64_t ldy, bool accumulate,
+            ReadCounters *counters = nullptr) const;
+  /// y [rows x cols] (row stride ldy, column 0 of the block) (+)= the digital result of a read of
+  /// panels [panel0, panel1). Columns outside these panels and beyond the block are not touched.
+  /// Noise needs a stream here, powers in the input and variances in the block. Blocks of the
+  /// conversions have equal shapes and panels.
+  void read(std::span<const Conversion> conversions, int64_t panel0, int64_t panel1,
+            const ReadMode &mode, float *y, int64_t ldy, bool accumulate,
             ReadCounters *counters = nullptr) const;
   /// y (+)= x w: plain single-precision product of packWeights and packPlain.
   void gemm(const PackedBlock &block, const PackedInput &input, int64_t panel0, int64_t panel1,

@@ -1,0 +1,271 @@
+//===- PackOpen.cpp - blocks whose idle rows are disconnected --*- C++ -*-===//
+// Part of the AIMC project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===----------------------------------------------------------------------===//
+//
+// The columns of a block with alternating read-out are sorted by the side of their ADC first, each
+// side filled up to whole panels. What one_product multiplies with is the mean-field attenuation
+// of each cell over that of the reference column, both averaged over the converter's passes with
+// the input power that each carries.
+//
+//===----------------------------------------------------------------------===//
+#include "PackOpen.h"
+
+#include "KernelTable.h"
+#include "aimc/model/OpenRows.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace aimc::exec {
+
+namespace {
+
+/// Steps of g_ref. Errors of g_ref are second order: the ratio of mean fields takes it back.
+constexpr double kReferenceSteps = 24.0; ///< per factor e
+
+float referenceConductance(double mean) {
+  return mean > 0.0 ? static_cast<float>(
+                          std::exp(std::round(std::log(mean) * kReferenceSteps) / kReferenceSteps))
+                    : 0.0f;
+}
+
+/// Where packed column c of a block is in the block; -1: filling.
+std::vector<int64_t> sortColumns(const BlockSource &s, PackedOpen &open) {
+  const model::BlockWindow &w = s.open->window;
+  std::vector<int64_t> order;
+  for (int side = 0; side < kSides; ++side) {
+    for (int64_t j = 0; j < w.cols; ++j)
+      if (model::readAtFirstRow(s.open->readout, w.col + j) == (side == 1)) {
+        if (order.size() % kPanelCols == 0)
+          ++open.sidePanels[side];
+        if (open.sidePanels[side] == 1 && order.size() % kPanelCols == 0)
+          open.sideCol[side] = j;
+        order.push_back(j);
+      }
+    order.resize((order.size() + kPanelCols - 1) / kPanelCols * kPanelCols, -1);
+  }
+  return order;
+}
+
+/// Values [rows x cols] in packed order.
+std::vector<float> permuted(const float *data, int64_t stride, int64_t rows,
+                            const std::vector<int64_t> &order) {
+  std::vector<float> out(static_cast<size_t>(rows) * order.size(), 0.0f);
+  for (int64_t i = 0; i < rows; ++i)
+    for (size_t c = 0; c < order.size(); ++c)
+      if (order[c] >= 0)
+        out[static_cast<size_t>(i) * order.size() + c] = data[i * stride + order[c]];
+  return out;
+}
+
+/// The circuit that fidelities exact and segments follow.
+void packCircuit(const BlockSource &s, const std::vector<int64_t> &order, PackedOpen &open) {
+  const OpenSource &o = *s.open;
+  const model::BlockWindow &w = o.window;
+  const size_t cols = order.size();
+  const double unit = s.adc.unitFc(), wire = model::wireFromOhm(o.wires.columnOhm);
+  const float *gain = s.adc.kind != model::AdcKind::Ideal ? s.adcGain : nullptr;
+  const auto cells = static_cast<size_t>(s.rows) * cols;
+  open.wire = static_cast<float>(wire);
+  open.load.assign(cells, 0.0f);
+  open.drive.assign(cells, 0.0f);
+  open.last.assign(cols, 0.0f);
+  if (o.wires.columnFactor)
+    open.pieces.assign(cells, open.wire);
+  if (s.vOffV != 0.0)
+    open.vOff.assign(cols, 0.0f);
+  const auto factorAt = [&](int64_t row, int64_t col) {
+    return static_cast<double>(o.wires.columnFactor[row * o.tile.cols + col]);
+  };
+  double most = 0.0;
+  for (size_t c = 0; c < cols; ++c) {
+    const int64_t j = order[c];
+    if (j < 0)
+      continue;
+    const int64_t col = w.col + j;
+    const bool first = model::readAtFirstRow(o.readout, col);
+    const double g = gain ? static_cast<double>(gain[j]) : 1.0;
+    const double perUnit = s.tickNs / unit * g;
+    const size_t at = c / kPanelCols * static_cast<size_t>(s.rows) * kPanelCols + c % kPanelCols;
+    double sum = 0.0;
+    for (int64_t i = 0; i < s.rows; ++i) {
+      const auto plus = static_cast<double>(s.gPlus[i * s.gStride + j]);
+      const auto minus = static_cast<double>(s.gMinus[i * s.gStride + j]);
+      const size_t cell = at + static_cast<size_t>(i * kPanelCols);
+      open.load[cell] = static_cast<float>(plus + minus);
+      open.drive[cell] = static_cast<float>(s.readVolt * (plus - minus) * perUnit);
+      sum += plus + minus;
+      const int64_t before = w.row + i + (first ? 1 : -1);
+      if (o.wires.columnFactor && before >= w.row && before < w.row + w.rows)
+        open.pieces[cell] = static_cast<float>(wire * factorAt(before, col));
+    }
+    most = std::max(most, sum);
+    // Open rows between the block and the ADC are wire and nothing else.
+    const int64_t begin = first ? 0 : w.row + w.rows - 1;
+    const int64_t end = first ? w.row + 1 : o.tile.rows;
+    double pieces = 0.0;
+    for (int64_t row = begin; row < end; ++row) {
+      const bool atAdc = first ? row == 0 : row == o.tile.rows - 1;
+      pieces += (atAdc ? 0.5 : 1.0) * (o.wires.columnFactor ? factorAt(row, col) : 1.0);
+    }
+    open.last[c] = static_cast<float>(wire * pieces + model::wireFromOhm(o.wires.adcOhm));
+    if (s.vOffV != 0.0)
+      open.vOff[c] = static_cast<float>(s.vOffV * perUnit);
+  }
+  // b grows by 1 + R h a step; R is at most the whole wire, h at most the whole load.
+  const double longest =
+      wire * static_cast<double>(o.tile.rows) * (o.wires.columnFactor ? 1.0 + 6.0 : 1.0);
+  open.growth = static_cast<float>(std::log1p(longest * most));
+  open.strength = static_cast<float>(wire * static_cast<double>(s.rows) * most);
+}
+
+/// Tm^ref as the kernels see the reference: cells of a chunk at one place.
+std::vector<double> referenceMean(const OpenReference &r, const model::RowActivity &activity,
+                                  double &out) {
+  const int64_t rows = r.rows, chunks = (rows + kChunkCells - 1) / kChunkCells;
+  std::vector<double> mean(static_cast<size_t>(rows), 0.0), transfer(static_cast<size_t>(chunks));
+  out = 0.0;
+  for (int64_t s = 0; s < activity.slots; ++s) {
+    const float *p = activity.probability.data() + s * rows;
+    const float *u = activity.share.data() + s * rows;
+    double b = 1.0, a = 0.0;
+    for (int64_t step = 0; step < chunks; ++step) {
+      const int64_t chunk = r.reversed ? chunks - 1 - step : step;
+      b += static_cast<double>(chunkWire(r, step)) * a;
+      transfer[static_cast<size_t>(chunk)] = b;
+      double on = 0.0;
+      for (int64_t i = chunk * kChunkCells; i < std::min(rows, (chunk + 1) * kChunkCells); ++i)
+        on += static_cast<double>(p[i]);
+      a += on * static_cast<double>(r.conductance) * b;
+    }
+    b += static_cast<double>(chunkWire(r, chunks)) * a;
+    out += activity.width[static_cast<size_t>(s)] * a / b;
+    for (int64_t i = 0; i < rows; ++i)
+      mean[static_cast<size_t>(i)] +=
+          static_cast<double>(u[i]) * transfer[static_cast<size_t>(i / kChunkCells)] / b;
+  }
+  return mean;
+}
+
+/// Mean field of the block, of its references, and the ratio of the two; averages over passes.
+struct Fold {
+  std::vector<float> transfer, ratio; ///< [rows x cols]
+  std::vector<float> outRatio;        ///< [cols]
+  std::vector<double> mean[kSides];   ///< [rows]
+};
+
+void foldReferences(const BlockSource &s, PackedOpen &open, Fold &fold) {
+  const OpenSource &o = *s.open;
+  const model::BlockWindow &w = o.window;
+  const auto rows = static_cast<size_t>(w.rows), cols = static_cast<size_t>(w.cols);
+  const float g = referenceConductance(model::meanConductance(o.tile, w));
+  model::Wires uniform = o.wires;
+  uniform.columnFactor = nullptr;
+  const std::vector<model::DacPass> passes = o.passes.empty() ? model::onePass(8) : o.passes;
+  std::vector<double> transfer(rows * cols, 0.0), out(cols, 0.0), weight(rows, 0.0);
+  double outMean[kSides] = {};
+  for (int side = 0; side < kSides; ++side) {
+    fold.mean[side].assign(rows, 0.0);
+    const auto column = model::referenceColumn(o.tile, uniform, w, side == 1, double(g));
+    if (open.sidePanels[side])
+      open.reference[side] = {w.rows, g, static_cast<float>(column.wire),
+                              static_cast<float>(column.terminal), side == 1};
+  }
+  std::vector<float> one(rows * cols), oneOut(cols);
+  for (const model::DacPass &pass : passes) {
+    const auto activity = model::rowActivity(o.histogram, w.rows, pass);
+    model::meanField(o.tile, o.wires, o.readout, w, activity, one.data(), w.cols, oneOut.data());
+    double oneMeanOut[kSides] = {};
+    std::vector<double> oneMean[kSides];
+    for (int side = 0; side < kSides; ++side)
+      if (open.sidePanels[side])
+        oneMean[side] = referenceMean(open.reference[side], activity, oneMeanOut[side]);
+    for (size_t i = 0; i < rows; ++i) {
+      const double share = (activity.power[i] + 1e-9) * pass.factor() * pass.factor();
+      weight[i] += share;
+      for (size_t j = 0; j < cols; ++j)
+        transfer[i * cols + j] += share * static_cast<double>(one[i * cols + j]);
+      for (int side = 0; side < kSides; ++side)
+        if (open.sidePanels[side])
+          fold.mean[side][i] += share * oneMean[side][i];
+    }
+    for (size_t j = 0; j < cols; ++j)
+      out[j] += static_cast<double>(oneOut[j]);
+    for (int side = 0; side < kSides; ++side)
+      outMean[side] += oneMeanOut[side];
+  }
+  fold.transfer.resize(rows * cols);
+  fold.ratio.resize(rows * cols);
+  fold.outRatio.assign(cols, 0.0f);
+  for (int side = 0; side < kSides; ++side)
+    for (size_t i = 0; i < rows; ++i)
+      fold.mean[side][i] /= weight[i];
+  for (size_t j = 0; j < cols; ++j) {
+    const int side = model::readAtFirstRow(o.readout, w.col + static_cast<int64_t>(j)) ? 1 : 0;
+    for (size_t i = 0; i < rows; ++i) {
+      const double t = transfer[i * cols + j] / weight[i];
+      const auto cell = static_cast<int64_t>(i) * s.gStride + static_cast<int64_t>(j);
+      fold.transfer[i * cols + j] = static_cast<float>(t);
+      fold.ratio[i * cols + j] = static_cast<float>(
+          t / fold.mean[side][i] *
+          (static_cast<double>(s.gPlus[cell]) - static_cast<double>(s.gMinus[cell])));
+    }
+    if (outMean[side] > 0.0)
+      fold.outRatio[j] = static_cast<float>(out[j] / outMean[side]);
+  }
+}
+
+} // namespace
+
+PackedBlock packOpenBlock(const BlockSource &s) {
+  const OpenSource &o = *s.open;
+  const bool product = o.fidelity == model::Fidelity::OneProduct;
+  auto open = std::make_shared<PackedOpen>();
+  open->fidelity = o.fidelity;
+  open->alternating = o.readout == model::Readout::Alternating;
+  const auto order = sortColumns(s, *open);
+  const auto cols = static_cast<int64_t>(order.size());
+
+  Fold fold;
+  if ((product || s.noise) && s.rows > 0 && s.cols > 0)
+    foldReferences(s, *open, fold);
+  if (!product || o.exact)
+    packCircuit(s, order, *open);
+
+  BlockSource sorted = s;
+  sorted.open = nullptr;
+  sorted.cols = sorted.gStride = sorted.transferStride = sorted.weffStride = cols;
+  const auto plus = permuted(s.gPlus, s.gStride, s.rows, order);
+  const auto minus = permuted(s.gMinus, s.gStride, s.rows, order);
+  const auto row = [&](const float *data) {
+    return data ? permuted(data, 0, 1, order) : std::vector<float>();
+  };
+  const auto scale = row(s.columnScale), gain = row(s.adcGain), offset = row(s.adcOffsetLsb);
+  std::vector<float> transfer, ratio, out;
+  sorted.gPlus = plus.data();
+  sorted.gMinus = minus.data();
+  sorted.transfer = nullptr;
+  sorted.columnScale = scale.data();
+  sorted.adcGain = s.adcGain ? gain.data() : nullptr;
+  sorted.adcOffsetLsb = s.adcOffsetLsb ? offset.data() : nullptr;
+  sorted.columnOutUS = nullptr;
+  if (!fold.transfer.empty()) {
+    transfer = permuted(fold.transfer.data(), s.cols, s.rows, order);
+    ratio = permuted(fold.ratio.data(), s.cols, s.rows, order);
+    out = row(fold.outRatio.data());
+    sorted.transfer = transfer.data();
+    sorted.weff = ratio.data();
+    sorted.columnOutUS = product ? out.data() : nullptr;
+    for (int side = 0; side < kSides; ++side)
+      open->referenceMean[side].assign(fold.mean[side].begin(), fold.mean[side].end());
+  }
+  PackedBlock block = packFolded(sorted);
+  block.cols = s.cols;
+  if (!product)
+    block.charge.clear();
+  block.open = std::move(open);
+  return block;
+}
+
+} // namespace aimc::exec
