@@ -13,6 +13,7 @@ from aimc.errors import (
 )
 from aimc.session import NodeArg, Session
 from aimc.target import Adc, Dac, Device, Geometry, Target, Wire
+from aimc.tile import Tile
 
 __version__ = "0.1.0"
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "RunError",
     "Session",
     "Target",
+    "Tile",
     "UnsupportedError",
     "Wire",
     "compile",

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+from typing import Any
 
 import numpy as np
 
@@ -26,6 +27,15 @@ DTYPES: dict[str, tuple[int, np.dtype[np.generic], str]] = {
     "i32": (2, np.dtype(np.int32), "tensor(int32)"),
     "bool": (3, np.dtype(np.bool_), "tensor(bool)"),
 }
+
+
+def plain(value: object) -> Any:
+    """Numbers and arrays of numpy as what JSON knows."""
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    raise errors.InvalidArgumentError(
+        f"expected plain values as options, but got {type(value).__name__}"
+    )
 
 
 class Tensor(ctypes.Structure):
@@ -50,6 +60,7 @@ def library() -> ctypes.CDLL:
         raise errors.Error(f"expected the runtime library, but got: {error}") from error
     handle, text, status = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int
     out, tensors, i32 = ctypes.POINTER(handle), ctypes.POINTER(Tensor), ctypes.c_int32
+    data, i64, f64 = ctypes.c_void_p, ctypes.c_int64, ctypes.c_double
     signatures: dict[str, tuple[type | None, list[type]]] = {
         "aimc_runtime_version": (text, []),
         "aimc_last_error": (text, []),
@@ -60,7 +71,19 @@ def library() -> ctypes.CDLL:
         "aimc_session_run": (status, [handle, i32, tensors, i32, tensors, i32]),
         "aimc_session_reset": (status, [handle]),
         "aimc_session_statistics": (status, [handle, ctypes.POINTER(text)]),
+        "aimc_session_age": (status, [handle, f64]),
+        "aimc_session_save_chip": (status, [handle, text]),
+        "aimc_session_save_record": (status, [handle, text]),
         "aimc_session_destroy": (None, [handle]),
+        "aimc_tile_create": (status, [text, text, data, i64, i64, out]),
+        "aimc_tile_create_pairs": (status, [text, text, data, data, i64, i64, out]),
+        "aimc_tile_charges": (status, [handle, text, data, i64, data]),
+        "aimc_tile_read": (status, [handle, data, i64, data]),
+        "aimc_tile_array": (status, [handle, text, data, i64]),
+        "aimc_tile_age": (status, [handle, f64]),
+        "aimc_tile_reset": (status, [handle]),
+        "aimc_tile_statistics": (status, [handle, ctypes.POINTER(text)]),
+        "aimc_tile_destroy": (None, [handle]),
     }
     for name, (result, parameters) in signatures.items():
         function = getattr(lib, name)

@@ -31,18 +31,12 @@ class NodeArg:
     shape: list[int]
 
 
-def _plain(value: object) -> Any:
-    """Numbers and arrays of numpy as what JSON knows."""
-    if isinstance(value, np.generic | np.ndarray):
-        return value.tolist()
-    raise InvalidArgumentError(f"expected plain values as options, but got {type(value).__name__}")
-
-
 class Session:
     """A package with one chip instance programmed from it.
 
     Options are those of the runtime's JSON object (docs/RuntimeABI.md): ``seed``, ``threads``,
-    ``ideal``, ``time_s``, ``effects``, ``target``, ``targets``, ``compare_ideal``. Unknown ones are
+    ``ideal``, ``time_s``, ``effects``, ``target``, ``targets``, ``compare_ideal``, ``compensate``,
+    ``scale``, ``drift_compensation``, ``chip``, ``record``, ``compare_exact``. Unknown ones are
     refused by the runtime.
     """
 
@@ -58,7 +52,9 @@ class Session:
             text: bytes = lib.aimc_package_manifest(package)
             self.manifest: dict[str, Any] = json.loads(text)
             self.options = options
-            given = json.dumps(options, default=_plain).encode()
+            if isinstance(options.get("chip"), os.PathLike):
+                options = options | {"chip": os.fspath(options["chip"])}
+            given = json.dumps(options, default=abi.plain).encode()
             abi.check(lib.aimc_session_create(package, given, ctypes.byref(self._handle)))
         finally:
             # A session keeps what it needs of its package.
@@ -108,6 +104,18 @@ class Session:
     def reset(self) -> None:
         """Restart the read-noise streams and clear the statistics of runs."""
         abi.check(abi.library().aimc_session_reset(self._open_handle()))
+
+    def age(self, time_s: float) -> None:
+        """The same chip ``time_s`` seconds after its programming, whatever time it was before."""
+        abi.check(abi.library().aimc_session_age(self._open_handle(), float(time_s)))
+
+    def save_chip(self, path: str | os.PathLike[str]) -> None:
+        """Write the chip instance; ``Session(package, chip=path)`` goes on from here."""
+        abi.check(abi.library().aimc_session_save_chip(self._open_handle(), os.fsencode(path)))
+
+    def save_record(self, path: str | os.PathLike[str]) -> None:
+        """Write what a session with ``record=True`` has collected, for ``aimc-calibrate``."""
+        abi.check(abi.library().aimc_session_save_record(self._open_handle(), os.fsencode(path)))
 
     def statistics(self) -> dict[str, Any]:
         """Programming, tiles and figures per grid so far (docs/RuntimeABI.md)."""

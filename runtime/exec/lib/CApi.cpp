@@ -6,11 +6,10 @@
 // Turns Result<T> into status codes and keeps exceptions inside.
 //
 //===----------------------------------------------------------------------===//
+#include "CApiSupport.h"
 #include "aimc/exec/JsonReader.h"
 #include "aimc/exec/Session.h"
 
-#include <exception>
-#include <new>
 #include <nlohmann/json.hpp>
 
 using namespace aimc::exec;
@@ -23,10 +22,12 @@ struct aimc_session {
   std::unique_ptr<Session> session;
 };
 
+namespace aimc::exec {
 namespace {
 thread_local std::string lastError;
+}
 
-aimc_status report(aimc_status status, std::string_view message) noexcept {
+aimc_status reportError(aimc_status status, std::string_view message) noexcept {
   try {
     lastError.assign(message);
     // One line, whatever a loader or a file name put in.
@@ -38,31 +39,13 @@ aimc_status report(aimc_status status, std::string_view message) noexcept {
   }
   return status;
 }
-
-template <class F> aimc_status guarded(F &&body) noexcept {
-  try {
-    lastError.clear();
-    Result<void> result = body();
-    return result ? AIMC_OK : report(result.error().status, result.error().message);
-  } catch (const std::bad_alloc &) {
-    return report(AIMC_INTERNAL, "not enough memory");
-  } catch (const std::exception &error) {
-    return report(AIMC_INTERNAL, error.what());
-  } catch (...) {
-    return report(AIMC_INTERNAL, "unknown exception");
-  }
-}
-
-tl::unexpected<Error> nullArgument(const char *name) {
-  return fail(AIMC_INVALID_ARGUMENT, std::string(name) + ": expected a pointer, but got NULL");
-}
-} // namespace
+} // namespace aimc::exec
 
 extern "C" {
 
 const char *aimc_runtime_version(void) { return "aimc-runtime " AIMC_RUNTIME_VERSION; }
 
-const char *aimc_last_error(void) { return lastError.c_str(); }
+const char *aimc_last_error(void) { return aimc::exec::lastError.c_str(); }
 
 aimc_status aimc_package_open(const char *path, aimc_package **out) {
   return aimc_package_open_with(path, nullptr, out);
@@ -145,6 +128,30 @@ aimc_status aimc_session_statistics(aimc_session *session, const char **json) {
       return nullArgument("session");
     *json = session->session->statistics().c_str();
     return {};
+  });
+}
+
+aimc_status aimc_session_age(aimc_session *session, double time_s) {
+  return guarded([&]() -> Result<void> {
+    if (!session)
+      return nullArgument("session");
+    return session->session->age(time_s);
+  });
+}
+
+aimc_status aimc_session_save_chip(aimc_session *session, const char *path) {
+  return guarded([&]() -> Result<void> {
+    if (!session || !path)
+      return nullArgument(session ? "path" : "session");
+    return session->session->saveChip(path);
+  });
+}
+
+aimc_status aimc_session_save_record(aimc_session *session, const char *path) {
+  return guarded([&]() -> Result<void> {
+    if (!session || !path)
+      return nullArgument(session ? "path" : "session");
+    return session->session->saveRecord(path);
   });
 }
 

@@ -4,13 +4,12 @@
 //===----------------------------------------------------------------------===//
 #include "aimc/exec/Chip.h"
 
+#include "aimc/exec/ChipFile.h"
 #include "aimc/model/Converter.h"
-#include "aimc/model/Drift.h"
+#include "aimc/model/Crossbar.h"
 #include "aimc/model/Ladder.h"
-#include "aimc/model/Random.h"
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <cmath>
 #include <map>
@@ -24,152 +23,232 @@ using nlohmann::json;
 namespace {
 /// 512 rows of 32 columns are 64 KiB: a panel stays in the second-level cache.
 constexpr int64_t kExactBandRows = 512;
-
-/// Names a tile in random streams. Target indices are below 16, chip and tile below 2^30.
-uint64_t tileId(size_t target, int64_t chip, int64_t tile) {
-  return uint64_t{target} << 60 | static_cast<uint64_t>(chip) << 30 | static_cast<uint64_t>(tile);
-}
-
-/// The plus and the minus device of a cell draw from streams of their own.
-enum Device : uint32_t { Plus = 0, Minus = 1 };
 } // namespace
 
-/// Conductances of one tile; owned by one thread, reused from tile to tile.
+ChipSource::ChipSource(const Manifest &manifest) : manifest(&manifest) {
+  weights.resize(manifest.weights.size());
+  activity.assign(manifest.weights.size(), nullptr);
+  for (const Weight &weight : manifest.weights)
+    scales.emplace_back(weight.blocks.size(), nullptr);
+}
+
+ChipSource::ChipSource(const Package &package) : ChipSource(package.manifest()) {
+  name = "weights.safetensors: tensor ";
+  auto find = [&](const std::string &tensor) -> const float * {
+    const StoredTensor *found = tensor.empty() ? nullptr : package.weights().find(tensor);
+    return found ? reinterpret_cast<const float *>(found->data) : nullptr;
+  };
+  for (size_t w = 0; w < manifest->weights.size(); ++w) {
+    const Weight &weight = manifest->weights[w];
+    weights[w] = {find(weight.tensor), weight.rows, weight.cols,
+                  weight.transposed ? 1 : weight.cols, weight.transposed ? weight.rows : 1};
+    activity[w] = find(weight.activity);
+    for (size_t b = 0; b < weight.blocks.size(); ++b)
+      scales[w][b] = find(weight.blocks[b].scales);
+  }
+}
+
+/// Buffers of one thread, reused from tile to tile.
 struct Chip::Scratch {
-  AlignedVector<float> plus, minus, transfer, normals;
-  std::vector<float> scales;
+  TileState state;
+  std::vector<TileBlock> list;
+  AlignedVector<float> transfer, weff, outUS;
+  std::vector<std::vector<float>> driftFactors; ///< per block; empty: none
+  std::vector<float> scale;
 };
+
+Chip::Chip(ChipSource source, const Options &options, std::shared_ptr<const ChipFile> saved)
+    : source(std::move(source)), options(options), saved(std::move(saved)) {}
 
 model::WeightView Chip::view(size_t weight, int64_t row, int64_t rows, int64_t col,
                              int64_t cols) const {
-  const Weight &w = package.manifest().weights[weight];
-  const auto *data = reinterpret_cast<const float *>(package.weights().find(w.tensor)->data);
-  model::WeightView view;
+  model::WeightView view = source.weights[weight];
+  view.data += row * view.rowStride + col * view.colStride;
   view.rows = rows;
   view.cols = cols;
-  view.rowStride = w.transposed ? 1 : w.cols;
-  view.colStride = w.transposed ? w.rows : 1;
-  view.data = data + row * view.rowStride + col * view.colStride;
   return view;
 }
 
 void Chip::findTiles() {
-  const Manifest &manifest = package.manifest();
   std::map<std::tuple<size_t, int64_t, int64_t>, Tile> found;
-  for (size_t w = 0; w < manifest.weights.size(); ++w)
-    for (size_t b = 0; b < manifest.weights[w].blocks.size(); ++b) {
-      const Block &block = manifest.weights[w].blocks[b];
-      auto target = static_cast<size_t>(block.target);
-      Tile &tile = found[{target, block.chip, block.tile}];
-      tile.target = target;
-      tile.chip = block.chip;
-      tile.index = block.tile;
+  for (size_t w = 0; w < manifest().weights.size(); ++w)
+    for (size_t b = 0; b < manifest().weights[w].blocks.size(); ++b) {
+      const Block &block = manifest().weights[w].blocks[b];
+      Tile &tile = found[{static_cast<size_t>(block.target), block.chip, block.tile}];
+      tile.id = {static_cast<uint64_t>(block.target), static_cast<uint64_t>(block.chip),
+                 static_cast<uint64_t>(block.tile)};
       tile.placed.push_back({w, b});
       tile.usedDevices += block.rows * block.cols;
     }
   for (auto &[where, tile] : found)
-    tiles.push_back(std::move(tile));
+    tileList.push_back(std::move(tile));
 }
 
-void Chip::programTile(const Tile &tile, Scratch &scratch) {
-  const Manifest &manifest = package.manifest();
-  const Target &target = options.targets[tile.target];
-  const Kernels &kernels = bestKernels();
-  const int64_t stride = target.cols;
-  const auto cells = static_cast<size_t>(target.rows * stride);
-  const auto rest = static_cast<float>(target.range.gMinUS);
-  scratch.plus.assign(cells, rest);
-  scratch.minus.assign(cells, rest);
-  scratch.normals.resize(static_cast<size_t>(target.cols));
+model::Compensate Chip::compensation(const Block &block) const {
+  return options.compensate.value_or(block.compensate);
+}
 
-  const uint64_t id = tileId(tile.target, tile.chip, tile.index);
-  const bool pcm = target.device == "pcm";
-  const auto noiseScale = static_cast<float>(target.programmingNoiseScale);
-  const bool noisy = pcm && options.effects.programming && noiseScale > 0;
-  auto eachRow = [&](const Block &block, model::StreamKind kind, auto &&apply) {
-    for (Device device : {Plus, Minus}) {
-      model::Stream stream = model::makeStream(options.seed, kind, id, device);
-      float *cell = (device == Plus ? scratch.plus : scratch.minus).data();
-      for (int64_t row = block.atRow; row < block.atRow + block.rows; ++row) {
-        kernels.normals(stream, static_cast<uint32_t>(row), static_cast<uint32_t>(block.atCol),
-                        block.cols, scratch.normals.data());
-        apply(cell + row * stride + block.atCol, block.cols);
+bool Chip::predistorted(size_t weight, size_t block) const {
+  return options.effects.wire && compensation(manifest().weights[weight].blocks[block]) ==
+                                     model::Compensate::WeightsAndPulses;
+}
+
+void Chip::request(const Tile &tile, bool life, std::vector<TileBlock> &list,
+                   TileState::Request &request) const {
+  list.clear();
+  for (const Placed &placed : tile.placed) {
+    const Block &block = manifest().weights[placed.weight].blocks[placed.block];
+    TileBlock entry;
+    entry.weight = view(placed.weight, block.row, block.rows, block.col, block.cols);
+    entry.atRow = block.atRow;
+    entry.atCol = block.atCol;
+    entry.compensate = compensation(block);
+    if (const float *activity = source.activity[placed.weight])
+      entry.activity = activity + block.row * model::kActivityBins;
+    if (options.scale)
+      entry.rule = *options.scale;
+    else
+      entry.scales = source.scales[placed.weight][placed.block];
+    list.push_back(entry);
+  }
+  request.target = &options.targets[tile.id.target];
+  request.blocks = list;
+  request.id = tile.id;
+  request.seed = options.seed;
+  request.effects = options.effects;
+  request.life = life;
+  request.givenPlus = source.givenPlus;
+  request.givenMinus = source.givenMinus;
+}
+
+void Chip::makeDevices(const Tile &tile, bool life, std::vector<TileBlock> &list,
+                       TileState &state) const {
+  TileState::Request wanted;
+  request(tile, life, list, wanted);
+  if (saved)
+    saved->restore(wanted, state);
+  else
+    state.program(wanted);
+}
+
+void Chip::devices(const Tile &tile, std::vector<TileBlock> &list, TileState &state) const {
+  makeDevices(tile, true, list, state);
+}
+
+void Chip::buildTile(Tile &tile, Scratch &scratch) {
+  makeDevices(tile, options.timeS.has_value(), scratch.list, scratch.state);
+  scratch.state.setTime(options.timeS);
+  scratch.driftFactors.clear();
+  if (options.timeS && options.driftCompensation != DriftCompensation::None)
+    compensateDrift(tile, scratch.driftFactors);
+  for (size_t k = 0; k < scratch.state.planes().size(); ++k)
+    packPlane(tile, k, scratch);
+}
+
+/// Folds the wires of a plane and packs its part of every block.
+void Chip::packPlane(const Tile &tile, size_t plane, Scratch &scratch) {
+  const Target &target = options.targets[tile.id.target];
+  const TileState &state = scratch.state;
+  const model::TileView devices = state.now(plane);
+  const model::Wires wires = state.wires(plane);
+  const int64_t stride = target.cols;
+  const bool open = target.idle == model::Idle::Open && (wires.any() || target.vOffV != 0);
+  const bool leaks = target.vOffV != 0 && options.effects.adc;
+  scratch.outUS.resize(static_cast<size_t>(target.cols));
+  if (!open && wires.any() && !wires.rows()) {
+    int64_t firstCol = target.cols, endCol = 0;
+    for (const TileBlock &block : scratch.list) {
+      firstCol = std::min(firstCol, block.atCol);
+      endCol = std::max(endCol, block.atCol + block.weight.cols);
+    }
+    scratch.transfer.resize(static_cast<size_t>(target.rows * stride));
+    model::foldTile(devices, wires, target.readout, firstCol, endCol - firstCol,
+                    scratch.transfer.data() + firstCol, stride,
+                    leaks ? scratch.outUS.data() + firstCol : nullptr);
+  }
+
+  double significance = 0;
+  for (double factor : target.significance)
+    significance += factor;
+  const Plane &programmed = state.planes()[plane];
+  for (size_t b = 0; b < scratch.list.size(); ++b) {
+    const Placed &placed = tile.placed[b];
+    const Block &block = manifest().weights[placed.weight].blocks[placed.block];
+    const int64_t corner = block.atRow * stride + block.atCol;
+    BlockSource from;
+    from.rows = block.rows;
+    from.cols = block.cols;
+    from.gPlus = devices.gPlus + corner;
+    from.gMinus = devices.gMinus + corner;
+    from.gStride = stride;
+    if (!open && wires.rows()) {
+      scratch.transfer.resize(static_cast<size_t>(target.rows * stride));
+      scratch.weff.resize(static_cast<size_t>(target.rows * stride));
+      model::foldCrossbar(devices, wires, target.readout, state.window(b),
+                          scratch.weff.data() + corner, scratch.transfer.data() + corner, stride,
+                          {}, leaks ? scratch.outUS.data() + block.atCol : nullptr);
+      from.weff = scratch.weff.data() + corner;
+      from.weffStride = stride;
+    }
+    if (!open && wires.any()) {
+      from.transfer = scratch.transfer.data() + corner;
+      from.transferStride = stride;
+    }
+    from.columnScale = state.digitalScales(b, plane).data();
+    if (!scratch.driftFactors.empty()) {
+      scratch.scale.assign(from.columnScale, from.columnScale + block.cols);
+      for (size_t j = 0; j < scratch.scale.size(); ++j)
+        scratch.scale[j] *= scratch.driftFactors[b][j];
+      from.columnScale = scratch.scale.data();
+    }
+    from.range = target.range;
+    from.readVolt = target.readV;
+    from.tickNs = target.tickNs;
+    from.adc = target.adc;
+    if (block.lsbFc && !options.lsbGiven[tile.id.target])
+      from.adc.lsbFc = *block.lsbFc;
+    if (!options.effects.adc)
+      from.adc.kind = model::AdcKind::Ideal;
+    from.noise = noise(tile.id.target);
+    from.readNoiseScale = target.readNoiseScale;
+    from.significance = target.significance[plane] / significance;
+    if (options.effects.adc && !programmed.gain.empty()) {
+      from.adcGain = programmed.gain.data() + block.atCol;
+      from.adcOffsetLsb = programmed.offsetLsb.data() + block.atCol;
+    }
+    from.adcCalibrated = target.adcCalibrated;
+    if (leaks) {
+      from.vOffV = target.vOffV;
+      if (!open) {
+        if (!wires.any()) // G_out is the sum of a whole column
+          for (int64_t j = block.atCol; j < block.atCol + block.cols; ++j) {
+            double sum = 0;
+            for (int64_t i = 0; i < target.rows; ++i)
+              sum += static_cast<double>(devices.gPlus[i * stride + j]) +
+                     static_cast<double>(devices.gMinus[i * stride + j]);
+            scratch.outUS[static_cast<size_t>(j)] = static_cast<float>(sum);
+          }
+        from.columnOutUS = scratch.outUS.data() + block.atCol;
       }
     }
-  };
-
-  int64_t firstCol = target.cols, endCol = 0;
-  size_t scaleCount = 0;
-  for (const Placed &placed : tile.placed)
-    scaleCount += static_cast<size_t>(manifest.weights[placed.weight].blocks[placed.block].cols);
-  scratch.scales.resize(scaleCount);
-  float *scale = scratch.scales.data();
-  for (const Placed &placed : tile.placed) {
-    const Block &block = manifest.weights[placed.weight].blocks[placed.block];
-    model::WeightView weight = view(placed.weight, block.row, block.rows, block.col, block.cols);
-    int64_t corner = block.atRow * stride + block.atCol;
-    model::columnScales(weight, scale);
-    model::targetBlock(weight, scale, target.range, scratch.plus.data() + corner,
-                       scratch.minus.data() + corner, stride);
-    if (noisy)
-      eachRow(block, model::StreamKind::Programming, [&](float *g, int64_t n) {
-        if (noiseScale != 1)
-          for (int64_t i = 0; i < n; ++i)
-            scratch.normals[static_cast<size_t>(i)] *= noiseScale;
-        model::pcmProgramRow(g, scratch.normals.data(), n, target.range);
-      });
-    if (pcm && options.timeS)
-      eachRow(block, model::StreamKind::Drift, [&](float *g, int64_t n) {
-        model::pcmDriftRow(g, scratch.normals.data(), n, target.range, *options.timeS);
-      });
-    firstCol = std::min(firstCol, block.atCol);
-    endCol = std::max(endCol, block.atCol + block.cols);
-    scale += block.cols;
-  }
-
-  const bool wired = options.effects.wire && target.columnOhm > 0;
-  if (wired) {
-    scratch.transfer.resize(cells);
-    model::TileView whole{scratch.plus.data(), scratch.minus.data(), target.rows, target.cols,
-                          stride};
-    model::foldTile(whole, model::wireFromOhm(target.columnOhm), target.readout, firstCol,
-                    endCol - firstCol, scratch.transfer.data() + firstCol, stride);
-  }
-
-  scale = scratch.scales.data();
-  for (const Placed &placed : tile.placed) {
-    const Block &block = manifest.weights[placed.weight].blocks[placed.block];
-    int64_t corner = block.atRow * stride + block.atCol;
-    BlockSource source;
-    source.rows = block.rows;
-    source.cols = block.cols;
-    source.gPlus = scratch.plus.data() + corner;
-    source.gMinus = scratch.minus.data() + corner;
-    source.gStride = stride;
-    source.transfer = wired ? scratch.transfer.data() + corner : nullptr;
-    source.transferStride = stride;
-    source.columnScale = scale;
-    source.range = target.range;
-    source.readVolt = target.readV;
-    source.tickNs = target.tickNs;
-    source.adc = target.adc;
-    if (!options.effects.adc)
-      source.adc.kind = model::AdcKind::Ideal;
-    source.noise = noise(tile.target);
-    PackedBlock packed = packBlock(source);
-    if (source.noise && target.readNoiseScale != 1) {
-      const auto factor = static_cast<float>(target.readNoiseScale * target.readNoiseScale);
-      for (auto *part : {&packed.varianceScale, &packed.varianceSlope})
-        for (float &value : *part)
-          value *= factor;
+    OpenSource disconnected;
+    if (open) {
+      disconnected.tile = devices;
+      disconnected.window = state.window(b);
+      disconnected.wires = wires;
+      disconnected.readout = target.readout;
+      disconnected.fidelity = target.fidelity;
+      disconnected.passes = dacPasses(target);
+      disconnected.histogram = scratch.list[b].activity;
+      disconnected.exact = options.compareExact > 0;
+      from.open = &disconnected;
     }
-    blocks[placed.weight][placed.block] = std::move(packed);
-    scale += block.cols;
+    blocks[placed.weight][placed.block][plane] = packBlock(from);
   }
 }
 
 void Chip::packExact(size_t weight) {
-  const Weight &w = package.manifest().weights[weight];
+  const Weight &w = manifest().weights[weight];
   for (int64_t row = 0; row < w.rows; row += kExactBandRows) {
     int64_t rows = std::min(kExactBandRows, w.rows - row);
     exactBands[weight].push_back({row, packWeights(view(weight, row, rows, 0, w.cols))});
@@ -177,37 +256,48 @@ void Chip::packExact(size_t weight) {
 }
 
 Result<void> Chip::checkFinite(Threads &threads) const {
-  const auto &weights = package.manifest().weights;
+  const auto &weights = manifest().weights;
   std::vector<char> bad(weights.size(), 0);
+  auto elements = [&](size_t w) { return weights[w].rows * weights[w].cols; };
+  // All exponent bits set is infinity or NaN; the loop has no branch, so it runs at memory speed.
+  constexpr uint32_t exponent = 0x7f800000u;
   threads.parallelFor(static_cast<int64_t>(weights.size()), [&](int64_t begin, int64_t end) {
     for (int64_t w = begin; w < end; ++w) {
-      const StoredTensor *tensor = package.weights().find(weights[size_t(w)].tensor);
-      const auto *data = reinterpret_cast<const uint32_t *>(tensor->data);
-      // All exponent bits set is infinity or NaN; the loop has no branch, so it runs at memory
-      // speed.
+      const auto *data = reinterpret_cast<const uint32_t *>(source.weights[size_t(w)].data);
       uint32_t seen = 0;
-      for (size_t i = 0; i < tensor->bytes / sizeof(float); ++i)
-        seen |= (data[i] & 0x7f800000u) == 0x7f800000u;
+      for (int64_t i = 0; i < elements(size_t(w)); ++i)
+        seen |= (data[i] & exponent) == exponent;
       bad[size_t(w)] = seen != 0;
     }
   });
-  for (size_t w = 0; w < bad.size(); ++w)
-    if (bad[w])
-      return fail(AIMC_BAD_PACKAGE, "weights.safetensors: tensor " + quote(weights[w].tensor) +
-                                        ": expected finite values, but got nan or inf");
+  for (size_t w = 0; w < bad.size(); ++w) {
+    if (!bad[w])
+      continue;
+    const float *data = source.weights[w].data;
+    int64_t i = 0;
+    while (std::isfinite(data[i]))
+      ++i;
+    const int64_t width = weights[w].transposed ? weights[w].rows : weights[w].cols;
+    return fail(AIMC_BAD_PACKAGE,
+                source.name + quote(weights[w].tensor) + ": expected finite values, but got " +
+                    (std::isnan(data[i]) ? "nan" : "inf") + " at [" + std::to_string(i / width) +
+                    ", " + std::to_string(i % width) + "]");
+  }
   return {};
 }
 
-Result<std::unique_ptr<Chip>> Chip::program(const Package &package, const Options &options,
+Result<std::unique_ptr<Chip>> Chip::program(ChipSource source, const Options &options,
+                                            std::shared_ptr<const ChipFile> saved,
                                             Threads &threads) {
   auto start = std::chrono::steady_clock::now();
-  std::unique_ptr<Chip> chip(new Chip(package, options));
-  if (auto finite = chip->checkFinite(threads); !finite)
-    return tl::unexpected(finite.error());
+  std::unique_ptr<Chip> chip(new Chip(std::move(source), options, std::move(saved)));
+  if (!chip->source.name.empty()) // others are checked where they come from
+    if (auto finite = chip->checkFinite(threads); !finite)
+      return tl::unexpected(finite.error());
   chip->findTiles();
-  const Manifest &manifest = package.manifest();
+  const Manifest &manifest = chip->manifest();
   for (const Target &target : options.targets) {
-    bool noisy = !options.ideal && options.effects.readNoise && target.device == "pcm" &&
+    bool noisy = !options.ideal && options.effects.readNoise && target.deviceModel().noisyReads() &&
                  target.readNoiseScale > 0;
     chip->noiseTables.push_back(
         noisy ? std::make_unique<model::ReadNoiseTable>(model::makeReadNoiseTable(
@@ -217,36 +307,47 @@ Result<std::unique_ptr<Chip>> Chip::program(const Package &package, const Option
   chip->blocks.resize(manifest.weights.size());
   chip->exactBands.resize(manifest.weights.size());
   for (size_t w = 0; w < manifest.weights.size(); ++w)
-    chip->blocks[w].resize(manifest.weights[w].blocks.size());
-  if (options.ideal || options.compareIdeal)
+    for (const Block &block : manifest.weights[w].blocks)
+      chip->blocks[w].emplace_back(
+          static_cast<size_t>(options.targets[static_cast<size_t>(block.target)].pairs()));
+  if (options.ideal || options.compareIdeal || options.record)
     threads.parallelFor(static_cast<int64_t>(manifest.weights.size()),
                         [&](int64_t begin, int64_t end) {
                           for (int64_t w = begin; w < end; ++w)
                             chip->packExact(static_cast<size_t>(w));
                         });
-  if (!options.ideal)
-    threads.parallelFor(static_cast<int64_t>(chip->tiles.size()), [&](int64_t begin, int64_t end) {
-      Scratch scratch;
-      for (int64_t t = begin; t < end; ++t)
-        chip->programTile(chip->tiles[static_cast<size_t>(t)], scratch);
-    });
+  chip->rebuild(threads);
   chip->programSeconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return chip;
 }
 
+void Chip::rebuild(Threads &threads) {
+  if (options.ideal)
+    return;
+  threads.parallelFor(static_cast<int64_t>(tileList.size()), [&](int64_t begin, int64_t end) {
+    Scratch scratch;
+    for (int64_t t = begin; t < end; ++t)
+      buildTile(tileList[static_cast<size_t>(t)], scratch);
+  });
+}
+
 json Chip::statistics() const {
   json text = {{"program_s", programSeconds}, {"tiles", json::array()}};
+  text["time_s"] = options.timeS ? json(*options.timeS) : json();
   std::map<std::string, std::pair<int64_t, int64_t>> totals; // tiles, used devices
-  for (const Tile &tile : tiles) {
-    const Target &target = options.targets[tile.target];
+  for (const Tile &tile : tileList) {
+    const Target &target = options.targets[tile.id.target];
     double devices = static_cast<double>(target.rows) * static_cast<double>(target.cols);
-    text["tiles"].push_back({{"target", target.name},
-                             {"chip", tile.chip},
-                             {"tile", tile.index},
-                             {"blocks", tile.placed.size()},
-                             {"used_cells", tile.usedDevices},
-                             {"utilisation", static_cast<double>(tile.usedDevices) / devices}});
+    json entry = {{"target", target.name},
+                  {"chip", tile.id.chip},
+                  {"tile", tile.id.tile},
+                  {"blocks", tile.placed.size()},
+                  {"used_cells", tile.usedDevices},
+                  {"utilisation", static_cast<double>(tile.usedDevices) / devices}};
+    if (options.timeS && options.driftCompensation != DriftCompensation::None)
+      entry["drift_factor"] = tile.driftFactor;
+    text["tiles"].push_back(std::move(entry));
     auto &[count, used] = totals[target.name];
     ++count;
     used += tile.usedDevices;

@@ -215,7 +215,7 @@ void Grids::readUnit(const Site &site, const Plan &plan, const Unit &unit, int64
   const int64_t ldy = plan.outputs[range.output];
   float *out = y[range.output] + (row0 + chunkRow) * ldy;
   // Rows are numbered from the session's start, so that batches may be cut anywhere.
-  const auto firstRow = static_cast<uint64_t>(site.rows + row0 + chunkRow);
+  const auto firstRow = static_cast<uint64_t>(site.readsBefore + site.rows + row0 + chunkRow);
   for (const Piece &piece : range.pieces) {
     const PackedInput &input = inputs[static_cast<size_t>(chunk) * plan.bands.size() + piece.band];
     int64_t panel0 = range.aligned ? unit.panel0 : 0;
@@ -262,6 +262,18 @@ void Grids::reset() {
     site.seconds = 0;
     std::fill(site.sums.begin(), site.sums.end(), OutputSums{});
   }
+}
+
+std::vector<int64_t> Grids::reads() const {
+  std::vector<int64_t> counts;
+  for (const Site &site : sites)
+    counts.push_back(site.readsBefore + site.rows);
+  return counts;
+}
+
+void Grids::startAfter(std::span<const int64_t> reads) {
+  for (size_t g = 0; g < sites.size() && g < reads.size(); ++g)
+    sites[g].readsBefore = reads[g];
 }
 
 namespace {

@@ -76,6 +76,22 @@ void checkCover(const JsonObject &object, const Weight &w) {
                                  std::to_string(w.cols) + " elements");
 }
 
+/// What calibration, scaling and compensation have written.
+void readCalibration(const JsonObject &item, Block &b) {
+  if (item.has("scales"))
+    b.scales = item.string("scales");
+  if (item.has("lsb_fc"))
+    b.lsbFc = item.number("lsb_fc", 1e-9, 1e9);
+  if (!item.has("compensate"))
+    return;
+  const std::string text = item.string("compensate");
+  if (auto known = model::parseCompensate(text))
+    b.compensate = *known;
+  else
+    item.mistake("compensate",
+                 "expected one of: none, gain, weights, weights+pulses, but got " + quote(text));
+}
+
 void readWeights(const JsonObject &root, Manifest &m) {
   std::set<std::string> names;
   for (const JsonObject &object : root.objects("weights")) {
@@ -85,6 +101,8 @@ void readWeights(const JsonObject &root, Manifest &m) {
     w.rows = object.integer("rows", 1, kMaxExtent);
     w.cols = object.integer("cols", 1, kMaxExtent);
     w.transposed = object.boolean("transposed");
+    if (object.has("activity"))
+      w.activity = object.string("activity");
     if (!names.insert(w.name).second)
       object.mistake("name", "expected a unique name, but got " + quote(w.name) + " again");
     for (const JsonObject &item : object.objects("blocks")) {
@@ -106,6 +124,7 @@ void readWeights(const JsonObject &root, Manifest &m) {
       b.tile = item.integer("tile", 0, kMaxIndex);
       b.atRow = item.integer("at_row", 0, found->rows - b.rows);
       b.atCol = item.integer("at_col", 0, found->cols - b.cols);
+      readCalibration(item, b);
       w.blocks.push_back(std::move(b));
     }
     std::sort(w.blocks.begin(), w.blocks.end(), [](const Block &a, const Block &b) {

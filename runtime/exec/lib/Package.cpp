@@ -9,6 +9,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <dlfcn.h>
@@ -22,6 +24,8 @@ namespace aimc::exec {
 
 namespace {
 constexpr size_t kAlignment = 64;
+/// What single precision leaves of a row sum of 1.
+constexpr double kShareTolerance = 1e-3;
 
 const char *storedName(aimc_dtype dtype) {
   constexpr const char *names[] = {"F32", "I64", "I32", "BOOL"};
@@ -47,7 +51,7 @@ Result<std::shared_ptr<const Package>> Package::open(const std::string &path,
     return fail(AIMC_BAD_PACKAGE, path + ": cannot open: " + std::strerror(errno));
   if (!S_ISDIR(info.st_mode))
     return fail(AIMC_BAD_PACKAGE, path + ": expected a package folder, but got a file");
-  if (auto done = package->readManifest(); !done)
+  if (auto done = package->readManifest(options); !done)
     return tl::unexpected(done.error());
   // The processor first: on the wrong machine nothing else matters. Hashes before anything is
   // believed or executed.
@@ -69,12 +73,15 @@ Package::~Package() {
     ::close(libraryFile);
 }
 
-Result<void> Package::readManifest() {
+Result<void> Package::readManifest(const Options &options) {
   std::string path = pathOf("manifest.json");
   auto file = MappedFile::open(path);
   if (!file)
     return tl::unexpected(file.error());
   text.assign(reinterpret_cast<const char *>((*file)->data()), (*file)->size());
+  if (options.verifyHashes)
+    if (auto whole = checkManifestHash(text, path); !whole)
+      return whole;
   auto parsed = Manifest::parse(text, path);
   if (!parsed)
     return tl::unexpected(parsed.error());
@@ -145,22 +152,71 @@ Result<void> Package::checkFiles(const Options &options) {
   return {};
 }
 
-Result<void> Package::checkWeights() {
-  std::string file = pathOf("weights.safetensors");
-  for (const Weight &w : description.weights) {
-    const StoredTensor *tensor = tensors->find(w.tensor);
+/// A tensor of floats that can be used in place.
+Result<const StoredTensor *> Package::floats(const std::string &name,
+                                             const std::vector<int64_t> &shape) const {
+  const std::string file = pathOf("weights.safetensors");
+  const StoredTensor *tensor = tensors->find(name);
+  if (!tensor)
+    return fail(AIMC_BAD_PACKAGE, file + ": no tensor named " + quote(name));
+  const std::string label = file + ": tensor " + quote(name) + ": ";
+  if (tensor->dtype != "F32" || tensor->shape != shape)
+    return fail(AIMC_BAD_PACKAGE, label + "expected F32 " + shapeText(shape) + ", but got " +
+                                      tensor->dtype + " " + shapeText(tensor->shape));
+  if (reinterpret_cast<uintptr_t>(tensor->data) % alignof(float) != 0)
+    return fail(AIMC_BAD_PACKAGE, label + "expected data aligned to 4 bytes");
+  return tensor;
+}
+
+/// Row activities are distributions, scales are sizes.
+Result<void> Package::checkCalibration(const Weight &w) const {
+  auto refuse = [&](const std::string &tensor, const char *expected, double got, int64_t index) {
+    char text[40];
+    std::snprintf(text, sizeof text, "%.9g", got);
+    return fail(AIMC_BAD_PACKAGE, pathOf("weights.safetensors") + ": tensor " + quote(tensor) +
+                                      ": expected " + expected + ", but got " + text + " at " +
+                                      std::to_string(index));
+  };
+  if (!w.activity.empty()) {
+    auto tensor = floats(w.activity, {w.rows, model::kActivityBins});
     if (!tensor)
-      return fail(AIMC_BAD_PACKAGE, file + ": no tensor named " + quote(w.tensor));
-    std::vector<int64_t> shape = {w.rows, w.cols};
-    if (w.transposed)
-      std::swap(shape[0], shape[1]);
-    if (tensor->dtype != "F32" || tensor->shape != shape)
-      return fail(AIMC_BAD_PACKAGE, file + ": tensor " + quote(w.tensor) + ": expected F32 " +
-                                        shapeText(shape) + ", but got " + tensor->dtype + " " +
-                                        shapeText(tensor->shape));
-    if (reinterpret_cast<uintptr_t>(tensor->data) % alignof(float) != 0)
-      return fail(AIMC_BAD_PACKAGE,
-                  file + ": tensor " + quote(w.tensor) + ": expected data aligned to 4 bytes");
+      return tl::unexpected(tensor.error());
+    const auto *bins = reinterpret_cast<const float *>((*tensor)->data);
+    for (int64_t row = 0; row < w.rows; ++row) {
+      double sum = 0;
+      for (int64_t bin = 0; bin < model::kActivityBins; ++bin) {
+        const double share = bins[row * model::kActivityBins + bin];
+        if (!(share >= 0 && share <= 1 + kShareTolerance))
+          return refuse(w.activity, "shares from 0 to 1", share, row * model::kActivityBins + bin);
+        sum += share;
+      }
+      if (std::fabs(sum - 1) > kShareTolerance)
+        return refuse(w.activity, "row sums of 1", sum, row);
+    }
+  }
+  for (const Block &block : w.blocks) {
+    if (block.scales.empty())
+      continue;
+    auto tensor = floats(block.scales, {block.cols});
+    if (!tensor)
+      return tl::unexpected(tensor.error());
+    const auto *scales = reinterpret_cast<const float *>((*tensor)->data);
+    for (int64_t j = 0; j < block.cols; ++j)
+      if (!(scales[j] >= 0 && std::isfinite(scales[j]))) // 0: a column of zeros
+        return refuse(block.scales, "finite scales of at least 0", scales[j], j);
+  }
+  return {};
+}
+
+Result<void> Package::checkWeights() {
+  const std::string file = pathOf("weights.safetensors");
+  for (const Weight &w : description.weights) {
+    const std::vector<int64_t> shape =
+        w.transposed ? std::vector{w.cols, w.rows} : std::vector{w.rows, w.cols};
+    if (auto tensor = floats(w.tensor, shape); !tensor)
+      return tl::unexpected(tensor.error());
+    if (auto good = checkCalibration(w); !good)
+      return good;
   }
   for (const std::string &name : description.constants) {
     const StoredTensor *tensor = tensors->find(name);

@@ -71,8 +71,12 @@ Result<Safetensors> Safetensors::parse(std::shared_ptr<const MappedFile> file,
   JsonReader reader(name, AIMC_BAD_PACKAGE);
   JsonObject root = reader.root(*header);
   for (const std::string &key : root.keys()) {
-    if (key == "__metadata__")
+    if (key == "__metadata__") {
+      JsonObject texts = root.object(key);
+      for (const std::string &name : texts.keys())
+        result.texts.emplace(name, texts.string(name));
       continue;
+    }
     JsonObject entry = root.object(key);
     StoredTensor tensor;
     tensor.dtype = entry.string("dtype");

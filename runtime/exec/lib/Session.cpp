@@ -5,6 +5,7 @@
 #include "aimc/exec/Session.h"
 
 #include "aimc/exec/Arrays.h"
+#include "aimc/exec/ChipFile.h"
 #include "aimc/exec/Copy.h"
 
 #include <chrono>
@@ -30,17 +31,31 @@ Session::Session(std::shared_ptr<const Package> package, Options options)
 
 Result<std::unique_ptr<Session>> Session::create(std::shared_ptr<const Package> package,
                                                  const char *optionsJson) {
-  auto options = Options::parse(optionsJson, package->manifest());
+  const Manifest &manifest = package->manifest();
+  std::shared_ptr<const ChipFile> saved;
+  if (const std::string path = Options::chipPath(optionsJson); !path.empty()) {
+    auto file = ChipFile::open(path);
+    if (!file)
+      return tl::unexpected(file.error());
+    if (auto fits = (*file)->checkFits(manifest); !fits)
+      return tl::unexpected(fits.error());
+    saved = std::move(*file);
+  }
+  auto options = saved ? Options::resume(optionsJson, saved->options(), manifest)
+                       : Options::parse(optionsJson, manifest);
   if (!options)
     return tl::unexpected(options.error());
   auto start = Clock::now();
   std::unique_ptr<Session> session(new Session(std::move(package), std::move(*options)));
-  auto chip = Chip::program(*session->package, session->options, session->threads);
+  auto chip =
+      Chip::program(ChipSource(*session->package), session->options, saved, session->threads);
   if (!chip)
     return tl::unexpected(chip.error());
   session->chip = std::move(*chip);
   session->grids = std::make_unique<Grids>(session->package->manifest(), session->options,
                                            *session->chip, session->threads);
+  if (saved)
+    session->grids->startAfter(saved->counters());
   session->createSeconds = secondsSince(start);
   return session;
 }
@@ -120,6 +135,35 @@ void Session::reset() {
   grids->reset();
   runs = 0;
   runSeconds = lastRunSeconds = 0;
+}
+
+Result<void> Session::age(double seconds) {
+  if (!(seconds >= 0 && seconds <= kMaxTimeS))
+    return fail(AIMC_INVALID_ARGUMENT,
+                "time_s: expected a number from 0 to 1e12, but got " + std::to_string(seconds));
+  if (options.ideal)
+    return fail(AIMC_INVALID_ARGUMENT, "expected a session with tiles, but this one is ideal");
+  if (auto known = checkTime(options.targets, seconds); !known)
+    return known;
+  std::lock_guard lock(mutex);
+  options.timeS = seconds;
+  chip->rebuild(threads);
+  return {};
+}
+
+Result<void> Session::saveChip(const std::string &path) {
+  if (options.ideal)
+    return fail(AIMC_INVALID_ARGUMENT, "expected a session with tiles, but this one is ideal");
+  std::lock_guard lock(mutex);
+  return ChipFile::save(path, *chip, options, grids->reads());
+}
+
+Result<void> Session::saveRecord(const std::string &path) {
+  if (!options.record)
+    return fail(AIMC_INVALID_ARGUMENT, "expected a session with option \"record\", but this one "
+                                       "collects no calibration statistics");
+  std::lock_guard lock(mutex);
+  return fail(AIMC_UNSUPPORTED, path + ": no record");
 }
 
 const std::string &Session::statistics() {

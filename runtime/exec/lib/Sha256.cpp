@@ -1,4 +1,4 @@
-//===- Sha256.cpp - SHA-256 of a range of bytes ---------------------------===//
+//===- Sha256.cpp - SHA-256 of bytes --------------------------------------===//
 // Part of the AIMC project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===----------------------------------------------------------------------===//
@@ -9,19 +9,41 @@
 
 namespace aimc::exec {
 
-Result<std::string> sha256Hex(const std::byte *data, size_t size) {
+struct Sha256::Context {
+  EVP_MD_CTX *digest = nullptr;
+  bool good = false;
+};
+
+Sha256::Sha256() : context(std::make_unique<Context>()) {
+  context->digest = EVP_MD_CTX_new();
+  context->good = context->digest && EVP_DigestInit_ex(context->digest, EVP_sha256(), nullptr) == 1;
+}
+
+Sha256::~Sha256() { EVP_MD_CTX_free(context->digest); }
+
+void Sha256::update(const void *data, size_t size) {
+  context->good = context->good && EVP_DigestUpdate(context->digest, data, size) == 1;
+}
+
+Result<std::string> Sha256::hex() {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned length = 0;
-  if (EVP_Digest(data, size, digest.data(), &length, EVP_sha256(), nullptr) != 1)
+  if (!context->good || EVP_DigestFinal_ex(context->digest, digest.data(), &length) != 1)
     return fail(AIMC_INTERNAL, "SHA-256 is not available in libcrypto");
   constexpr char digits[] = "0123456789abcdef";
   std::string hex;
-  hex.reserve(2 * length);
+  hex.reserve(kSha256Digits);
   for (unsigned i = 0; i < length; ++i) {
     hex.push_back(digits[digest[i] >> 4]);
     hex.push_back(digits[digest[i] & 15]);
   }
   return hex;
+}
+
+Result<std::string> sha256Hex(const std::byte *data, size_t size) {
+  Sha256 digest;
+  digest.update(data, size);
+  return digest.hex();
 }
 
 } // namespace aimc::exec

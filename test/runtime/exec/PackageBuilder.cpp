@@ -5,6 +5,7 @@
 #include "PackageBuilder.h"
 
 #include "aimc/exec/Cpu.h"
+#include "aimc/exec/Manifest.h"
 #include "aimc/exec/Sha256.h"
 
 #include <algorithm>
@@ -184,7 +185,8 @@ void seal(const std::string &folder, json manifest) {
          *exec::sha256Hex(reinterpret_cast<const std::byte *>(content.data()), content.size())},
         {"bytes", content.size()}};
   }
-  writeFile(folder + "/manifest.json", manifest.dump());
+  manifest["manifest_sha256"] = std::string(64, '0');
+  writeFile(folder + "/manifest.json", *exec::sealManifest(manifest.dump()));
 }
 
 std::string readFile(const std::string &path) {

@@ -119,8 +119,8 @@ TEST_F(PackageTest, RefusesWeightsThatAreNotFinite) {
   PackagePointer owner(package);
   aimc_session *session = nullptr;
   EXPECT_EQ(aimc_session_create(package, nullptr, &session), AIMC_BAD_PACKAGE);
-  EXPECT_STREQ(aimc_last_error(), "weights.safetensors: tensor 'a': expected finite values, but "
-                                  "got nan or inf");
+  EXPECT_STREQ(aimc_last_error(),
+               "weights.safetensors: tensor 'a': expected finite values, but got inf at [2, 10]");
 }
 
 TEST_F(PackageTest, EveryFieldOfTheManifestIsChecked) {
@@ -154,15 +154,19 @@ TEST_F(PackageTest, EveryFieldOfTheManifestIsChecked) {
       {set("/files/model.so/bytes", -1), "files.model.so.bytes: expected an integer"},
       {set("/targets/pcm/colour", 1), "targets.pcm: unknown key 'colour'"},
       {set("/targets/pcm/geometry/rows", 0), "geometry.rows: expected an integer from 1 to 16384"},
-      {set("/targets/pcm/geometry/pairs", 2), "geometry.pairs: expected an integer 1, but got 2"},
+      {set("/targets/pcm/geometry/pairs", 9), "geometry.pairs: expected an integer from 1 to 8"},
+      {set("/targets/pcm/geometry/significance", {1, 2}), "expected one factor per pair, 1, but"},
       {set("/targets/pcm/geometry/readout", "top"),
        "readout: expected one of: single, alternating"},
       {set("/targets/pcm/device/kind", "sram"), "device.kind: expected one of: pcm, ideal"},
       {set("/targets/pcm/device/g_min_us", 25.0), "g_min_us: expected less than g_max_us"},
       {set("/targets/pcm/wire/column_ohm", -1), "column_ohm: expected a number from 0"},
-      {set("/targets/pcm/wire/row_ohm", 1.0), "row_ohm: expected 0"},
-      {set("/targets/pcm/wire/idle", "open"), "idle: expected one of: midrail, but got 'open'"},
-      {set("/targets/pcm/dac/mode", "split"), "mode: expected one of: one_pass, but got 'split'"},
+      {set("/targets/pcm/wire", {{"column_ohm", 0.35}, {"row_ohm", 1.0}, {"idle", "open"}}),
+       "row_ohm: expected 0 with idle = open"},
+      {set("/targets/pcm/wire/idle", "shut"), "idle: expected one of: midrail, open, but got"},
+      {set("/targets/pcm/dac/mode", "split"), "dac.lsb_bits: expected an integer, but the key"},
+      {set("/weights/0/blocks/0/lsb_fc", 0), "lsb_fc: expected a number from 1e-09"},
+      {set("/weights/0/blocks/0/compensate", "all"), "compensate: expected one of: none, gain"},
       {set("/targets/pcm/dac/bits", 1), "dac.bits: expected an integer from 2 to 9, but got 1"},
       {set("/targets/pcm/dac/v_read_v", 0), "v_read_v: expected a number"},
       {set("/targets/pcm/dac/tick_ns", "1"), "tick_ns: expected a number"},

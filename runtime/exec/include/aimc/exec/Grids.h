@@ -18,6 +18,7 @@
 
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
+#include <span>
 #include <vector>
 
 namespace aimc::exec {
@@ -28,8 +29,12 @@ public:
 
   /// y[i] [rows x N_i] = x [rows x K] times weight i of call site `grid`.
   void run(size_t grid, int64_t rows, const float *x, float *const *y);
-  /// Read noise from the first draw again; counters at zero.
+  /// Read noise from the first draw again; statistics at zero.
   void reset();
+  /// Input vectors that each grid has read since its chip was programmed: where draws go on.
+  std::vector<int64_t> reads() const;
+  /// The first draw is the one after so many vectors, as for a chip that was used before.
+  void startAfter(std::span<const int64_t> reads);
   nlohmann::json statistics() const;
 
 private:
@@ -74,6 +79,7 @@ private:
   struct Site {
     Plan plan, exactPlan;
     int64_t calls = 0, rows = 0;
+    int64_t readsBefore = 0; ///< vectors read before the first call here
     int64_t inputs = 0, clippedInputs = 0;
     double seconds = 0;
     std::vector<OutputSums> sums;

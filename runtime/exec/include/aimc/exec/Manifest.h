@@ -11,6 +11,7 @@
 #pragma once
 
 #include "aimc/exec/Target.h"
+#include "aimc/exec/TileState.h"
 
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -30,12 +31,16 @@ struct Block {
   int target = 0; ///< index into Manifest::targets
   int64_t row = 0, rows = 0, col = 0, cols = 0;
   int64_t chip = 0, tile = 0, atRow = 0, atCol = 0;
+  std::string scales;          ///< tensor of s_j [cols]; empty: by the session's rule
+  std::optional<double> lsbFc; ///< of this block's ADCs; absent: the target's
+  model::Compensate compensate = model::Compensate::None;
 };
 
 struct Weight {
   std::string name, tensor;
   int64_t rows = 0, cols = 0;
   bool transposed = false;   ///< stored [cols, rows]
+  std::string activity;      ///< tensor [rows, 32]; empty: unknown
   std::vector<Block> blocks; ///< by (row, col)
 };
 
@@ -72,6 +77,12 @@ struct Manifest {
 
   static Result<Manifest> parse(std::string_view text, const std::string &file);
 };
+
+/// Whether the text is the one that its own `manifest_sha256` was made of; texts without the field
+/// pass (docs/Contracts.md 4).
+Result<void> checkManifestHash(std::string_view text, const std::string &file);
+/// `text`, in which the digits of `manifest_sha256` are zeros, with the right ones.
+Result<std::string> sealManifest(std::string text);
 
 const char *dtypeName(int32_t dtype); ///< "f32"; "unknown" for a number that is no dtype
 int64_t dtypeBytes(int32_t dtype);    ///< 0 for a number that is no dtype

@@ -7,15 +7,25 @@
 #include "aimc/exec/Manifest.h"
 
 #include <cstdint>
+#include <nlohmann/json.hpp>
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace aimc::exec {
 
-/// Parts of the model that a run may switch off, each alone.
-struct Effects {
-  bool programming = true, wire = true, dac = true, adc = true, readNoise = true;
-};
+/// Switches from an object with some of the keys programming, wire, dac, adc, read_noise and
+/// variation.
+void readEffects(const JsonObject &object, Effects &effects);
+
+inline constexpr double kMaxTimeS = 1e12;
+
+/// A mistake where the devices of a target have no model for a time since programming.
+Result<void> checkTime(const std::vector<Target> &targets, double seconds);
+
+/// Digital scales from a calibration set that is read right after programming and at the chip's
+/// time: one factor for a whole tile, or one per column.
+enum class DriftCompensation : uint8_t { None, Tile, Column };
 
 /// The options object of aimc_session_create (runtime.h names keys and defaults), with overrides
 /// already merged into a copy of every target.
@@ -26,10 +36,27 @@ struct Options {
   bool compareIdeal = false;
   std::optional<double> timeS;
   Effects effects;
-  std::vector<Target> targets; ///< as Manifest::targets
+  std::optional<model::Compensate> compensate; ///< in place of what the package says of its blocks
+  std::optional<model::ScaleRule> scale;       ///< the same
+  DriftCompensation driftCompensation = DriftCompensation::None;
+  std::string chip; ///< path of a saved chip; empty: program one
+  bool record = false;
+  int64_t compareExact = 0;
+  std::vector<Target> targets;             ///< as Manifest::targets
+  std::vector<nlohmann::json> targetTexts; ///< the same, as merged
+  std::vector<bool> lsbGiven;              ///< per target: an override names the ADC's LSB
 
-  /// `text` may be null or empty: all defaults.
-  static Result<Options> parse(const char *text, const Manifest &manifest);
+  /// `text` may be null or empty: all defaults. `label` opens messages.
+  static Result<Options> parse(const char *text, const Manifest &manifest,
+                               const std::string &label = "session options");
+  /// The same for a session on a saved chip: `saved` is what stateText() gave when it was saved.
+  /// What shaped its devices cannot change.
+  static Result<Options> resume(const char *text, const nlohmann::json &saved,
+                                const Manifest &manifest);
+  /// The path under `chip`, empty where there is none; mistakes are left to parse().
+  static std::string chipPath(const char *text);
+  /// What a chip needs to go on: seed, time, effects, targets, scale, compensation.
+  nlohmann::json stateText() const;
 };
 
 } // namespace aimc::exec

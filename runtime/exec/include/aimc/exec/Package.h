@@ -35,10 +35,13 @@ public:
 
 private:
   Package() = default;
-  Result<void> readManifest();
+  Result<void> readManifest(const Options &options);
   Result<void> checkFiles(const Options &options);
   Result<void> checkProcessor() const;
   Result<void> checkWeights();
+  Result<void> checkCalibration(const Weight &weight) const;
+  Result<const StoredTensor *> floats(const std::string &name,
+                                      const std::vector<int64_t> &shape) const;
   Result<void> load();
   std::string pathOf(const std::string &file) const { return folder + "/" + file; }
 

@@ -33,10 +33,12 @@ public:
   /// Null when there is no such tensor.
   const StoredTensor *find(std::string_view name) const;
   size_t size() const { return tensors.size(); }
+  const std::map<std::string, std::string, std::less<>> &metadata() const { return texts; }
 
 private:
   std::shared_ptr<const MappedFile> file;
   std::map<std::string, StoredTensor, std::less<>> tensors;
+  std::map<std::string, std::string, std::less<>> texts; ///< of __metadata__
 };
 
 /// "[8, 32]".

@@ -26,6 +26,10 @@ public:
   Result<void> run(int32_t entry, const aimc_tensor *inputs, int32_t inputCount,
                    const aimc_tensor *outputs, int32_t outputCount);
   void reset();
+  /// The same chip `seconds` after its programming.
+  Result<void> age(double seconds);
+  Result<void> saveChip(const std::string &path);
+  Result<void> saveRecord(const std::string &path);
   /// The text lives until the next call.
   const std::string &statistics();
 

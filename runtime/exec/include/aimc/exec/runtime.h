@@ -116,9 +116,9 @@ AIMC_API aimc_status aimc_session_reset(aimc_session *session);
  * session and lives until the next call of this function on it. */
 AIMC_API aimc_status aimc_session_statistics(aimc_session *session, const char **json);
 
-/* The same chip `time_s` seconds after its programming: drift, 1/f noise and, where the session asks
- * for it, drift compensation once more. Read streams and statistics go on. The result depends on
- * `time_s` alone and not on the times before it. */
+/* The same chip `time_s` seconds after its programming: drift, 1/f noise and, where the session
+ * asks for it, drift compensation once more. Read streams and statistics go on. The result depends
+ * on `time_s` alone and not on the times before it. */
 AIMC_API aimc_status aimc_session_age(aimc_session *session, double time_s);
 
 /* Write the chip instance: programmed conductances, drift exponents, spreads and read counters
@@ -176,7 +176,9 @@ AIMC_API aimc_status aimc_tile_read(aimc_tile *tile, const float *x, int64_t n, 
  *   programmed_plus, programmed_minus  the same, as programmed
  *   plus, minus                        the same, at the tile's time
  *   tile_plus, tile_minus              [pairs x tile rows x tile cols]: all cells, at the time
- *   nu_plus, nu_minus                  [pairs x rows x cols] drift exponents; zero without drift
+ *   life_plus, life_minus              the same: what time needs of each device, for most kinds
+ *                                      its drift exponent; zero where time changes nothing
+ *   weights                            [rows x cols]: what the conductances at the time stand for
  *   transfer                           [pairs x rows x cols] T of each cell (midrail, column wires)
  *   effective                          [pairs x rows x cols] fC per ns of a unit input (midrail)
  *   scale                              [cols] s_j
