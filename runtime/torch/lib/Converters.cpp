@@ -67,8 +67,8 @@ Tensor unroundedTicks(const Tensor &x, const Tensor &range, int64_t levels, int6
   const bool single = mode == static_cast<int64_t>(DacMode::Round);
   const Tensor full = single ? range.to(at::kFloat) : range;
   const Tensor inverse = static_cast<double>(levels) / full;
-  const Tensor usable = at::where((full > 0) & at::isfinite(inverse), inverse,
-                                  at::zeros({}, inverse.options()));
+  const Tensor usable =
+      at::where((full > 0) & at::isfinite(inverse), inverse, at::zeros({}, inverse.options()));
   return (single ? x.to(at::kFloat) : x) * usable;
 }
 
@@ -83,25 +83,26 @@ Tensor dacComposite(const Tensor &x, const Tensor &range, int64_t levels, int64_
 
 Tensor dacAutograd(const Tensor &x, const Tensor &range, int64_t levels, int64_t mode) {
   const bool wantX = wants(x), wantRange = wants(range);
-  auto node = record("DacBackward", {x, range}, {x, range},
-                     [=](const variable_list &grads, const variable_list &saved) -> variable_list {
-                       const Tensor &x = saved[0], &range = saved[1];
-                       const Tensor inverse =
-                           at::where(range > 0, static_cast<double>(levels) / range,
-                                     at::zeros({}, range.options()));
-                       Tensor g = grads[0] * inverse;
-                       if (mode != static_cast<int64_t>(DacMode::Off))
-                         g = g * (x.abs() <= range);
-                       Tensor toX, toRange;
-                       if (wantX)
-                         toX = at::sum_to(g, x.sym_sizes());
-                       if (wantRange)
-                         toRange = at::sum_to(
-                             at::where(range > 0, -g * x / range, at::zeros({}, g.options())),
-                             range.sym_sizes());
-                       return {toX, toRange};
-                     });
-  static const auto op = findOp<Tensor(const Tensor &, const Tensor &, int64_t, int64_t)>("aimc::dac");
+  auto node =
+      record("DacBackward", {x, range}, {x, range},
+             [=](const variable_list &grads, const variable_list &saved) -> variable_list {
+               const Tensor &x = saved[0], &range = saved[1];
+               const Tensor inverse = at::where(range > 0, static_cast<double>(levels) / range,
+                                                at::zeros({}, range.options()));
+               Tensor g = grads[0] * inverse;
+               if (mode != static_cast<int64_t>(DacMode::Off))
+                 g = g * (x.abs() <= range);
+               Tensor toX, toRange;
+               if (wantX)
+                 toX = at::sum_to(g, x.sym_sizes());
+               if (wantRange)
+                 toRange =
+                     at::sum_to(at::where(range > 0, -g * x / range, at::zeros({}, g.options())),
+                                range.sym_sizes());
+               return {toX, toRange};
+             });
+  static const auto op =
+      findOp<Tensor(const Tensor &, const Tensor &, int64_t, int64_t)>("aimc::dac");
   const Tensor out = [&] {
     at::AutoDispatchBelowADInplaceOrView below;
     return op.call(x, range, levels, mode);
@@ -159,30 +160,32 @@ Tensor adcComposite(const Tensor &charge, const Tensor &lsb, int64_t bits, int64
 
 Tensor adcAutograd(const Tensor &charge, const Tensor &lsb, int64_t bits, int64_t mode) {
   const bool wantCharge = wants(charge), wantLsb = wants(lsb);
-  auto node = record(
-      "AdcBackward", {charge, lsb}, {charge, lsb},
-      [=](const variable_list &grads, const variable_list &saved) -> variable_list {
-        const Tensor &charge = saved[0], &lsb = saved[1], &g = grads[0];
-        Tensor toCharge, toLsb;
-        if (mode == static_cast<int64_t>(AdcMode::Ideal)) {
-          if (wantCharge)
-            toCharge = at::sum_to(g, charge.sym_sizes());
-          if (wantLsb)
-            toLsb = at::zeros_like(lsb);
-          return {toCharge, toLsb};
-        }
-        const double top = maxCode(bits);
-        const Tensor code = rawCodes(charge, lsb, mode);
-        const Tensor within = code.abs() <= top;
-        if (wantCharge)
-          toCharge = at::sum_to(g * within, charge.sym_sizes());
-        if (wantLsb) {
-          const Tensor value = at::where(lsb > 0, charge / lsb, at::zeros({}, g.options()));
-          toLsb = at::sum_to(g * (at::clamp(code, -top, top) - value * within), lsb.sym_sizes());
-        }
-        return {toCharge, toLsb};
-      });
-  static const auto op = findOp<Tensor(const Tensor &, const Tensor &, int64_t, int64_t)>("aimc::adc");
+  auto node =
+      record("AdcBackward", {charge, lsb}, {charge, lsb},
+             [=](const variable_list &grads, const variable_list &saved) -> variable_list {
+               const Tensor &charge = saved[0], &lsb = saved[1], &g = grads[0];
+               Tensor toCharge, toLsb;
+               if (mode == static_cast<int64_t>(AdcMode::Ideal)) {
+                 if (wantCharge)
+                   toCharge = at::sum_to(g, charge.sym_sizes());
+                 if (wantLsb)
+                   toLsb = at::zeros_like(lsb);
+                 return {toCharge, toLsb};
+               }
+               const double top = maxCode(bits);
+               const Tensor code = rawCodes(charge, lsb, mode);
+               const Tensor within = code.abs() <= top;
+               if (wantCharge)
+                 toCharge = at::sum_to(g * within, charge.sym_sizes());
+               if (wantLsb) {
+                 const Tensor value = at::where(lsb > 0, charge / lsb, at::zeros({}, g.options()));
+                 toLsb =
+                     at::sum_to(g * (at::clamp(code, -top, top) - value * within), lsb.sym_sizes());
+               }
+               return {toCharge, toLsb};
+             });
+  static const auto op =
+      findOp<Tensor(const Tensor &, const Tensor &, int64_t, int64_t)>("aimc::adc");
   const Tensor out = [&] {
     at::AutoDispatchBelowADInplaceOrView below;
     return op.call(charge, lsb, bits, mode);

@@ -61,7 +61,7 @@ std::vector<double> pack(const Law &l) {
 Law unpack(at::ArrayRef<double> v) {
   TORCH_CHECK_VALUE(v.size() == 7, "expected the law that device_curves returns, but got ",
                     v.size(), " numbers");
-  return {v[0], v[1], v[2], v[3], static_cast<Drift>(v[4]), static_cast<Fluctuation>(v[5]),
+  return {v[0],     v[1], v[2], v[3], static_cast<Drift>(v[4]), static_cast<Fluctuation>(v[5]),
           v[6] != 0};
 }
 
@@ -76,7 +76,8 @@ CurvesAndLaw curves(c10::string_view kind, double gMin, double gMax, double prog
   const auto known = model::deviceKind(std::string_view(kind.data(), kind.size()));
   TORCH_CHECK_VALUE(known && *known != model::DeviceKind::Table,
                     "expected a device kind among ideal, pcm, hermes1, hermes2, reram_wan, "
-                    "reram_cmo, but got ", kind);
+                    "reram_cmo, but got ",
+                    kind);
   m.kind = *known;
   m.range = {gMin, gMax};
   m.programmingScale = programmingScale;
@@ -94,7 +95,8 @@ CurvesAndLaw curves(c10::string_view kind, double gMin, double gMax, double prog
   double *data = all.mutable_data_ptr<double>();
   std::vector<float> g(kPoints);
   for (int64_t i = 0; i < kPoints; ++i)
-    g[static_cast<size_t>(i)] = static_cast<float>(law.high * static_cast<double>(i) / (kPoints - 1));
+    g[static_cast<size_t>(i)] =
+        static_cast<float>(law.high * static_cast<double>(i) / (kPoints - 1));
   /// `rows(xi, out)` at two draws gives a mean and a deviation.
   const auto sample = [&](Curve mean, Curve deviation, auto rows) {
     std::vector<float> at0(kPoints), at1(kPoints), xi(kPoints, 0.0f);
@@ -105,7 +107,8 @@ CurvesAndLaw curves(c10::string_view kind, double gMin, double gMax, double prog
       const double zero = static_cast<double>(at0[i]), one = static_cast<double>(at1[i]);
       if (mean != kCurves)
         data[mean * kPoints + static_cast<int64_t>(i)] = zero;
-      data[deviation * kPoints + static_cast<int64_t>(i)] = (one - zero) / static_cast<double>(kProbe);
+      data[deviation * kPoints + static_cast<int64_t>(i)] =
+          (one - zero) / static_cast<double>(kProbe);
     }
   };
   if (law.programs)
@@ -272,7 +275,8 @@ TensorDual curveAt(const Tensor &curves, Curve which, const TensorDual &g, doubl
   const Tensor index = held.floor().clamp_max(last - 1);
   const Tensor lower = curve.take(index.to(at::kLong)), upper = curve.take(index.to(at::kLong) + 1);
   const Tensor inside = (position > 0) & (position < last);
-  return {lower + (held - index) * (upper - lower), g.slope * (upper - lower) * inside * (last / high)};
+  return {lower + (held - index) * (upper - lower),
+          g.slope * (upper - lower) * inside * (last / high)};
 }
 
 TensorDual compositeState(const Tensor &target, const MaybeTensor &programming,
@@ -285,8 +289,7 @@ TensorDual compositeState(const Tensor &target, const MaybeTensor &programming,
   const auto at = [&](Curve c, const TensorDual &g) { return curveAt(curves, c, g, law.high); };
   TensorDual programmed = start;
   if (programming && law.programs)
-    programmed =
-        limited(at(Mean, start) + at(Sigma, start) * draw(programming), 0.0, infinite);
+    programmed = limited(at(Mean, start) + at(Sigma, start) * draw(programming), 0.0, infinite);
   TensorDual g = programmed;
   const auto lives = [&] {
     const TensorDual mean = at(Nu, programmed);
@@ -308,15 +311,13 @@ TensorDual compositeState(const Tensor &target, const MaybeTensor &programming,
   return g;
 }
 
-Tensor stateComposite(const Tensor &target, const MaybeTensor &programming,
-                      const MaybeTensor &life, const MaybeTensor &low, const Tensor &curves,
-                      at::ArrayRef<double> law) {
+Tensor stateComposite(const Tensor &target, const MaybeTensor &programming, const MaybeTensor &life,
+                      const MaybeTensor &low, const Tensor &curves, at::ArrayRef<double> law) {
   return compositeState(target, programming, life, low, curves, unpack(law))
       .value.to(target.scalar_type(), /*non_blocking=*/false, /*copy=*/true);
 }
-Tensor slopeComposite(const Tensor &target, const MaybeTensor &programming,
-                      const MaybeTensor &life, const MaybeTensor &low, const Tensor &curves,
-                      at::ArrayRef<double> law) {
+Tensor slopeComposite(const Tensor &target, const MaybeTensor &programming, const MaybeTensor &life,
+                      const MaybeTensor &low, const Tensor &curves, at::ArrayRef<double> law) {
   return compositeState(target, programming, life, low, curves, unpack(law))
       .slope.to(target.scalar_type(), /*non_blocking=*/false, /*copy=*/true);
 }
@@ -343,8 +344,7 @@ Tensor stateAutograd(const Tensor &target, const MaybeTensor &programming, const
       "DeviceStateBackward", {target},
       {target, orUndefined(programming), orUndefined(life), orUndefined(low), curves},
       [law = law.vec()](const variable_list &grads, const variable_list &s) -> variable_list {
-        const Tensor factor =
-            slope.call(s[0], orNone(s[1]), orNone(s[2]), orNone(s[3]), s[4], law);
+        const Tensor factor = slope.call(s[0], orNone(s[1]), orNone(s[2]), orNone(s[3]), s[4], law);
         return {at::sum_to(grads[0] * factor, s[0].sym_sizes())};
       });
   const Tensor out = [&] {
@@ -368,8 +368,8 @@ Tensor drawNormals(int64_t seed, int64_t kind, int64_t id, int64_t sub, int64_t 
   at::parallel_for(0, rows, 16, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i)
       for (int64_t j = 0; j < cols; ++j)
-        data[i * cols + j] = model::normal(stream, static_cast<uint32_t>(row + i),
-                                           static_cast<uint32_t>(col + j));
+        data[i * cols + j] =
+            model::normal(stream, static_cast<uint32_t>(row + i), static_cast<uint32_t>(col + j));
   });
   return out;
 }
@@ -379,8 +379,8 @@ Tensor drawNormals(int64_t seed, int64_t kind, int64_t id, int64_t sub, int64_t 
 DeviceLaw deviceCurves(const std::string &kind, double gMin, double gMax, double programmingScale,
                        double readScale, double driftScale, double acceptance,
                        std::optional<double> time) {
-  auto [table, law] = curves(kind, gMin, gMax, programmingScale, readScale, driftScale, acceptance,
-                             time);
+  auto [table, law] =
+      curves(kind, gMin, gMax, programmingScale, readScale, driftScale, acceptance, time);
   return {table, law};
 }
 

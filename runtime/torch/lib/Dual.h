@@ -30,9 +30,7 @@ struct Dual {
   }
   friend bool operator<(Dual a, Dual b) { return a.value < b.value; }
   friend bool operator>(Dual a, Dual b) { return a.value > b.value; }
-  friend Dual log10(Dual a) {
-    return {std::log10(a.value), a.slope / (a.value * std::log(10.0))};
-  }
+  friend Dual log10(Dual a) { return {std::log10(a.value), a.slope / (a.value * std::log(10.0))}; }
 };
 
 } // namespace aimc::ops

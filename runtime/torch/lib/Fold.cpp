@@ -81,15 +81,13 @@ struct Job {
     });
   }
 
-  template <class S>
-  void surround(const Strip &s, double *load, double *before) const {
+  template <class S> void surround(const Strip &s, double *load, double *before) const {
     if (!background) {
       surroundings<S>(s, array, nullptr, 0, load, before);
       return;
     }
     surroundings<S>(s, array,
-                    background->const_data_ptr<S>() +
-                        s.block->index * background->stride(0),
+                    background->const_data_ptr<S>() + s.block->index * background->stride(0),
                     background->stride(1), load, before);
   }
 };
@@ -110,7 +108,8 @@ Two foldCpu(const Tensor &plusGiven, const Tensor &minusGiven, const MaybeTensor
   AT_DISPATCH_FLOATING_TYPES(plus.scalar_type(), "fold", [&] {
     const auto p = matrixOf<const scalar_t>(plus, transposed),
                m = matrixOf<const scalar_t>(minus, transposed);
-    const auto w = matrixOf<scalar_t>(weff, transposed), t = matrixOf<scalar_t>(transfer, transposed);
+    const auto w = matrixOf<scalar_t>(weff, transposed),
+               t = matrixOf<scalar_t>(transfer, transposed);
     job.run(4, [&](int64_t offset, const Strip &s, double *scratch, int64_t size) {
       double *load = scratch, *out = load + size, *gPlus = out + size, *gMinus = gPlus + size;
       double before[n];
@@ -139,7 +138,8 @@ Two foldBackwardCpu(const Tensor &weffGrad, const MaybeTensor &transferGrad,
   const Job job(plus, minus, background, blocks, transposed,
                 {tileRows, columnOhm, adcOhm, alternating, restUS});
   const Tensor weffBar = weffGrad.contiguous();
-  const MaybeTensor transferBar = transferGrad ? MaybeTensor(transferGrad->contiguous()) : std::nullopt;
+  const MaybeTensor transferBar =
+      transferGrad ? MaybeTensor(transferGrad->contiguous()) : std::nullopt;
   Tensor plusBar = at::empty_like(plus), minusBar = at::empty_like(plus);
   const auto wire = job.array.wire();
   AT_DISPATCH_FLOATING_TYPES(plus.scalar_type(), "fold_backward", [&] {
@@ -212,8 +212,9 @@ Two foldBackwardComposite(const Tensor &weffGrad, const MaybeTensor &transferGra
   Tensor bar = weffGrad * (plus - minus) * readVolt;
   if (transferGrad)
     bar = bar + *transferGrad;
-  const Tensor through = upright(
-      transferAdjointComposite(load, upright(bar, transposed), background, list, array), transposed);
+  const Tensor through =
+      upright(transferAdjointComposite(load, upright(bar, transposed), background, list, array),
+              transposed);
   const Tensor direct = weffGrad * transfer * readVolt;
   const auto type = plus.scalar_type();
   return {(through + direct).to(type).contiguous(), (through - direct).to(type).contiguous()};
@@ -237,16 +238,16 @@ Two foldAutograd(const Tensor &plus, const Tensor &minus, const MaybeTensor &bac
                  double adcOhm, bool alternating, double readVolt, double restUS) {
   static const auto forward = findOp<Forward>("aimc::fold");
   static const auto backward = findOp<Backward>("aimc::fold_backward");
-  auto node = record(
-      "FoldBackward", {plus, minus}, {plus, minus, orUndefined(background)},
-      [=, blocks = blocks.vec()](const variable_list &grads,
-                                 const variable_list &saved) -> variable_list {
-        const Tensor weffGrad = grads[0].defined() ? grads[0] : at::zeros_like(saved[0]);
-        const auto [toPlus, toMinus] = backward.call(
-            weffGrad, orNone(grads[1]), saved[0], saved[1], orNone(saved[2]), blocks, transposed,
-            tileRows, columnOhm, adcOhm, alternating, readVolt, restUS);
-        return {toPlus, toMinus};
-      });
+  auto node = record("FoldBackward", {plus, minus}, {plus, minus, orUndefined(background)},
+                     [=, blocks = blocks.vec()](const variable_list &grads,
+                                                const variable_list &saved) -> variable_list {
+                       const Tensor weffGrad =
+                           grads[0].defined() ? grads[0] : at::zeros_like(saved[0]);
+                       const auto [toPlus, toMinus] = backward.call(
+                           weffGrad, orNone(grads[1]), saved[0], saved[1], orNone(saved[2]), blocks,
+                           transposed, tileRows, columnOhm, adcOhm, alternating, readVolt, restUS);
+                       return {toPlus, toMinus};
+                     });
   const auto out = [&] {
     at::AutoDispatchBelowADInplaceOrView below;
     return forward.call(plus, minus, background, blocks, transposed, tileRows, columnOhm, adcOhm,

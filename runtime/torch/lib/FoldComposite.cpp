@@ -34,9 +34,8 @@ Column columnOf(const Tensor &load, const std::optional<Tensor> &background, con
     if (inBlock >= 0 && inBlock < b.rows)
       column.load.emplace_back(columns.select(-2, b.row + inBlock));
     else if (background)
-      column.load.emplace_back(background->select(0, b.index)
-                                   .select(0, row)
-                                   .slice(-1, s.first - b.col, b.cols, s.step));
+      column.load.emplace_back(
+          background->select(0, b.index).select(0, row).slice(-1, s.first - b.col, b.cols, s.step));
     else
       column.load.emplace_back(at::full({}, array.restUS, columns.options()));
   }

@@ -70,12 +70,10 @@ void throughPairs(const double *load, double *direct, const double *u, int64_t r
     }
 }
 
-template <class S>
-Columns columnsOf(const TileInputs &in, const Strip &s) {
+template <class S> Columns columnsOf(const TileInputs &in, const Strip &s) {
   Columns c{};
   const S *scale = in.scale.const_data_ptr<S>() + s.block->band * in.n;
-  const S *gain =
-      in.gain.defined() ? in.gain.const_data_ptr<S>() + s.block->band * in.n : nullptr;
+  const S *gain = in.gain.defined() ? in.gain.const_data_ptr<S>() + s.block->band * in.n : nullptr;
   for (int64_t j = 0; j < s.count; ++j) {
     const int64_t col = s.first + j * s.step;
     c.scale[j] = static_cast<double>(scale[col]);
@@ -85,7 +83,8 @@ Columns columnsOf(const TileInputs &in, const Strip &s) {
   return c;
 }
 
-template <class F> void eachStrip(const TileInputs &in, const TileParams &p, int arrays, const F &f) {
+template <class F>
+void eachStrip(const TileInputs &in, const TileParams &p, int arrays, const F &f) {
   const auto strips = makeStrips(in.list, p.array);
   at::parallel_for(0, static_cast<int64_t>(strips.size()), 1, [&](int64_t begin, int64_t end) {
     const int64_t size = p.array.tileRows * n;
@@ -146,8 +145,8 @@ void foldWeightAdjoint(const TileInputs &in, const TileParams &p, at::Tensor &ba
       for (int64_t j = 0; j < s.count; ++j) {
         const int64_t at = s.block->band * in.n + s.first + j * s.step;
         if (scaleBar.defined())
-          scaleBar.mutable_data_ptr<scalar_t>()[at] = static_cast<scalar_t>(
-              product[j] * c.gain[j] / span - inner[j] * c.inverse[j]);
+          scaleBar.mutable_data_ptr<scalar_t>()[at] =
+              static_cast<scalar_t>(product[j] * c.gain[j] / span - inner[j] * c.inverse[j]);
         if (gainBar.defined())
           gainBar.mutable_data_ptr<scalar_t>()[at] =
               static_cast<scalar_t>(product[j] * c.scale[j] / span);

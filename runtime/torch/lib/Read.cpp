@@ -69,8 +69,7 @@ Tensor readImplicit(const Tensor &x, const Tensor &weff, const Tensor &scale,
     digital = digital * *gain;
   Tensor noise, slope;
   if (plus) {
-    const double ratio0 =
-        model::readNoiseLine(static_cast<double>(levels) * tickNs).ratio();
+    const double ratio0 = model::readNoiseLine(static_cast<double>(levels) * tickNs).ratio();
     const TensorScalar volt(readVolt), t(upright(*transfer)), p(upright(*plus)), m(upright(*minus)),
         rho(ratio0);
     noise = model::readNoiseWeight(volt, t, p, m, rho).value;
@@ -85,8 +84,8 @@ Tensor readImplicit(const Tensor &x, const Tensor &weff, const Tensor &scale,
     ++b;
     const int64_t row = blocks[i], rows = blocks[i + 1];
     const Tensor part = x.narrow(-1, row, rows);
-    const Tensor full = range ? range->select(0, b)
-                              : part.detach().abs().amax({-1}, /*keepdim=*/true);
+    const Tensor full =
+        range ? range->select(0, b) : part.detach().abs().amax({-1}, /*keepdim=*/true);
     const Tensor ticks = toTicks.call(part, full, levels, dac);
     Tensor charge = at::matmul(ticks, matrix.narrow(-2, row, rows)) * tickNs;
     if (plus) {
@@ -95,9 +94,9 @@ Tensor readImplicit(const Tensor &x, const Tensor &weff, const Tensor &scale,
                               delta.sum({-1}, true) * slope.narrow(-2, row, rows).mean({-2});
       // The root's slope at nothing pulsed is not a number; there is no noise either.
       const Tensor positive = variance > 0;
-      const Tensor deviation =
-          at::where(positive, at::sqrt(at::where(positive, variance, at::ones({}, variance.options()))),
-                    at::zeros({}, variance.options()));
+      const Tensor deviation = at::where(
+          positive, at::sqrt(at::where(positive, variance, at::ones({}, variance.options()))),
+          at::zeros({}, variance.options()));
       const Tensor xi = at::randn_symint(charge.sym_sizes(), generator, charge.options());
       charge = charge + deviation * xi * noiseScale;
     }
@@ -127,6 +126,4 @@ Tensor read(const Tensor &x, const Tensor &weff, const Tensor &scale, const Mayb
 
 } // namespace aimc::ops
 
-TORCH_LIBRARY_IMPL(aimc, CompositeImplicitAutograd, m) {
-  m.impl("read", aimc::ops::readImplicit);
-}
+TORCH_LIBRARY_IMPL(aimc, CompositeImplicitAutograd, m) { m.impl("read", aimc::ops::readImplicit); }

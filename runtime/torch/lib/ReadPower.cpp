@@ -55,11 +55,8 @@ template <class F> Two onCpu(const Tensor &ticks, int64_t levels, double tickNs,
   checkReal(ticks, "ticks");
   const double ratio0 = ratioOf(levels, tickNs);
   Tensor power, delta;
-  auto it = at::TensorIteratorConfig()
-                .add_output(power)
-                .add_output(delta)
-                .add_const_input(ticks)
-                .build();
+  auto it =
+      at::TensorIteratorConfig().add_output(power).add_output(delta).add_const_input(ticks).build();
   // Almost all durations are whole ticks.
   std::vector<Row> table;
   for (int64_t k = -levels; k <= levels; ++k)
@@ -87,8 +84,8 @@ template <class F> Two fromTable(const Tensor &ticks, int64_t levels, double tic
     delta.push_back(row.delta);
   }
   const auto options = at::TensorOptions().dtype(at::kDouble);
-  const Tensor position =
-      (ticks.to(at::kDouble) + static_cast<double>(levels)).clamp(0.0, 2.0 * static_cast<double>(levels));
+  const Tensor position = (ticks.to(at::kDouble) + static_cast<double>(levels))
+                              .clamp(0.0, 2.0 * static_cast<double>(levels));
   const Tensor lower = position.floor().clamp_max(2.0 * static_cast<double>(levels) - 1);
   const Tensor share = position - lower, index = lower.to(at::kLong);
   const auto read = [&](const std::vector<double> &values) {
@@ -112,7 +109,8 @@ Two slopeComposite(const Tensor &t, int64_t levels, double tickNs) {
   return fromTable(t, levels, tickNs, slopeAt);
 }
 Two meta(const Tensor &t, int64_t, double) {
-  return {at::empty_symint(t.sym_sizes(), t.options()), at::empty_symint(t.sym_sizes(), t.options())};
+  return {at::empty_symint(t.sym_sizes(), t.options()),
+          at::empty_symint(t.sym_sizes(), t.options())};
 }
 
 Two autograd(const Tensor &ticks, int64_t levels, double tickNs) {

@@ -26,7 +26,8 @@ using Rule = std::function<variable_list(const variable_list &grads, const varia
 
 class OpNode : public ::torch::autograd::TraceableFunction {
 public:
-  OpNode(std::string opName, Rule gradient) : opName(std::move(opName)), rule(std::move(gradient)) {}
+  OpNode(std::string opName, Rule gradient)
+      : opName(std::move(opName)), rule(std::move(gradient)) {}
 
   variable_list apply(variable_list &&grads) override {
     variable_list tensors;

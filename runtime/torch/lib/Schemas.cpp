@@ -30,9 +30,10 @@ TORCH_LIBRARY(aimc, m) {
   m.def("tile_linear(Tensor x, Tensor weight, Tensor scale, Tensor? gain, Tensor? range, Tensor? "
         "lsb, int[] blocks, bool transposed, int tile_rows, float column_ohm, float adc_ohm, bool "
         "alternating, float g_min, float g_max, float read_volt, float tick_ns, int levels, int "
-        "dac, int adc, int adc_bits) -> (Tensor y, Tensor saturated)");
+        "dac, int adc, int adc_bits) -> (Tensor y, Tensor saturated, Tensor folded)");
   m.def("tile_linear_backward(Tensor grad, Tensor x, Tensor weight, Tensor scale, Tensor? gain, "
-        "Tensor? range, Tensor? lsb, Tensor saturated, int[] blocks, bool transposed, int "
+        "Tensor? range, Tensor? lsb, Tensor saturated, Tensor folded, int[] blocks, bool "
+        "transposed, int "
         "tile_rows, float column_ohm, float adc_ohm, bool alternating, float g_min, float g_max, "
         "float read_volt, float tick_ns, int levels, int dac, int adc, int adc_bits, bool[6] "
         "wanted) -> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)");

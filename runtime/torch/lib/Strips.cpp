@@ -13,6 +13,7 @@ namespace aimc::ops {
 namespace {
 constexpr int64_t kNumbers = 6;
 constexpr int64_t n = model::kLadderStrip;
+constexpr int64_t kTurn = 64; ///< rows that are turned at a time: they stay in the first cache
 } // namespace
 
 model::StripWire Array::wire() const {
@@ -34,8 +35,14 @@ BlockList readBlocks(at::IntArrayRef numbers, int64_t k, int64_t columns, int64_
   BlockList list;
   int64_t nextRow = 0, nextCol = columns;
   for (size_t i = 0; i < numbers.size(); i += kNumbers) {
-    Block b{numbers[i],     numbers[i + 1], numbers[i + 2], numbers[i + 3],
-            numbers[i + 4], numbers[i + 5], 0,              0};
+    Block b{numbers[i],
+            numbers[i + 1],
+            numbers[i + 2],
+            numbers[i + 3],
+            numbers[i + 4],
+            numbers[i + 5],
+            0,
+            0};
     b.index = static_cast<int64_t>(list.blocks.size());
     const bool opens = list.bands.empty() || b.row != list.bands.back().row;
     if (opens) {
@@ -53,14 +60,14 @@ BlockList readBlocks(at::IntArrayRef numbers, int64_t k, int64_t columns, int64_
                       columns, " weight, but got rows [", b.row, ", ", b.row + b.rows,
                       ") and columns [", b.col, ", ", b.col + b.cols, ")");
     TORCH_CHECK_VALUE(b.atRow >= 0 && b.atCol >= 0 && b.atRow + b.rows <= tileRows,
-                      "expected block ", b.index, " within a tile of ", tileRows,
-                      " rows, but got ", b.rows, " rows at row ", b.atRow);
+                      "expected block ", b.index, " within a tile of ", tileRows, " rows, but got ",
+                      b.rows, " rows at row ", b.atRow);
     nextCol = b.col + b.cols;
     list.blocks.push_back(b);
   }
   TORCH_CHECK_VALUE(nextRow == k && nextCol == columns, "expected blocks that cover ", k,
-                    " rows and ", columns, " columns, but they end at row ", nextRow,
-                    ", column ", nextCol);
+                    " rows and ", columns, " columns, but they end at row ", nextRow, ", column ",
+                    nextCol);
   return list;
 }
 
@@ -68,8 +75,8 @@ std::vector<Strip> makeStrips(const BlockList &list, const Array &array) {
   std::vector<Strip> strips;
   const auto add = [&](const Block &b, int64_t first, int64_t step, bool atFirstRow) {
     for (int64_t c = first; c < b.cols; c += n * step)
-      strips.push_back({&b, b.col + c, step, std::min(n, (b.cols - c + step - 1) / step),
-                        atFirstRow});
+      strips.push_back(
+          {&b, b.col + c, step, std::min(n, (b.cols - c + step - 1) / step), atFirstRow});
   };
   for (const Block &b : list.blocks) {
     if (!array.alternating) {
@@ -97,18 +104,19 @@ template <class S> void gather(const Matrix<const S> &from, const Strip &s, doub
         strip[i * n + j] = static_cast<double>(origin[i * rowStep + j]);
     return;
   }
-  for (int64_t j = 0; j < s.count; ++j) {
-    const S *column = origin + j * colStep;
-    for (int64_t i = 0; i < b.rows; ++i)
-      strip[i * n + j] = static_cast<double>(column[i * rowStep]);
-  }
+  for (int64_t i0 = 0; i0 < b.rows; i0 += kTurn)
+    for (int64_t j = 0; j < s.count; ++j) {
+      const S *column = origin + j * colStep;
+      for (int64_t i = i0; i < std::min(i0 + kTurn, b.rows); ++i)
+        strip[i * n + j] = static_cast<double>(column[i * rowStep]);
+    }
 }
 
 template <class S> void scatter(const double *strip, const Strip &s, const Matrix<S> &to) {
   const Block &b = *s.block;
   const int64_t rowStep = s.atFirstRow ? -to.rowStride : to.rowStride;
-  S *origin = to.data + (s.atFirstRow ? b.row + b.rows - 1 : b.row) * to.rowStride +
-              s.first * to.colStride;
+  S *origin =
+      to.data + (s.atFirstRow ? b.row + b.rows - 1 : b.row) * to.rowStride + s.first * to.colStride;
   const int64_t colStep = s.step * to.colStride;
   if (colStep == 1) {
     for (int64_t i = 0; i < b.rows; ++i)
@@ -116,11 +124,12 @@ template <class S> void scatter(const double *strip, const Strip &s, const Matri
         origin[i * rowStep + j] = static_cast<S>(strip[i * n + j]);
     return;
   }
-  for (int64_t j = 0; j < s.count; ++j) {
-    S *column = origin + j * colStep;
-    for (int64_t i = 0; i < b.rows; ++i)
-      column[i * rowStep] = static_cast<S>(strip[i * n + j]);
-  }
+  for (int64_t i0 = 0; i0 < b.rows; i0 += kTurn)
+    for (int64_t j = 0; j < s.count; ++j) {
+      S *column = origin + j * colStep;
+      for (int64_t i = i0; i < std::min(i0 + kTurn, b.rows); ++i)
+        column[i * rowStep] = static_cast<S>(strip[i * n + j]);
+    }
 }
 
 template <class S>

@@ -4,7 +4,8 @@
 //===----------------------------------------------------------------------===//
 //
 // A weight [K, N] in blocks becomes strips of kLadderStrip columns that are read at the same end,
-// far end first: what runtime/model's ladder works on. Copying in and out also turns [N, K] weights.
+// far end first: what runtime/model's ladder works on. Copying in and out also turns [N, K]
+// weights.
 //
 //===----------------------------------------------------------------------===//
 #pragma once

@@ -19,8 +19,9 @@ namespace {
 
 using at::Tensor;
 
-/// Vectors whose charges are held at a time: they stay in cache between product and converter.
-constexpr int64_t kChunk = 128;
+/// Vectors whose charges or masked gradients are held at a time. A product packs the weight once
+/// per chunk, so few large ones cost less than many that fit the cache.
+constexpr int64_t kChunk = 1024;
 
 template <class S> S largest(const S *x, int64_t count) {
   S top[8] = {};
@@ -43,8 +44,7 @@ AIMC_CLONES
 void roundInputs(const double *x, int64_t count, float inverse, int32_t levels, double step,
                  double *out) {
   for (int64_t i = 0; i < count; ++i)
-    out[i] = step * static_cast<double>(
-                        model::quantise(static_cast<float>(x[i]), inverse, levels));
+    out[i] = step * static_cast<double>(model::quantise(static_cast<float>(x[i]), inverse, levels));
 }
 
 /// Inputs behind the DAC [vectors, K] and the input that one tick stands for [bands, vectors].
@@ -84,32 +84,41 @@ Converted convert(const TileInputs &in, const TileParams &p) {
   return out;
 }
 
-/// Adds what the ADCs make of one vector's charges `q` to `y`; `lsb` [columns] in units of y per
-/// unit step. Returns how many saturate.
+/// Turns one vector's charges `q` into what the ADCs make of them: `y` += codes, or, `first`, y =
+/// codes, where q and y may be one. `lsb` [columns] in units of y per unit step. Returns how many
+/// saturate, before anything is written.
 template <model::AdcKind kKind, bool kRound, class S>
-inline int64_t readRow(const S *q, const S *lsb, const S *inverse, S step, S inverseStep, S limit,
-                       int64_t columns, bool first, S *y) {
-  int64_t saturated = 0;
+inline int64_t countSaturated(const S *q, const S *inverse, S inverseStep, S bound,
+                              int64_t columns) {
+  int32_t saturated = 0;
+  for (int64_t j = 0; j < columns; ++j)
+    saturated += std::abs(q[j] * (inverse[j] * inverseStep)) >= bound ? 1 : 0;
+  return saturated;
+}
+template <model::AdcKind kKind, bool kRound, bool kFirst, class S>
+inline void readRow(const S *q, const S *lsb, const S *inverse, S step, S inverseStep, S limit,
+                    int64_t columns, S *y) {
+#pragma GCC ivdep
   for (int64_t j = 0; j < columns; ++j) {
     const S value = q[j] * (inverse[j] * inverseStep);
-    const S raw = !kRound ? value
-                  : kKind == model::AdcKind::Linear
-                      ? model::adcCode(value, model::AdcKind::Linear, limit)
-                      : model::adcCode(value, model::AdcKind::Cco, limit);
+    const S raw = !kRound ? value : model::adcCode(value, kKind, limit);
     const S code = raw > limit ? limit : (raw < -limit ? -limit : raw);
-    const S bound = kRound ? (kKind == model::AdcKind::Linear ? limit + S(0.5) : limit + S(1))
-                           : limit;
-    saturated += std::abs(value) >= bound;
     const S out = code * (lsb[j] * step);
-    y[j] = first ? out : y[j] + out;
+    y[j] = kFirst ? out : y[j] + out;
   }
-  return saturated;
 }
 using model::AdcKind;
 #define AIMC_READ_ROW(NAME, KIND, ROUND, S)                                                        \
-  AIMC_CLONES int64_t NAME(const S *q, const S *lsb, const S *inverse, S step, S inverseStep,     \
-                           S limit, int64_t columns, bool first, S *y) {                          \
-    return readRow<KIND, ROUND, S>(q, lsb, inverse, step, inverseStep, limit, columns, first, y);  \
+  AIMC_CLONES int64_t NAME(const S *q, const S *inverse, S inverseStep, S bound,                   \
+                           int64_t columns) {                                                      \
+    return countSaturated<KIND, ROUND, S>(q, inverse, inverseStep, bound, columns);                \
+  }                                                                                                \
+  AIMC_CLONES void NAME(const S *q, const S *lsb, const S *inverse, S step, S inverseStep,         \
+                        S limit, int64_t columns, bool first, S *y) {                              \
+    if (first)                                                                                     \
+      readRow<KIND, ROUND, true, S>(q, lsb, inverse, step, inverseStep, limit, columns, y);        \
+    else                                                                                           \
+      readRow<KIND, ROUND, false, S>(q, lsb, inverse, step, inverseStep, limit, columns, y);       \
   }
 AIMC_READ_ROW(readLinear, AdcKind::Linear, true, float)
 AIMC_READ_ROW(readLinear, AdcKind::Linear, true, double)
@@ -145,17 +154,21 @@ Tensor upright(const Tensor &tensor, const TileParams &p) {
 }
 
 /// One chunk of vectors of one band: calls f(first vector, vectors, band, charges in units of y).
+/// `first` [vectors, N], where defined, takes the charges of band 0.
 template <class F>
 void eachChunk(const TileInputs &in, const TileParams &p, const Tensor &x, const Tensor &folded,
-               const F &f) {
+               const Tensor &first, const F &f) {
   const int64_t vectors = x.size(0);
-  const Tensor buffer = at::empty({std::min(kChunk, vectors), in.n}, x.options());
+  Tensor buffer;
   const Tensor matrix = upright(folded, p);
   for (int64_t v = 0; v < vectors; v += kChunk) {
     const int64_t count = std::min(kChunk, vectors - v);
-    Tensor q = buffer.narrow(0, 0, count);
     for (size_t b = 0; b < in.list.bands.size(); ++b) {
       const Band &band = in.list.bands[b];
+      const bool direct = b == 0 && first.defined();
+      if (!direct && !buffer.defined())
+        buffer = at::empty({count, in.n}, x.options());
+      Tensor q = direct ? first.narrow(0, v, count) : buffer.narrow(0, 0, count);
       at::mm_out(q, x.narrow(0, v, count).narrow(1, band.row, band.rows),
                  matrix.narrow(0, band.row, band.rows));
       f(v, count, static_cast<int64_t>(b), q);
@@ -163,48 +176,51 @@ void eachChunk(const TileInputs &in, const TileParams &p, const Tensor &x, const
   }
 }
 
-std::tuple<Tensor, Tensor> forwardCpu(const TileInputs &in, const TileParams &p) {
+TileOutputs forwardCpu(const TileInputs &in, const TileParams &p) {
   const int64_t vectors = in.x.size(0), bytes = maskBytes(in.n),
                 bands = static_cast<int64_t>(in.list.bands.size());
   Tensor folded = at::empty(in.weight.sizes(), in.weight.options());
   foldWeight(in, p, folded);
   const Converted converted = convert(in, p);
   if (p.adc == AdcMode::Ideal)
-    return {at::mm(converted.x, upright(folded, p)), at::empty({0}, in.x.options().dtype(at::kByte))};
+    return {at::mm(converted.x, upright(folded, p)),
+            at::empty({0}, in.x.options().dtype(at::kByte)), folded};
   Tensor y = at::empty({vectors, in.n}, in.x.options());
   Tensor mask = at::zeros({bands, vectors, bytes}, in.x.options().dtype(at::kByte));
   const BandAdc adc = bandAdc(in, p);
   AT_DISPATCH_FLOATING_TYPES(in.x.scalar_type(), "tile_linear", [&] {
     const auto limit = static_cast<scalar_t>(adc.limit),
                bound = static_cast<scalar_t>(adc.bound(p.adc));
-    eachChunk(in, p, converted.x, folded, [&](int64_t v0, int64_t count, int64_t b, const Tensor &q) {
-      const scalar_t *charge = q.const_data_ptr<scalar_t>(),
-                     *lsb = adc.lsb.const_data_ptr<scalar_t>() + b * in.n,
-                     *inverse = adc.inverse.const_data_ptr<scalar_t>() + b * in.n,
-                     *steps = converted.step.const_data_ptr<scalar_t>() + b * vectors + v0;
-      scalar_t *out = y.mutable_data_ptr<scalar_t>() + v0 * in.n;
-      uint8_t *bits = mask.mutable_data_ptr<uint8_t>() + (b * vectors + v0) * bytes;
-      at::parallel_for(0, count, 4, [&](int64_t begin, int64_t end) {
-        for (int64_t v = begin; v < end; ++v) {
-          const scalar_t *row = charge + v * in.n, step = steps[v];
-          const scalar_t inverseStep = step > 0 ? 1 / step : 0;
-          const auto with = [&](auto read) {
-            return read(row, lsb, inverse, step, inverseStep, limit, in.n, b == 0, out + v * in.n);
-          };
-          const int64_t saturated =
-              p.adc == AdcMode::Linear ? with([](auto... a) { return readLinear(a...); })
-              : p.adc == AdcMode::Cco  ? with([](auto... a) { return readCco(a...); })
-                                       : with([](auto... a) { return readClamp(a...); });
-          if (saturated == 0)
-            continue;
-          for (int64_t j = 0; j < in.n; ++j)
-            if (std::abs(row[j] * (inverse[j] * inverseStep)) >= bound)
-              bits[v * bytes + j / 8] |= static_cast<uint8_t>(1u << (j % 8));
-        }
-      });
-    });
+    eachChunk(
+        in, p, converted.x, folded, y, [&](int64_t v0, int64_t count, int64_t b, const Tensor &q) {
+          const scalar_t *charge = q.const_data_ptr<scalar_t>(),
+                         *lsb = adc.lsb.const_data_ptr<scalar_t>() + b * in.n,
+                         *inverse = adc.inverse.const_data_ptr<scalar_t>() + b * in.n,
+                         *steps = converted.step.const_data_ptr<scalar_t>() + b * vectors + v0;
+          scalar_t *out = y.mutable_data_ptr<scalar_t>() + v0 * in.n;
+          uint8_t *bits = mask.mutable_data_ptr<uint8_t>() + (b * vectors + v0) * bytes;
+          at::parallel_for(0, count, 4, [&](int64_t begin, int64_t end) {
+            for (int64_t v = begin; v < end; ++v) {
+              const scalar_t *row = charge + v * in.n, step = steps[v];
+              const scalar_t inverseStep = step > 0 ? 1 / step : 0;
+              const auto with = [&](auto read) {
+                if (read(row, inverse, inverseStep, bound, in.n) > 0)
+                  for (int64_t j = 0; j < in.n; ++j)
+                    if (std::abs(row[j] * (inverse[j] * inverseStep)) >= bound)
+                      bits[v * bytes + j / 8] |= static_cast<uint8_t>(1u << (j % 8));
+                read(row, lsb, inverse, step, inverseStep, limit, in.n, b == 0, out + v * in.n);
+              };
+              if (p.adc == AdcMode::Linear)
+                with([](auto... a) { return readLinear(a...); });
+              else if (p.adc == AdcMode::Cco)
+                with([](auto... a) { return readCco(a...); });
+              else
+                with([](auto... a) { return readClamp(a...); });
+            }
+          });
+        });
   });
-  return {y, mask};
+  return {y, mask, folded};
 }
 
 /// Whether any output of a band saturated.
@@ -222,7 +238,8 @@ bool anySaturated(const Tensor &mask) {
 
 /// Gradients `grad` [count, N] of vectors v0.. with those of saturated outputs of band b set to 0.
 template <class S>
-void masked(const Tensor &grad, const Tensor &mask, int64_t b, int64_t v0, int64_t count, Tensor &out) {
+void masked(const Tensor &grad, const Tensor &mask, int64_t b, int64_t v0, int64_t count,
+            Tensor &out) {
   const int64_t n = grad.size(1), bytes = mask.size(2);
   const S *from = grad.const_data_ptr<S>() + v0 * n;
   const uint8_t *bits = mask.const_data_ptr<uint8_t>() + (b * mask.size(1) + v0) * bytes;
@@ -287,31 +304,28 @@ AdcGradients throughAdc(const Tensor &grad, const TileInputs &in, const TilePara
   const BandAdc adc = bandAdc(in, p);
   Tensor sums = at::zeros_like(adc.lsb);
   Tensor ranges = at::zeros({static_cast<int64_t>(in.list.bands.size())}, grad.options());
-  eachChunk(in, p, converted.x, folded, [&](int64_t v0, int64_t count, int64_t b, const Tensor &q) {
-    const Tensor step = converted.step.select(0, b).narrow(0, v0, count).unsqueeze(1);
-    const Tensor value = at::nan_to_num(q / step, 0.0, 0.0, 0.0) * adc.inverse.select(0, b);
-    const Tensor raw = p.adc == AdcMode::Linear ? value.round()
-                       : p.adc == AdcMode::Cco  ? value.trunc()
-                                                : value;
-    const Tensor within = raw.abs() <= adc.limit;
-    const Tensor slope = raw.clamp(-adc.limit, adc.limit) - value * within;
-    const Tensor part = grad.narrow(0, v0, count) * slope;
-    sums.select(0, b).add_((part * step).sum(0));
-    ranges.select(0, b).add_((part * adc.lsb.select(0, b)).sum(), 1.0 / static_cast<double>(p.levels));
-  });
+  eachChunk(
+      in, p, converted.x, folded, {}, [&](int64_t v0, int64_t count, int64_t b, const Tensor &q) {
+        const Tensor step = converted.step.select(0, b).narrow(0, v0, count).unsqueeze(1);
+        const Tensor value = at::nan_to_num(q / step, 0.0, 0.0, 0.0) * adc.inverse.select(0, b);
+        const Tensor raw = p.adc == AdcMode::Linear ? value.round()
+                           : p.adc == AdcMode::Cco  ? value.trunc()
+                                                    : value;
+        const Tensor within = raw.abs() <= adc.limit;
+        const Tensor slope = raw.clamp(-adc.limit, adc.limit) - value * within;
+        const Tensor part = grad.narrow(0, v0, count) * slope;
+        sums.select(0, b).add_((part * step).sum(0));
+        ranges.select(0, b).add_((part * adc.lsb.select(0, b)).sum(),
+                                 1.0 / static_cast<double>(p.levels));
+      });
   return {sums, ranges};
 }
 
 TileGradients backwardCpu(const Tensor &gradGiven, const TileInputs &in, const TileParams &p,
-                          const Tensor &mask, const Wanted &wanted) {
+                          const Tensor &mask, const Tensor &folded, const Wanted &wanted) {
   const Tensor grad = gradGiven.reshape({-1, in.n}).contiguous();
   const int64_t vectors = grad.size(0);
   TileGradients out;
-  Tensor folded;
-  if (wanted.x || wanted.range || wanted.lsb || (p.adc != AdcMode::Ideal && (wanted.scale || wanted.gain))) {
-    folded = at::empty(in.weight.sizes(), in.weight.options());
-    foldWeight(in, p, folded);
-  }
   Converted converted;
   if (wanted.folded() || wanted.range || wanted.lsb)
     converted = convert(in, p);
@@ -326,7 +340,6 @@ TileGradients backwardCpu(const Tensor &gradGiven, const TileInputs &in, const T
   if (!saturated) {
     if (toX)
       at::mm_out(out.x, grad, upright(folded, p).t());
-    folded.reset();
     if (wanted.folded())
       out.weight = p.transposed ? at::mm(grad.t(), converted.x) : at::mm(converted.x.t(), grad);
   } else {
@@ -354,7 +367,6 @@ TileGradients backwardCpu(const Tensor &gradGiven, const TileInputs &in, const T
         }
       }
     }
-    folded.reset();
   }
   if (wanted.range)
     out.range = at::zeros_like(in.range);
@@ -394,12 +406,10 @@ TileGradients backwardCpu(const Tensor &gradGiven, const TileInputs &in, const T
 
 } // namespace
 
-std::tuple<Tensor, Tensor> tileForwardCpu(const TileInputs &in, const TileParams &p) {
-  return forwardCpu(in, p);
-}
+TileOutputs tileForwardCpu(const TileInputs &in, const TileParams &p) { return forwardCpu(in, p); }
 TileGradients tileBackwardCpu(const Tensor &grad, const TileInputs &in, const TileParams &p,
-                              const Tensor &mask, const Wanted &wanted) {
-  return backwardCpu(grad, in, p, mask, wanted);
+                              const Tensor &mask, const Tensor &folded, const Wanted &wanted) {
+  return backwardCpu(grad, in, p, mask, folded, wanted);
 }
 
 } // namespace aimc::ops

@@ -102,7 +102,7 @@ Codes codes(const TileInputs &in, const TileParams &p, int64_t b, const Tensor &
 
 } // namespace
 
-std::tuple<Tensor, Tensor> tileForwardComposite(const TileInputs &in, const TileParams &p) {
+TileOutputs tileForwardComposite(const TileInputs &in, const TileParams &p) {
   const Tensor folded = foldAll(in, p).product.to(in.x.scalar_type());
   Tensor y = at::zeros({in.x.size(0), in.n}, in.x.options());
   const bool ideal = p.adc == AdcMode::Ideal;
@@ -120,8 +120,9 @@ std::tuple<Tensor, Tensor> tileForwardComposite(const TileInputs &in, const Tile
   const auto bands = static_cast<int64_t>(in.list.bands.size());
   const auto bytes = in.x.options().dtype(at::kByte);
   // The backward pass finds saturated outputs by itself here.
-  return {y, ideal ? at::empty({0}, bytes)
-                   : at::zeros({bands, in.x.size(0), maskBytes(in.n)}, bytes)};
+  return {y,
+          ideal ? at::empty({0}, bytes) : at::zeros({bands, in.x.size(0), maskBytes(in.n)}, bytes),
+          (p.transposed ? folded.t() : folded).contiguous()};
 }
 
 TileGradients tileBackwardComposite(const Tensor &gradGiven, const TileInputs &in,
@@ -133,8 +134,7 @@ TileGradients tileBackwardComposite(const Tensor &gradGiven, const TileInputs &i
   const double unit = model::digitalScale(1.0, p.readVolt, p.tickNs, p.gMin, p.gMax);
   Tensor xBar = at::zeros_like(in.x), foldedBar = at::zeros_like(f.product),
          lsbBar = at::zeros_like(in.scale);
-  Tensor rangeBar =
-      at::zeros({static_cast<int64_t>(in.list.bands.size())}, in.x.options());
+  Tensor rangeBar = at::zeros({static_cast<int64_t>(in.list.bands.size())}, in.x.options());
   for (size_t index = 0; index < in.list.bands.size(); ++index) {
     const Band &band = in.list.bands[index];
     const auto b = static_cast<int64_t>(index);
@@ -145,13 +145,11 @@ TileGradients tileBackwardComposite(const Tensor &gradGiven, const TileInputs &i
       const Codes c = codes(in, p, b, q, input.step);
       const Tensor slope = grad * (c.code - c.value * c.within);
       lsbBar.select(0, b).add_((slope * input.step).sum(0));
-      rangeBar.select(0, b).add_((slope * bandLsb(in, p, b)).sum() /
-                                 static_cast<double>(p.levels));
+      rangeBar.select(0, b).add_((slope * bandLsb(in, p, b)).sum() / static_cast<double>(p.levels));
       g = grad * c.within;
     }
     const Tensor behind = at::mm(g, folded.narrow(0, band.row, band.rows).t());
-    foldedBar.narrow(0, band.row, band.rows)
-        .add_(at::mm(input.converted.t(), g).to(at::kDouble));
+    foldedBar.narrow(0, band.row, band.rows).add_(at::mm(input.converted.t(), g).to(at::kDouble));
     Tensor part = behind;
     if (p.dac != DacMode::Off && in.range.defined()) {
       const Tensor inside = input.x.abs() <= input.range;
@@ -169,12 +167,11 @@ TileGradients tileBackwardComposite(const Tensor &gradGiven, const TileInputs &i
   const double span = p.gMax - p.gMin;
   if (wanted.folded()) {
     const Tensor bar = foldedBar * f.scale * f.gain / span;
-    const Tensor loadBar = transferAdjointComposite(f.load, bar * f.difference, std::nullopt,
-                                                    in.list, p.array);
+    const Tensor loadBar =
+        transferAdjointComposite(f.load, bar * f.difference, std::nullopt, in.list, p.array);
     const Tensor direct = bar * f.transfer;
     const Tensor inside = f.u.abs() <= 1.0;
-    const Tensor uBar =
-        at::where(f.u >= 0, direct + loadBar, direct - loadBar) * inside * span;
+    const Tensor uBar = at::where(f.u >= 0, direct + loadBar, direct - loadBar) * inside * span;
     const Tensor wBar = (uBar * f.inverse).to(in.weight.scalar_type());
     if (wanted.weight)
       out.weight = (p.transposed ? wBar.t() : wBar).contiguous();

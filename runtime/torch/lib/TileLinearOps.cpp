@@ -13,7 +13,7 @@ namespace aimc::ops {
 namespace {
 
 using at::Tensor;
-using Two = std::tuple<Tensor, Tensor>;
+using Three = std::tuple<Tensor, Tensor, Tensor>;
 using Six = std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor, Tensor>;
 
 // The arguments of both operators, once.
@@ -28,9 +28,9 @@ using Six = std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor, Tensor>;
   const Tensor &x, const Tensor &weight, const Tensor &scale, const MaybeTensor &gain,             \
       const MaybeTensor &range, const MaybeTensor &lsb
 
-using Forward = Two(AIMC_TILE_TENSORS, AIMC_TILE_SCALARS);
+using Forward = Three(AIMC_TILE_TENSORS, AIMC_TILE_SCALARS);
 using Backward = Six(const Tensor &grad, AIMC_TILE_TENSORS, const Tensor &saturated,
-                     AIMC_TILE_SCALARS, std::array<bool, 6> wanted);
+                     const Tensor &folded, AIMC_TILE_SCALARS, std::array<bool, 6> wanted);
 
 TileParams makeParams(AIMC_TILE_SCALARS) {
   return {transposed,
@@ -45,25 +45,25 @@ TileParams makeParams(AIMC_TILE_SCALARS) {
           adcBits};
 }
 
-Two forwardCpu(AIMC_TILE_TENSORS, AIMC_TILE_SCALARS) {
+Three forwardCpu(AIMC_TILE_TENSORS, AIMC_TILE_SCALARS) {
   const auto p = makeParams(AIMC_TILE_VALUES);
   const auto in = tileInputs(x, weight, scale, gain, range, lsb, blocks, p);
-  auto [y, mask] = tileForwardCpu(in, p);
+  auto [y, mask, folded] = tileForwardCpu(in, p);
   auto sizes = x.sizes().vec();
   sizes.back() = in.n;
-  return {y.view(sizes), mask};
+  return {y.view(sizes), mask, folded};
 }
 
-Two forwardComposite(AIMC_TILE_TENSORS, AIMC_TILE_SCALARS) {
+Three forwardComposite(AIMC_TILE_TENSORS, AIMC_TILE_SCALARS) {
   const auto p = makeParams(AIMC_TILE_VALUES);
   const auto in = tileInputs(x, weight, scale, gain, range, lsb, blocks, p);
-  auto [y, mask] = tileForwardComposite(in, p);
+  auto [y, mask, folded] = tileForwardComposite(in, p);
   auto sizes = x.sizes().vec();
   sizes.back() = in.n;
-  return {y.view(sizes), mask};
+  return {y.view(sizes), mask, folded};
 }
 
-Two forwardMeta(AIMC_TILE_TENSORS, AIMC_TILE_SCALARS) {
+Three forwardMeta(AIMC_TILE_TENSORS, AIMC_TILE_SCALARS) {
   auto sizes = x.sym_sizes().vec();
   c10::SymInt vectors = 1;
   for (size_t i = 0; i + 1 < sizes.size(); ++i)
@@ -71,10 +71,12 @@ Two forwardMeta(AIMC_TILE_TENSORS, AIMC_TILE_SCALARS) {
   const c10::SymInt columns = weight.sym_size(transposed ? 0 : 1);
   sizes.back() = columns;
   const auto bytes = x.options().dtype(at::kByte);
-  const Tensor y = at::empty_symint(sizes, x.options());
+  const Tensor y = at::empty_symint(sizes, x.options()),
+               folded = at::empty_symint(weight.sym_sizes(), weight.options());
   if (adc == static_cast<int64_t>(AdcMode::Ideal))
-    return {y, at::empty({0}, bytes)};
-  return {y, at::empty_symint({c10::SymInt(countBands(blocks)), vectors, (columns + 7) / 8}, bytes)};
+    return {y, at::empty({0}, bytes), folded};
+  return {y, at::empty_symint({c10::SymInt(countBands(blocks)), vectors, (columns + 7) / 8}, bytes),
+          folded};
 }
 
 /// Gradients that are not wanted travel as empty tensors: a graph has no undefined ones.
@@ -92,11 +94,11 @@ Six finish(const TileGradients &g, const Tensor &x) {
 
 Wanted wantedOf(const std::array<bool, 6> &w) { return {w[0], w[1], w[2], w[3], w[4], w[5]}; }
 
-Six backwardCpu(const Tensor &grad, AIMC_TILE_TENSORS, const Tensor &saturated, AIMC_TILE_SCALARS,
-                std::array<bool, 6> wanted) {
+Six backwardCpu(const Tensor &grad, AIMC_TILE_TENSORS, const Tensor &saturated,
+                const Tensor &folded, AIMC_TILE_SCALARS, std::array<bool, 6> wanted) {
   const auto p = makeParams(AIMC_TILE_VALUES);
   const auto in = tileInputs(x, weight, scale, gain, range, lsb, blocks, p);
-  auto gradients = tileBackwardCpu(grad, in, p, saturated, wantedOf(wanted));
+  auto gradients = tileBackwardCpu(grad, in, p, saturated, folded, wantedOf(wanted));
   if (!wanted[0])
     gradients.x.reset();
   if (!wanted[1])
@@ -104,15 +106,15 @@ Six backwardCpu(const Tensor &grad, AIMC_TILE_TENSORS, const Tensor &saturated, 
   return finish(gradients, x);
 }
 
-Six backwardComposite(const Tensor &grad, AIMC_TILE_TENSORS, const Tensor &, AIMC_TILE_SCALARS,
-                      std::array<bool, 6> wanted) {
+Six backwardComposite(const Tensor &grad, AIMC_TILE_TENSORS, const Tensor &, const Tensor &,
+                      AIMC_TILE_SCALARS, std::array<bool, 6> wanted) {
   const auto p = makeParams(AIMC_TILE_VALUES);
   const auto in = tileInputs(x, weight, scale, gain, range, lsb, blocks, p);
   return finish(tileBackwardComposite(grad, in, p, wantedOf(wanted)), x);
 }
 
-Six backwardMeta(const Tensor &, AIMC_TILE_TENSORS, const Tensor &, AIMC_TILE_SCALARS,
-                 std::array<bool, 6> wanted) {
+Six backwardMeta(const Tensor &, AIMC_TILE_TENSORS, const Tensor &, const Tensor &,
+                 AIMC_TILE_SCALARS, std::array<bool, 6> wanted) {
   size_t index = 0;
   const auto like = [&](const Tensor &t) {
     const bool given = wanted[index++] && t.defined();
@@ -123,14 +125,14 @@ Six backwardMeta(const Tensor &, AIMC_TILE_TENSORS, const Tensor &, AIMC_TILE_SC
   return {a, b, c, d, e, f};
 }
 
-Two forwardAutograd(AIMC_TILE_TENSORS, AIMC_TILE_SCALARS) {
+Three forwardAutograd(AIMC_TILE_TENSORS, AIMC_TILE_SCALARS) {
   static const auto forward =
       c10::Dispatcher::singleton().findSchemaOrThrow("aimc::tile_linear", "").typed<Forward>();
   static const auto backward = c10::Dispatcher::singleton()
                                    .findSchemaOrThrow("aimc::tile_linear_backward", "")
                                    .typed<Backward>();
-  const variable_list inputs{x, weight, scale, orUndefined(gain), orUndefined(range),
-                             orUndefined(lsb)};
+  const variable_list inputs{
+      x, weight, scale, orUndefined(gain), orUndefined(range), orUndefined(lsb)};
   std::array<bool, 6> wanted{};
   for (size_t i = 0; i < wanted.size(); ++i)
     wanted[i] = wants(inputs[i]);
@@ -140,22 +142,24 @@ Two forwardAutograd(AIMC_TILE_TENSORS, AIMC_TILE_SCALARS) {
   }();
   auto saved = inputs;
   saved.push_back(std::get<1>(out));
-  auto node = record(
-      "TileLinearBackward", inputs, saved,
-      [=, list = blocks.vec()](const variable_list &grads,
-                               const variable_list &s) -> variable_list {
-        if (!grads[0].defined())
-          return variable_list(6);
-        const at::IntArrayRef blocks(list);
-        const auto result = backward.call(grads[0], s[0], s[1], s[2], orNone(s[3]), orNone(s[4]),
-                                          orNone(s[5]), s[6], AIMC_TILE_VALUES, wanted);
-        variable_list all{std::get<0>(result), std::get<1>(result), std::get<2>(result),
-                          std::get<3>(result), std::get<4>(result), std::get<5>(result)};
-        for (size_t i = 0; i < wanted.size(); ++i)
-          if (!wanted[i])
-            all[i].reset();
-        return all;
-      });
+  saved.push_back(std::get<2>(out));
+  auto node =
+      record("TileLinearBackward", inputs, saved,
+             [=, list = blocks.vec()](const variable_list &grads,
+                                      const variable_list &s) -> variable_list {
+               if (!grads[0].defined())
+                 return variable_list(6);
+               const at::IntArrayRef blocks(list);
+               const auto result =
+                   backward.call(grads[0], s[0], s[1], s[2], orNone(s[3]), orNone(s[4]),
+                                 orNone(s[5]), s[6], s[7], AIMC_TILE_VALUES, wanted);
+               variable_list all{std::get<0>(result), std::get<1>(result), std::get<2>(result),
+                                 std::get<3>(result), std::get<4>(result), std::get<5>(result)};
+               for (size_t i = 0; i < wanted.size(); ++i)
+                 if (!wanted[i])
+                   all[i].reset();
+               return all;
+             });
   attach(node, std::get<0>(out));
   return out;
 }
@@ -163,7 +167,7 @@ Two forwardAutograd(AIMC_TILE_TENSORS, AIMC_TILE_SCALARS) {
 /// Under autocast the circuit stays in single precision; what leaves has the lower one, as from
 /// torch's own linear.
 template <c10::DeviceType kDevice, c10::DispatchKey kKey>
-Two forwardAutocast(AIMC_TILE_TENSORS, AIMC_TILE_SCALARS) {
+Three forwardAutocast(AIMC_TILE_TENSORS, AIMC_TILE_SCALARS) {
   static const auto forward =
       c10::Dispatcher::singleton().findSchemaOrThrow("aimc::tile_linear", "").typed<Forward>();
   const c10::impl::ExcludeDispatchKeyGuard guard{kKey};
@@ -171,11 +175,11 @@ Two forwardAutocast(AIMC_TILE_TENSORS, AIMC_TILE_SCALARS) {
     return t.defined() && t.scalar_type() != at::kDouble ? t.to(at::kFloat) : t;
   };
   const auto maybe = [&](const MaybeTensor &t) { return t ? MaybeTensor(single(*t)) : t; };
-  auto [y, mask] = forward.call(single(x), single(weight), single(scale), maybe(gain),
-                                maybe(range), maybe(lsb), AIMC_TILE_VALUES);
+  auto [y, mask, folded] = forward.call(single(x), single(weight), single(scale), maybe(gain),
+                                        maybe(range), maybe(lsb), AIMC_TILE_VALUES);
   if (y.scalar_type() == at::kFloat)
     y = y.to(at::autocast::get_autocast_dtype(kDevice));
-  return {y, mask};
+  return {y, mask, folded};
 }
 
 } // namespace
@@ -221,8 +225,8 @@ TileInputs tileInputs(const Tensor &x, const Tensor &weight, const Tensor &scale
     in.lsb = take(*lsb, {static_cast<int64_t>(in.list.blocks.size())}, "lsb");
   TORCH_CHECK_VALUE(p.levels >= 1 && p.levels <= 255, "expected 1 to 255 levels, but got ",
                     p.levels);
-  TORCH_CHECK_VALUE(p.gMax > p.gMin && p.gMin >= 0, "expected 0 <= g_min < g_max, but got ",
-                    p.gMin, " and ", p.gMax);
+  TORCH_CHECK_VALUE(p.gMax > p.gMin && p.gMin >= 0, "expected 0 <= g_min < g_max, but got ", p.gMin,
+                    " and ", p.gMax);
   if (p.adc != AdcMode::Ideal) {
     TORCH_CHECK_VALUE(in.lsb.defined(), "expected an LSB per block for an ADC, but got none");
     TORCH_CHECK_VALUE(p.adcBits >= 2 && p.adcBits <= 24,

@@ -9,8 +9,8 @@
 //===----------------------------------------------------------------------===//
 #pragma once
 
-#include <ATen/core/Tensor.h>
 #include <ATen/core/Generator.h>
+#include <ATen/core/Tensor.h>
 
 #include <cstdint>
 #include <optional>
@@ -25,8 +25,8 @@ enum class DacMode : int64_t { Off = 0, Clamp = 1, Round = 2 };
 /// As model::AdcKind, and `Clamp`: saturation without rounding.
 enum class AdcMode : int64_t { Ideal = 0, Linear = 1, Cco = 2, Clamp = 3 };
 
-/// Where a weight's blocks lie: six numbers per block, row, rows, col, cols (in the weight), at_row,
-/// at_col (in the tile). Blocks form bands: equal row ranges that follow each other.
+/// Where a weight's blocks lie: six numbers per block, row, rows, col, cols (in the weight),
+/// at_row, at_col (in the tile). Blocks form bands: equal row ranges that follow each other.
 using Blocks = std::vector<int64_t>;
 
 /// The array that blocks lie in, and its converters.
