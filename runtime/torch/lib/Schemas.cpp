@@ -52,4 +52,11 @@ TORCH_LIBRARY(aimc, m) {
         "low_frequency, Tensor curves, float[] law) -> Tensor");
   m.def("normals(int seed, int stream, int id, int sub, int row, int col, int rows, int cols) -> "
         "Tensor");
+  m.def("noise(SymInt[] size, Tensor key, int part=0) -> Tensor");
+
+  m.def("choose_scales(Tensor weight, int[] blocks, bool transposed, str rule, str kind, float "
+        "g_min, float g_max, float programming_scale=1.) -> Tensor");
+  m.def("compensate(Tensor weight, Tensor scale, int[] blocks, bool transposed, int tile_rows, "
+        "float column_ohm, float adc_ohm, bool alternating, float g_min, float g_max, str mode) -> "
+        "(Tensor shape, Tensor gain)");
 }

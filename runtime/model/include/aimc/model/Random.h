@@ -32,6 +32,7 @@ enum class StreamKind : uint32_t {
   AdcGain = 12,
   AdcOffset = 13,
   Calibration = 14, ///< noise of reads that compensate drift or calibrate an ADC
+  Training = 15,    ///< noise of training steps; `id` names the site, `sub` the step
 };
 
 /// One stream of draws: what to key the generator with.
@@ -53,6 +54,9 @@ std::array<uint32_t, 4> draw(const Stream &stream, uint32_t low, uint32_t high);
 /// N(0,1) for a cell (row, column) of a stream. Columns come in groups of 32; within a group, word
 /// w of draw `column / 32 * 8 + lane` belongs to column 8 w + lane.
 float normal(const Stream &stream, uint32_t row, uint32_t column);
+
+/// `normal` for cells (row, column0 .. column0 + n), the same bits, many at a time.
+void normals(const Stream &stream, uint32_t row, uint32_t column0, int64_t n, float *out);
 
 /// Uniform values in [0, 1), multiples of 2^-24, for cells (row, column0 .. column0 + n); placed
 /// in the stream as `normal` places its words.

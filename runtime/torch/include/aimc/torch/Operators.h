@@ -93,4 +93,18 @@ at::Tensor deviceState(const at::Tensor &target, const std::optional<at::Tensor>
 at::Tensor normals(int64_t seed, int64_t stream, int64_t id, int64_t sub, int64_t row, int64_t col,
                    int64_t rows, int64_t cols);
 
+/// N(0,1) of a shape as a function of `key` (int64: seed, site, step) and `part` alone.
+at::Tensor noise(at::IntArrayRef size, const at::Tensor &key, int64_t part = 0);
+
+/// s_j [bands, N] by a rule of the compiler, `max`, `sigma:<q>` or `optimal`. No gradient.
+at::Tensor conductanceScales(const at::Tensor &weight, const Blocks &blocks, bool transposed,
+                             const std::string &rule, const std::string &kind,
+                             const Circuit &circuit, double programmingScale = 1);
+
+/// Closed-form compensation, each block alone in its tile: factors for the clipped weight, in its
+/// layout, and for the outputs, [bands, N]. No gradient.
+std::tuple<at::Tensor, at::Tensor> compensation(const at::Tensor &weight, const at::Tensor &scale,
+                                                const Blocks &blocks, bool transposed,
+                                                const Circuit &circuit, const std::string &mode);
+
 } // namespace aimc::ops

@@ -1,0 +1,122 @@
+//===- CompileTime.cpp - what the compiler does to weights, for training -*- C++ -*-===//
+// Part of the AIMC project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===----------------------------------------------------------------------===//
+//
+// Conductance scales and closed-form compensation as runtime/model has them. Neither has a
+// gradient: training takes scales as given, and compensation as a factor u' / u per cell and a
+// factor c_j per column that are made anew every some steps.
+//
+//===----------------------------------------------------------------------===//
+#include "Strips.h"
+#include "Torch.h"
+
+#include "aimc/model/Compensation.h"
+#include "aimc/model/Device.h"
+#include "aimc/model/Scale.h"
+#include "aimc/torch/Operators.h"
+
+namespace aimc::ops {
+namespace {
+
+using at::Tensor;
+
+std::string text(c10::string_view view) { return {view.data(), view.size()}; }
+
+/// [K, N] in single precision on the CPU.
+Tensor upright(const Tensor &weight, bool transposed) {
+  TORCH_CHECK_VALUE(weight.dim() == 2, "expected a weight of rank 2, but got rank ", weight.dim());
+  const Tensor w = weight.detach().to(at::kCPU, at::kFloat);
+  return (transposed ? w.t() : w).contiguous();
+}
+
+Tensor chooseScales(const Tensor &weight, at::IntArrayRef blocks, bool transposed,
+                    c10::string_view ruleText, c10::string_view kind, double gMin, double gMax,
+                    double programmingScale) {
+  const auto rule = model::parseScaleRule(text(ruleText));
+  TORCH_CHECK_VALUE(rule, "expected a scale rule max, sigma:<q> or optimal, but got ", ruleText);
+  model::DeviceModel device;
+  const auto known = model::deviceKind(text(kind));
+  TORCH_CHECK_VALUE(known && *known != model::DeviceKind::Table,
+                    "expected a device kind with programming noise of its own, but got ", kind);
+  device.kind = *known;
+  device.range = {gMin, gMax};
+  device.programmingScale = programmingScale;
+  const Tensor w = upright(weight, transposed);
+  const int64_t k = w.size(0), n = w.size(1);
+  const auto list = readBlocks(blocks, k, n, std::numeric_limits<int64_t>::max());
+  Tensor scale = at::zeros({static_cast<int64_t>(list.bands.size()), n}, at::kFloat);
+  const auto noise = [&](double r) { return model::programmingSigma(device, r * gMax) / gMax; };
+  for (const Block &b : list.blocks)
+    model::chooseScales({w.const_data_ptr<float>() + b.row * n + b.col, b.rows, b.cols, n, 1},
+                        *rule, device.range, noise,
+                        scale.mutable_data_ptr<float>() + b.band * n + b.col);
+  return scale.to(weight.device(), weight.scalar_type());
+}
+
+std::tuple<Tensor, Tensor> compensate(const Tensor &weight, const Tensor &scale,
+                                      at::IntArrayRef blocks, bool transposed, int64_t tileRows,
+                                      double columnOhm, double adcOhm, bool alternating,
+                                      double gMin, double gMax, c10::string_view modeText) {
+  const auto mode = model::parseCompensate(text(modeText));
+  TORCH_CHECK_VALUE(mode, "expected none, gain, weights or weights+pulses, but got ", modeText);
+  const Tensor w = upright(weight, transposed);
+  const int64_t k = w.size(0), n = w.size(1);
+  const auto list = readBlocks(blocks, k, n, tileRows);
+  const Tensor s = scale.detach().to(at::kCPU, at::kFloat).contiguous();
+  Tensor shape = at::ones({k, n}, at::kFloat);
+  Tensor gain = at::ones({static_cast<int64_t>(list.bands.size()), n}, at::kFloat);
+  model::CompensationTile tile;
+  tile.rows = tileRows;
+  tile.range = {gMin, gMax};
+  tile.wires.columnOhm = columnOhm;
+  tile.wires.adcOhm = adcOhm;
+  tile.readout = alternating ? model::Readout::Alternating : model::Readout::Single;
+  for (const Block &b : list.blocks) {
+    // A block is alone in its tile here, as it is in the loop that trains it.
+    tile.cols = b.atCol + b.cols;
+    const Tensor part = w.narrow(0, b.row, b.rows).narrow(1, b.col, b.cols);
+    const Tensor own = s.select(0, b.band).narrow(0, b.col, b.cols);
+    const Tensor u =
+        at::where(own > 0, part / own, at::zeros({}, own.options())).clamp(-1.0, 1.0).contiguous();
+    model::CompensationBlock block;
+    block.window = {b.atRow, b.rows, b.atCol, b.cols};
+    block.mode = *mode;
+    block.target = u.const_data_ptr<float>();
+    block.targetStride = b.cols;
+    const auto result = model::compensateTile(tile, std::span(&block, 1)).front();
+    const auto options = at::TensorOptions().dtype(at::kFloat);
+    const Tensor made =
+        at::from_blob(const_cast<float *>(result.target.data()), {b.rows, b.cols}, options);
+    const Tensor factor =
+        at::from_blob(const_cast<float *>(result.columnFactor.data()), {b.cols}, options);
+    shape.narrow(0, b.row, b.rows)
+        .narrow(1, b.col, b.cols)
+        .copy_(at::where(u != 0, made / u, at::ones({}, options)));
+    gain.select(0, b.band).narrow(0, b.col, b.cols).copy_(factor.reciprocal());
+  }
+  return {(transposed ? shape.t().contiguous() : shape).to(weight.device(), weight.scalar_type()),
+          gain.to(weight.device(), weight.scalar_type())};
+}
+
+} // namespace
+
+Tensor conductanceScales(const Tensor &weight, const Blocks &blocks, bool transposed,
+                         const std::string &rule, const std::string &kind, const Circuit &c,
+                         double programmingScale) {
+  return chooseScales(weight, blocks, transposed, rule, kind, c.gMinUS, c.gMaxUS, programmingScale);
+}
+
+std::tuple<Tensor, Tensor> compensation(const Tensor &weight, const Tensor &scale,
+                                        const Blocks &blocks, bool transposed, const Circuit &c,
+                                        const std::string &mode) {
+  return compensate(weight, scale, blocks, transposed, c.tileRows, c.columnOhm, c.adcOhm,
+                    c.alternating, c.gMinUS, c.gMaxUS, mode);
+}
+
+} // namespace aimc::ops
+
+TORCH_LIBRARY_IMPL(aimc, CompositeExplicitAutograd, m) {
+  m.impl("choose_scales", aimc::ops::chooseScales);
+  m.impl("compensate", aimc::ops::compensate);
+}
