@@ -209,14 +209,24 @@ std::vector<CompensatedBlock> compensateTile(const CompensationTile &settings,
   return results;
 }
 
-void predistortPulses(const OneProduct &fold, Readout readout, std::span<const double> wanted,
-                      int32_t longest, std::span<double> pulses) {
+double predistortPulses(const OneProduct &fold, Readout readout, std::span<const double> wanted,
+                        int32_t longest, std::span<double> pulses, double headroom) {
   const size_t n = wanted.size();
-  std::vector<double> last(n), first(n);
-  std::vector<double> exact(wanted.begin(), wanted.end());
+  const bool adaptive = headroom <= 0.0;
+  const auto top = static_cast<double>(longest);
+  double factor = adaptive ? 1.0 : headroom;
+  std::vector<double> last(n), first(n), exact(n);
+  for (size_t i = 0; i < n; ++i)
+    exact[i] = wanted[i] / factor;
   const auto round = [&] {
+    const double most = n > 0 ? *std::max_element(exact.begin(), exact.end()) : 0.0;
+    if (adaptive && most > 0.0) {
+      for (double &e : exact)
+        e *= top / most;
+      factor *= most / top;
+    }
     for (size_t i = 0; i < n; ++i)
-      pulses[i] = std::nearbyint(std::clamp(exact[i], 0.0, static_cast<double>(longest)));
+      pulses[i] = std::nearbyint(std::clamp(exact[i], 0.0, top));
   };
   round();
   for (int sweep = 0; sweep < kPulseSweeps; ++sweep) {
@@ -227,10 +237,12 @@ void predistortPulses(const OneProduct &fold, Readout readout, std::span<const d
       double got = last[i] / fold.meanAtLastRow[i];
       if (readout == Readout::Alternating)
         got = (got + first[i] / fold.meanAtFirstRow[i]) / 2.0;
-      exact[i] = got > 0.0 ? wanted[i] * pulses[i] / got : wanted[i];
+      // No pulse, nothing to learn: the wanted length stays.
+      exact[i] = (got > 0.0 ? pulses[i] / got : 1.0) * wanted[i] / factor;
     }
     round();
   }
+  return factor;
 }
 
 } // namespace aimc::model

@@ -6,7 +6,7 @@
 // The matrix that a tile multiplies with is a known function of its conductances, so targets u' can
 // be chosen such that it is c_j times the wanted one:
 //   Weff_ij(u') = c_j (g_max - g_min) u_ij,   |u'| <= 1
-// with the largest c_j <= 1 that the column's range allows, by fixed-point sweeps over the whole
+// with the largest c_j that the column's range allows, by fixed-point sweeps over the whole
 // tile: blocks that share columns load each other. Idle rows at mid-rail: Weff is the fold of
 // Ladder.h or Crossbar.h. Disconnected idle rows: the mean field of OpenRows.h, block by block, and
 // optionally pulse lengths pre-distorted per input vector, such that z_i(d') / Tm^ref_i is the
@@ -69,10 +69,13 @@ inline constexpr double kPulseHeadroom = 1.08; ///< inputs are scaled down so th
 inline constexpr int kPulseSweeps = 4;
 
 /// Pulse lengths d' for a block whose wanted magnitudes are `wanted` [rows] ticks (before the DAC
-/// rounds; already divided by kPulseHeadroom), so that what arrives through the reference column is
-/// the wanted length times its mean attenuation. `longest`: ticks that a pulse can have. With
-/// alternating read-out both sides count alike. Results are rounded to whole ticks, ties to even.
-void predistortPulses(const OneProduct &fold, Readout readout, std::span<const double> wanted,
-                      int32_t longest, std::span<double> pulses);
+/// rounds), so that what arrives through the reference column is the wanted length times its mean
+/// attenuation. `longest`: ticks that a pulse can have; results are whole ticks, ties to even. With
+/// alternating read-out both sides count alike. `headroom` > 0: pulses aim at wanted / headroom;
+/// 0: each vector is scaled such that its longest pulse has `longest` ticks, which uses the whole
+/// converter. Returns what charges must be multiplied with: the headroom, or the vector's own.
+double predistortPulses(const OneProduct &fold, Readout readout, std::span<const double> wanted,
+                        int32_t longest, std::span<double> pulses,
+                        double headroom = kPulseHeadroom);
 
 } // namespace aimc::model

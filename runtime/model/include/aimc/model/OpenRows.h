@@ -71,6 +71,17 @@ OneProduct foldOneProduct(const TileView &tile, const Wires &wires, Readout read
                           const BlockWindow &window, const RowActivity &activity, float *ratio,
                           int64_t stride, float *outRatio = nullptr);
 
+/// Adjoint of the mean field of one column (far end first): Tm_i = sum_s u_i(s) T_i[loads p_k(s)
+/// G_k]; from dL/dTm (`transferBar` [rows]) to dL/dG (`loadBar` [rows], added to). `probability`
+/// and `share` are [slots x rows] in the column's order. One ladder forward and back a slot.
+void meanFieldAdjoint(std::span<const double> load, const ColumnWire<double> &wire,
+                      std::span<const double> probability, std::span<const double> share,
+                      std::span<const double> transferBar, std::span<double> loadBar);
+
+/// dL/dg_ref of referenceTicks, from dL/dz (`zBar` [rows]).
+double referenceTicksAdjoint(const ReferenceColumn &column, std::span<const double> ticks,
+                             std::span<const double> zBar);
+
 /// Charge (fC) of every column of a block for one vector, slot by slot in double precision.
 std::vector<double> openExact(const TileView &tile, const Wires &wires, Readout readout,
                               const BlockWindow &window, std::span<const double> ticks,
