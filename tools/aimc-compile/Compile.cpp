@@ -5,11 +5,13 @@
 
 #include "Compile.h"
 #include "Progress.h"
+#include "Record.h"
 #include "aimc/CodeGen/Passes.h"
 #include "aimc/Import/ImportOnnx.h"
 #include "aimc/InitAll.h"
 #include "aimc/Package/Package.h"
 #include "aimc/Pipelines/Pipelines.h"
+#include "aimc/Transforms/Targets.h"
 #include "mlir/Bytecode/BytecodeWriter.h"
 #include "mlir/IR/Remarks.h"
 #include "mlir/Parser/Parser.h"
@@ -48,13 +50,26 @@ public:
   bool seenError() const { return seen; }
 
 private:
+  static llvm::StringRef severityOf(Diagnostic &diagnostic) {
+    switch (diagnostic.getSeverity()) {
+    case DiagnosticSeverity::Error:
+      return "error";
+    case DiagnosticSeverity::Warning:
+      return "warning";
+    case DiagnosticSeverity::Remark:
+      return "remark";
+    case DiagnosticSeverity::Note:
+      break;
+    }
+    return "note";
+  }
+
   void print(Diagnostic &diagnostic) {
     progress.clearLine();
     bool isError = diagnostic.getSeverity() == DiagnosticSeverity::Error;
     if (isError && seen)
       return; // one error per cause: what follows is its consequence
-    bool isRemark = diagnostic.getSeverity() == DiagnosticSeverity::Remark;
-    llvm::errs() << "aimc-compile: " << (isError ? "error: " : isRemark ? "remark: " : "note: ");
+    llvm::errs() << "aimc-compile: " << severityOf(diagnostic) << ": ";
     if (auto file = dyn_cast<FileLineColLoc>(diagnostic.getLocation()))
       llvm::errs() << file.getFilename().getValue() << ':' << file.getLine() << ':'
                    << file.getColumn() << ": ";
@@ -72,6 +87,7 @@ private:
 
 void onSignal(int number) {
   PackageWriter::removeUnfinished();
+  tool::TemporaryFolder::removeUnfinished();
   std::signal(number, SIG_DFL);
   std::raise(number);
 }
@@ -156,45 +172,133 @@ public:
     if (options.emit == Emit::Linalg)
       return writeModule(*module, options, report);
 
+    for (int signal : {SIGINT, SIGTERM, SIGHUP})
+      std::signal(signal, onSignal);
     progress.phase("map to tiles");
     MappingOptions mapping;
     mapping.targetFile = options.target;
     mapping.tilesPerChip = options.tilesPerChip;
     mapping.pack = options.pack;
     mapping.requireAnalog = options.requireAnalog;
-    if (!runPasses(*module, [&](OpPassManager &pm) { buildMappingPipeline(pm, mapping); }))
+    if (!runPasses(*module, [&](OpPassManager &pm) { buildMappingPipeline(pm, mapping); }) ||
+        !adaptTargets(*module))
+      return failed();
+    if (!tune(*module))
       return failed();
     if (options.emit == Emit::Tiled)
       return writeModule(*module, options, report);
-
-    PackageOptions package;
-    package.output = outputPath(options);
-    package.dims = {options.dims.begin(), options.dims.end()};
-    PackageWriter writer(package);
-    if (llvm::Error error = writer.collect(*module))
-      return fail(std::move(error));
-
-    progress.phase("kernels");
-    CodeGenOptions codegen;
-    codegen.vectorBits = target->vectorBits;
-    if (!runPasses(*module, [&](OpPassManager &pm) {
-          buildDigitalPipeline(pm);
-          buildKernelPipeline(pm, codegen);
-        }))
-      return failed();
     if (options.emit == Emit::Llvm)
-      return writeModule(*module, options, report);
-
-    for (int signal : {SIGINT, SIGTERM, SIGHUP})
-      std::signal(signal, onSignal);
-    if (llvm::Error error =
-            writer.write(*module, *target, [&](llvm::StringRef phase) { progress.phase(phase); }))
-      return fail(std::move(error));
+      return lower(*module, *target) ? writeModule(*module, options, report) : failed();
+    if (!writePackage(*module, *target, outputPath(options)))
+      return failed();
     progress.done();
     return tool::kDone;
   }
 
 private:
+  /// Replaces what the command line says about targets, and asks the runtime about each.
+  bool adaptTargets(ModuleOp module) {
+    for (auto target : module.getOps<TargetOp>()) {
+      if ((!options.device.empty() && mlir::failed(replaceDevice(target, options.device))) ||
+          (!options.fidelity.empty() && mlir::failed(replaceFidelity(target, options.fidelity))))
+        return false;
+      if (target.getDevice().getFile())
+        continue; // used by nothing; the package writer names it
+      if (auto checked = tool::checkTarget(targetText(target)); !checked) {
+        report.error("target '" + target.getSymName() + "': " + checked.error());
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /// Scales, calibration on the user's data, compensation.
+  bool tune(ModuleOp module) {
+    progress.phase("scale");
+    TuningOptions tuning;
+    tuning.scale = options.scale;
+    tuning.percentile = options.inputRange;
+    tuning.compensate = options.compensate;
+    tuning.report = options.remarks;
+    if (options.calibrate.empty())
+      return runPasses(module, [&](OpPassManager &pm) { buildTuningPipeline(pm, tuning); });
+
+    auto folder = tool::TemporaryFolder::create(options.emit == Emit::Package ? outputPath(options)
+                                                                              : std::string());
+    if (!folder) {
+      report.error(folder.error());
+      return false;
+    }
+    // What is recorded depends on scales, input ranges and compensation. Scales need no data; the
+    // other two need a first run, and change what a second one sees.
+    auto run = [&] {
+      return runPasses(module, [&](OpPassManager &pm) { buildTuningPipeline(pm, tuning); });
+    };
+    tuning.report = false;
+    if (!quietly(run) || !record(module, *folder))
+      return false;
+    tuning.statistics = folder->statistics();
+    if (options.inputRange != "none" || options.compensate.starts_with("weights")) {
+      if (!quietly(run) || !record(module, *folder))
+        return false;
+      tuning.percentile = std::string("keep");
+    }
+    tuning.report = options.remarks;
+    return run();
+  }
+
+  /// Only the last round's figures are worth a remark or a warning.
+  bool quietly(llvm::function_ref<bool()> run) {
+    ScopedDiagnosticHandler quiet(&context, [](Diagnostic &diagnostic) {
+      return success(diagnostic.getSeverity() != DiagnosticSeverity::Error);
+    });
+    return run();
+  }
+
+  /// Runs a package of the module as it is on the calibration data.
+  bool record(ModuleOp module, const tool::TemporaryFolder &folder) {
+    OwningOpRef<ModuleOp> copy = module.clone(); // attributes are shared: no weight is copied
+    auto native = NativeTarget::create("native");
+    if (!native)
+      return !fail(native.takeError());
+    if (!writePackage(*copy, *native, folder.package()))
+      return false;
+    progress.phase("calibrate");
+    auto done = tool::recordRun(folder.package(), options.calibrate, folder.statistics(),
+                                [&](int64_t batch, int64_t batches) {
+                                  progress.detail("batch " + std::to_string(batch + 1) + " of " +
+                                                  std::to_string(batches));
+                                });
+    if (!done)
+      report.error(done.error());
+    return done.has_value();
+  }
+
+  bool lower(ModuleOp module, const NativeTarget &target) {
+    progress.phase("kernels");
+    CodeGenOptions codegen;
+    codegen.vectorBits = target.vectorBits;
+    return runPasses(module, [&](OpPassManager &pm) {
+      buildDigitalPipeline(pm);
+      buildKernelPipeline(pm, codegen);
+    });
+  }
+
+  bool writePackage(ModuleOp module, const NativeTarget &target, const std::string &path) {
+    PackageOptions package;
+    package.output = path;
+    package.dims = {options.dims.begin(), options.dims.end()};
+    PackageWriter writer(package);
+    llvm::Error error = writer.collect(module);
+    if (!error && !lower(module, target))
+      return false;
+    if (!error)
+      error = writer.write(module, target, [&](llvm::StringRef phase) { progress.phase(phase); });
+    if (error)
+      fail(std::move(error));
+    return !report.seenError();
+  }
+
   bool runPasses(ModuleOp module, llvm::function_ref<void(OpPassManager &)> build) {
     PassManager pm(&context);
     build(pm);

@@ -17,6 +17,12 @@ struct Options {
   std::string output;
   std::string target = "pcm";
   std::string mcpu = "native";
+  std::string device;   ///< device table that replaces the target's device
+  std::string fidelity; ///< replaces the target's
+  std::string scale = "auto";
+  std::string calibrate; ///< .npz with arrays named like the model's inputs
+  std::string inputRange = "none";
+  std::string compensate = "none";
   std::map<std::string, int64_t, std::less<>> dims;
   Emit emit = Emit::Package;
   int64_t tilesPerChip = 0;

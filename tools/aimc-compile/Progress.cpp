@@ -48,6 +48,14 @@ void Progress::phase(llvm::StringRef name) {
   }
 }
 
+void Progress::detail(llvm::StringRef text) {
+  if (!terminal || timing)
+    return;
+  clearLine();
+  llvm::errs() << "aimc-compile: " << current << ": " << text << " ...";
+  shown = true;
+}
+
 void Progress::done() {
   finishPhase();
   current.clear();

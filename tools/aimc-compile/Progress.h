@@ -19,6 +19,8 @@ public:
   explicit Progress(bool timing);
   ~Progress();
   void phase(llvm::StringRef name);
+  /// More about the phase, where a terminal watches.
+  void detail(llvm::StringRef text);
   void done();
   /// Removes the line, so that a message can be printed.
   void clearLine();

@@ -8,6 +8,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Compile.h"
+#include "aimc/model/Scale.h"
 #include <CLI/CLI.hpp>
 
 using aimc::compile::Emit;
@@ -25,6 +26,22 @@ static std::string parseDim(const std::string &text, aimc::compile::Options &opt
   return "";
 }
 
+/// Values of a flag that has words and numbers; empty where `text` is one of them.
+static std::string checkScale(const std::string &text) {
+  if (text == "auto" || aimc::model::parseScaleRule(text))
+    return "";
+  return "expected auto, max, sigma:<q> with q > 0, or optimal, but got '" + text + "'";
+}
+
+static std::string checkRange(const std::string &text) {
+  char *end = nullptr;
+  const double share = std::strtod(text.c_str(), &end);
+  if (text == "none" || text == "auto" ||
+      (!text.empty() && *end == '\0' && share >= 0.99 && share <= 1))
+    return "";
+  return "expected none, auto or a number from 0.99 to 1, but got '" + text + "'";
+}
+
 int main(int argc, char **argv) {
   aimc::compile::Options options;
   std::vector<std::string> dims;
@@ -36,6 +53,26 @@ int main(int argc, char **argv) {
                  "package folder (default: the model's name with .aimc), or the file of --emit");
   app.add_option("--dim", dims, "size of a symbolic dimension, name=size (repeatable)");
   app.add_option("--target", options.target, "preset (pcm, ideal, ...) or an .mlir file")
+      ->capture_default_str();
+  app.add_option("--device", options.device,
+                 "device table (JSON) that replaces the target's device");
+  app.add_option("--fidelity", options.fidelity,
+                 "how closely reads with open idle rows follow the circuit")
+      ->check(CLI::IsMember({"exact", "segments", "one_product"}));
+  app.add_option("--scale", options.scale,
+                 "weight that the largest conductance stands for: max, sigma:<q>, optimal, or auto")
+      ->check(checkScale)
+      ->capture_default_str();
+  auto *calibrate = app.add_option("--calibrate", options.calibrate,
+                                   ".npz with inputs of the model to choose converter ranges from");
+  app.add_option("--input-range", options.inputRange,
+                 "the DAC's full scale, with --calibrate: none (each vector's largest), auto, or a "
+                 "share of inputs from 0.99 to 1")
+      ->needs(calibrate)
+      ->check(checkRange)
+      ->capture_default_str();
+  app.add_option("--compensate", options.compensate, "what to do about the wires")
+      ->check(CLI::IsMember({"none", "gain", "weights", "weights+pulses"}))
       ->capture_default_str();
   app.add_option("--mcpu", options.mcpu, "processor to compile for, or native")
       ->capture_default_str();

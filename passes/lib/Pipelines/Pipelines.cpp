@@ -34,8 +34,20 @@ void aimc::buildMappingPipeline(OpPassManager &pm, const MappingOptions &options
       createVerifyMapped({options.requireAnalog, /*requirePlaced=*/true, /*requireGrouped=*/true}));
 }
 
+void aimc::buildTuningPipeline(OpPassManager &pm, const TuningOptions &options) {
+  // Scales are first: they decide what is programmed, and statistics are recorded with them.
+  bool compensated = llvm::StringRef(options.compensate).starts_with("weights");
+  pm.addPass(createScale({options.scale, compensated}));
+  // Compensation of open rows needs the activity that calibration reads.
+  pm.addPass(createCalibrate({options.statistics, options.percentile}));
+  pm.addPass(createCompensate({options.compensate, options.report}));
+}
+
 void aimc::registerAIMCPipelines() {
   PassPipelineRegistration<MappingOptions>(
       "aimc-map", "Map products with constant matrices to grids of placed tiles",
       buildMappingPipeline);
+  PassPipelineRegistration<TuningOptions>(
+      "aimc-tune", "Choose scales, converter ranges and compensation of placed tiles",
+      buildTuningPipeline);
 }

@@ -40,7 +40,29 @@ struct MappingOptions : PassPipelineOptions<MappingOptions> {
 /// From linalg on tensors to grids of placed tiles (Contracts.md, sections 1 to 2).
 void buildMappingPipeline(OpPassManager &pm, const MappingOptions &options);
 
-/// Registers `aimc-map`.
+/// Options of `aimc-tune`; those of aimc-scale, aimc-calibrate and aimc-compensate.
+struct TuningOptions : PassPipelineOptions<TuningOptions> {
+  Option<std::string> scale{*this, "scale", llvm::cl::desc("auto, max, sigma:<q> or optimal"),
+                            llvm::cl::init("auto")};
+  Option<std::string> statistics{*this, "statistics",
+                                 llvm::cl::desc("Calibration file of a recorded run; may be empty"),
+                                 llvm::cl::init("")};
+  Option<std::string> percentile{
+      *this, "percentile",
+      llvm::cl::desc("Input range: none, auto, keep, or a share of inputs from 0.99 to 1"),
+      llvm::cl::init("none")};
+  Option<std::string> compensate{*this, "compensate",
+                                 llvm::cl::desc("none, gain, weights or weights+pulses"),
+                                 llvm::cl::init("none")};
+  Option<bool> report{*this, "report",
+                      llvm::cl::desc("Compute what compensation leaves, for the remarks"),
+                      llvm::cl::init(true)};
+};
+
+/// What is programmed into placed tiles, and how their converters are set (Contracts.md section 9).
+void buildTuningPipeline(OpPassManager &pm, const TuningOptions &options);
+
+/// Registers `aimc-map` and `aimc-tune`.
 void registerAIMCPipelines();
 
 } // namespace mlir::aimc

@@ -154,6 +154,102 @@ def Group : Pass<"aimc-group", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::aimc::AIMCDialect", "::mlir::tensor::TensorDialect"];
 }
 
+def Calibrate : Pass<"aimc-calibrate", "::mlir::ModuleOp"> {
+  let summary = "Choose converter ranges from a recorded run";
+  let description = [{
+    Reads what a session with the option `record` has written (docs/Contracts.md section 7) and writes
+
+    - `activity` of every recorded `aimc.weight`: how the magnitudes of each input are distributed over
+      the DAC's range, which open idle rows and compensation need;
+    - `input_range` of every recorded `aimc.grid`, by `percentile`: `none` leaves the DAC's full scale
+      to each vector's own largest magnitude; a number p from 0.99 to 1 is the magnitude that a share p
+      of the inputs stays within; `auto` balances what clipping takes away, estimated from the recorded
+      quantiles, against rounding to the DAC's steps;
+    - `adc_lsb_fc` of every recorded `aimc.tile`, unless `adc=false`: the full scale at which rounding
+      and saturation together are least, with 5% to spare for inputs that were not recorded.
+
+    Activities are recorded relative to the range in force, so a pass that has changed ranges should be
+    followed by a second record and a second pass with `percentile=keep`, as `aimc-compile` does it.
+    One weight that several grids read (shared layers) was recorded over all of them together.
+
+    A remark per grid holds range and share of clipped inputs, one per weight the ADC's worst tile. A
+    weight whose ADC throws the signal away is a warning: rounding error above 5% of the charges'
+    root mean square.
+
+    Before: grids of placed tiles; the statistics are of a package of this module. After: as above;
+    what was not recorded is unchanged and named in a remark.
+  }];
+  let options = [
+    Option<"statistics", "statistics", "std::string", "\"\"",
+           "Calibration file of a recorded run; without one the pass does nothing">,
+    Option<"percentile", "percentile", "std::string", "\"none\"",
+           "Input range: none, auto, keep, or a share of inputs from 0.99 to 1">,
+    Option<"adc", "adc", "bool", "true", "Choose the ADC's full scale of each tile">,
+  ];
+  let dependentDialects = ["::mlir::aimc::AIMCDialect"];
+}
+
+def Scale : Pass<"aimc-scale", "::mlir::ModuleOp"> {
+  let summary = "Choose the weight that the largest conductance stands for, column by column";
+  let description = [{
+    s_j is the weight that g_max stands for in column j of a block; larger weights are clipped. Noise
+    is relative to g_max, so a smaller s_j means less noise and more clipping.
+
+    | rule        | s_j                                                                             |
+    |-------------|---------------------------------------------------------------------------------|
+    | `max`       | largest abs(w): nothing is clipped; no attribute is written                       |
+    | `sigma:<q>` | q standard deviations of the column, at most its largest abs(w)                   |
+    | `optimal`   | where clipping error and the device's own programming error together are least; `max` for a device without one |
+
+    `auto` is `optimal` where nothing is lost to wires, because they have no resistance or because
+    compensation of weights makes up for it (`compensated`), and `max` elsewhere: a smaller s_j means
+    larger conductances and so a larger IR-drop, which costs more than the noise that it saves. On
+    MiniLM on PCM, five chips, signal to noise of the sentence embedding: 11.0 dB with `max` and 10.7
+    with `optimal` as they are, 12.7 and 12.9 where wires are compensated.
+
+    A remark per weight holds the share of weights that are clipped, and the error relative to the
+    weights before (at `max`) and after.
+
+    Before: `aimc.tile` of weights whose values are in the module. After: `column_scale` on every tile
+    whose rule asks for one; the others have none.
+  }];
+  let options = [
+    Option<"rule", "rule", "std::string", "\"auto\"", "auto, max, sigma:<q> or optimal">,
+    Option<"compensated", "compensated", "bool", "false",
+           "Compensation of weights makes up for wires; for rule auto">,
+  ];
+  let dependentDialects = ["::mlir::aimc::AIMCDialect"];
+}
+
+def Compensate : Pass<"aimc-compensate", "::mlir::ModuleOp"> {
+  let summary = "Say what is done about the wires of every block, and what it leaves";
+  let description = [{
+    Marks every `aimc.tile` with `compensate`. Weights keep their values: the conductances that a
+    chip is programmed to follow from them in closed form, by the function that this pass calls too.
+
+    | mode             | midrail                                    | open idle rows                     |
+    |------------------|--------------------------------------------|------------------------------------|
+    | `gain`           | one digital factor per column              | the same                           |
+    | `weights`        | the folded matrix is c_j times the wanted one | its mean over the recorded activity is |
+    | `weights+pulses` | as `weights`                               | pulse lengths are pre-distorted too, for each input vector |
+
+    Where `report` is set, each weight's remark holds the relative error of its folded matrix
+    before and after, weighted with the power of the inputs, and the smallest column factor c_j: the
+    share of the ADC's range that is left to the weakest column. With `idle = open` errors and
+    conductances depend on how long rows conduct; a weight without recorded `activity` is a warning,
+    and inputs of a third of the DAC's range are assumed.
+
+    Before: placed tiles of weights whose values are in the module; scales are final. After:
+    `compensate` on every tile (none for mode `none`).
+  }];
+  let options = [
+    Option<"mode", "mode", "std::string", "\"none\"", "none, gain, weights or weights+pulses">,
+    Option<"report", "report", "bool", "true",
+           "Compute the errors before and after for the remarks">,
+  ];
+  let dependentDialects = ["::mlir::aimc::AIMCDialect"];
+}
+
 def VerifyMapped : Pass<"aimc-verify-mapped", "::mlir::ModuleOp"> {
   let summary = "Report which multiplications are analog, which digital, and why";
   let description = [{

@@ -1,0 +1,35 @@
+// RUN: %python %S/Inputs/calibration.py %t.safetensors
+// RUN: aimc-opt %s --aimc-calibrate='statistics=%t.safetensors percentile=0.99' | FileCheck %s --check-prefix=P99
+// RUN: aimc-opt %s --aimc-calibrate='statistics=%t.safetensors percentile=0.9995' | FileCheck %s --check-prefix=P9995
+// RUN: aimc-opt %s --aimc-calibrate='statistics=%t.safetensors percentile=1' | FileCheck %s --check-prefix=ALL
+// RUN: aimc-opt %s --aimc-calibrate='statistics=%t.safetensors percentile=auto' | %python %S/Inputs/best_range.py | FileCheck %s --check-prefix=AUTO
+
+// A second round keeps the ranges of the first, whatever it has recorded.
+// RUN: %python %S/Inputs/calibration.py %t.second --scale 9
+// RUN: aimc-opt %s --aimc-calibrate='statistics=%t.safetensors percentile=1' --aimc-calibrate='statistics=%t.second percentile=keep' | FileCheck %s --check-prefix=ALL
+
+// RUN: aimc-opt %s --aimc-calibrate='statistics=%t.safetensors adc=false' --verify-diagnostics | FileCheck %s --check-prefix=NOADC
+
+// P99: input_range = 1.000000e+00 : f32
+// Between the quantiles of 0.999 and 0.9999, 2 and 3: 2 + log(0.0005 / 0.001) / log(0.1).
+// P9995: input_range = 2.3010{{.*}} : f32
+// ALL: input_range = 5.000000e+00 : f32
+// AUTO: best
+// NOADC-NOT: adc_lsb_fc
+aimc.target @t {
+  geometry = #aimc.geometry<rows = 4, cols = 4, pairs = 1, readout = single>,
+  device = #aimc.device<ideal, g_min_us = 0.0, g_max_us = 25.0>,
+  wire = #aimc.wire<column_ohm = 0.0, row_ohm = 0.0, idle = midrail>,
+  dac = #aimc.dac<bits = 8, mode = one_pass, v_read_v = 0.2, tick_ns = 1.0>,
+  adc = #aimc.adc<linear, lsb_fc = 5.0, bits = 12>}
+// expected-warning @below {{the ADC throws the signal of @a away: charges of 10.0 fC root mean square are counted in steps of 5.00 fC, 2.5 effective bits}}
+aimc.weight @a : tensor<2x3xf32>
+aimc.tile @a.r0.c0 of @a rows [0, 2] cols [0, 3] on @t
+// expected-warning @below {{the ADC throws the signal of @b away: charges of 0.1 fC root mean square are counted in steps of 5.00 fC, 0.0 effective bits}}
+aimc.weight @b : tensor<2x3xf32>
+aimc.tile @b.r0.c0 of @b rows [0, 2] cols [0, 3] on @t
+func.func @main(%x: tensor<8x2xf32>, %y: tensor<8x3xf32>) -> (tensor<8x3xf32>, tensor<8x3xf32>) {
+  %r:2 = aimc.grid weights [@a, @b] tiles [@a.r0.c0, @b.r0.c0] ins(%x : tensor<8x2xf32>)
+      outs(%y, %y : tensor<8x3xf32>, tensor<8x3xf32>) -> tensor<8x3xf32>, tensor<8x3xf32>
+  return %r#0, %r#1 : tensor<8x3xf32>, tensor<8x3xf32>
+}

@@ -1,0 +1,48 @@
+//===- Record.h - a run of the compiled model that is watched ---*- C++ -*-===//
+// Part of the AIMC project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===----------------------------------------------------------------------===//
+//
+// Calibration runs the model itself, through the runtime's C API, from a package in a temporary
+// folder. The folder goes when it is no longer needed, when an error ends the program, and when a
+// signal does.
+//
+//===----------------------------------------------------------------------===//
+#pragma once
+
+#include <functional>
+#include <string>
+#include <tl/expected.hpp>
+
+namespace aimc::compile {
+
+/// A folder for one package and one statistics file.
+class TemporaryFolder {
+public:
+  /// Beside `path`, or in the system's folder for temporary files where `path` is empty.
+  static tl::expected<TemporaryFolder, std::string> create(const std::string &path);
+  TemporaryFolder(TemporaryFolder &&other) noexcept;
+  TemporaryFolder(const TemporaryFolder &) = delete;
+  ~TemporaryFolder();
+
+  std::string package() const { return folder + "/model.aimc"; }
+  std::string statistics() const { return folder + "/statistics.safetensors"; }
+
+  /// Removes the folder that exists, if any. Only async-signal-safe calls.
+  static void removeUnfinished();
+
+private:
+  explicit TemporaryFolder(std::string folder) : folder(std::move(folder)) {}
+  std::string folder;
+};
+
+/// Runs every sample of the .npz file `data` through the package, tiles being read beside exact
+/// products, and writes what was seen to `statistics`. `progress` is told which batch is next.
+tl::expected<void, std::string>
+recordRun(const std::string &package, const std::string &data, const std::string &statistics,
+          const std::function<void(int64_t batch, int64_t batches)> &progress);
+
+/// What the runtime says about a target that is given as in a manifest.
+tl::expected<void, std::string> checkTarget(const std::string &targetJson);
+
+} // namespace aimc::compile
