@@ -4,18 +4,13 @@
 //===----------------------------------------------------------------------===//
 #include "aimc/exec/Grids.h"
 
-#include "aimc/model/Converter.h"
 #include "aimc/model/Random.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
-#include <cmath>
-#include <map>
-#include <nlohmann/json.hpp>
 
 namespace aimc::exec {
-
-using nlohmann::json;
 
 namespace {
 /// Rows that are converted and read together: enough to use a panel of weights many times while it
@@ -26,102 +21,31 @@ constexpr int64_t kPassBytes = 32 << 20;
 /// Outputs of a task stay in the second-level cache while bands add to them.
 constexpr int64_t kMaxUnitPanels = 8;
 constexpr int64_t kUnitsPerThread = 4;
+/// Planes times passes.
+constexpr size_t kMaxConversions = 64;
 } // namespace
 
 Grids::Grids(const Manifest &manifest, const Options &options, const Chip &chip, Threads &threads)
-    : manifest(manifest), options(options), threads(threads), kernels(bestKernels()) {
+    : manifest(manifest), options(options), chip(chip), threads(threads), kernels(bestKernels()) {
   sites.resize(manifest.grids.size());
+  for (size_t g = 0; g < sites.size(); ++g)
+    sites[g].sums.resize(manifest.grids[g].weights.size());
+  replan();
+  if (!options.record)
+    return;
+  recording.grids.resize(sites.size());
+  recording.weights.resize(manifest.weights.size());
+  for (const Weight &weight : manifest.weights)
+    recording.blocks.emplace_back(weight.blocks.size());
+}
+
+void Grids::replan() {
   for (size_t g = 0; g < sites.size(); ++g) {
     if (!options.ideal)
       sites[g].plan = analogPlan(manifest, options, chip, g);
-    if (options.ideal || options.compareIdeal)
+    if (options.ideal || options.compareIdeal || options.record)
       sites[g].exactPlan = exactPlan(manifest, chip, g);
-    sites[g].sums.resize(manifest.grids[g].weights.size());
   }
-}
-
-Grids::Plan Grids::analogPlan(const Manifest &manifest, const Options &options, const Chip &chip,
-                              size_t gridIndex) const {
-  const Grid &grid = manifest.grids[gridIndex];
-  Plan plan;
-  plan.inputs = manifest.weights[static_cast<size_t>(grid.weights[0])].rows;
-  uint64_t drawId = static_cast<uint64_t>(gridIndex) << 32;
-  for (size_t output = 0; output < grid.weights.size(); ++output) {
-    auto w = static_cast<size_t>(grid.weights[output]);
-    const Weight &weight = manifest.weights[w];
-    plan.outputs.push_back(weight.cols);
-
-    std::vector<Piece> pieces;
-    // cuts[c]: how many bands begin a block at column c; a cut of all bands separates ranges.
-    std::map<int64_t, int64_t> cuts;
-    int64_t bandCount = 0;
-    for (size_t b = 0; b < weight.blocks.size(); ++b) {
-      const Block &block = weight.blocks[b];
-      const Target &target = options.targets[static_cast<size_t>(block.target)];
-      Band band;
-      band.row = block.row;
-      band.rows = block.rows;
-      band.dac.levels = model::converterLevels(target.dacBits);
-      band.dac.quantise = options.effects.dac;
-      band.dac.range = static_cast<float>(grid.inputRange.value_or(0.0));
-      band.noise = chip.noise(static_cast<size_t>(block.target));
-      size_t index = 0;
-      while (index < plan.bands.size() &&
-             !(plan.bands[index].row == band.row && plan.bands[index].rows == band.rows &&
-               plan.bands[index].dac.levels == band.dac.levels &&
-               plan.bands[index].noise == band.noise))
-        ++index;
-      if (index == plan.bands.size())
-        plan.bands.push_back(band);
-      plan.maxBandRows = std::max(plan.maxBandRows, band.rows);
-      plan.noisy = plan.noisy || band.noise;
-      pieces.push_back({&chip.block(w, b), index, block.col, block.row == 0, drawId++});
-      ++cuts[block.col];
-      bandCount += block.col == 0;
-    }
-    std::vector<int64_t> starts;
-    for (auto [col, count] : cuts)
-      if (count == bandCount)
-        starts.push_back(col);
-    for (size_t s = 0; s < starts.size(); ++s) {
-      int64_t end = s + 1 < starts.size() ? starts[s + 1] : weight.cols;
-      Range range;
-      range.output = output;
-      for (const Piece &piece : pieces) // blocks are sorted by row, so bands are in order
-        if (piece.col >= starts[s] && piece.col < end) {
-          range.pieces.push_back(piece);
-          range.aligned =
-              range.aligned && piece.col == starts[s] && piece.col + piece.block->cols == end;
-        }
-      range.panels = range.aligned ? range.pieces[0].block->panels() : 1;
-      plan.ranges.push_back(std::move(range));
-    }
-  }
-  return plan;
-}
-
-Grids::Plan Grids::exactPlan(const Manifest &manifest, const Chip &chip, size_t gridIndex) const {
-  const Grid &grid = manifest.grids[gridIndex];
-  Plan plan;
-  plan.exact = true;
-  for (size_t output = 0; output < grid.weights.size(); ++output) {
-    auto w = static_cast<size_t>(grid.weights[output]);
-    plan.inputs = manifest.weights[w].rows;
-    plan.outputs.push_back(manifest.weights[w].cols);
-    Range range;
-    range.output = output;
-    const auto &bands = chip.exact(w);
-    for (size_t b = 0; b < bands.size(); ++b) {
-      if (output == 0) {
-        plan.bands.push_back({bands[b].row, bands[b].block.rows, Dac{}, nullptr});
-        plan.maxBandRows = std::max(plan.maxBandRows, bands[b].block.rows);
-      }
-      range.pieces.push_back({&bands[b].block, b, 0, b == 0, 0});
-    }
-    range.panels = bands[0].block.panels();
-    plan.ranges.push_back(std::move(range));
-  }
-  return plan;
 }
 
 void Grids::run(size_t grid, int64_t rows, const float *x, float *const *y) {
@@ -129,22 +53,33 @@ void Grids::run(size_t grid, int64_t rows, const float *x, float *const *y) {
     return;
   auto start = std::chrono::steady_clock::now();
   Site &site = sites[grid];
-  execute(site, options.ideal ? site.exactPlan : site.plan, rows, x, y);
+  const bool plain = options.ideal || options.record;
+  execute(site, plain ? site.exactPlan : site.plan, rows, x, y, {});
+  if (options.record && !options.ideal)
+    record(site, grid, rows, x);
   site.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  if (options.compareIdeal && !options.ideal)
+  if (options.compareIdeal && !plain)
     compare(site, rows, x, y);
+  if (options.compareExact > 0 && !plain && site.plan.open)
+    compareCircuit(site, std::min(rows, options.compareExact), x);
   ++site.calls;
   site.rows += rows;
 }
 
-void Grids::execute(Site &site, const Plan &plan, int64_t rows, const float *x, float *const *y) {
+void Grids::execute(Site &site, const Plan &plan, int64_t rows, const float *x, float *const *y,
+                    const ReadMode &mode) {
   // Equal chunks: a last chunk of one row would cost a whole pass over the weights.
   int64_t chunks = (rows + kChunkRows - 1) / kChunkRows;
   int64_t chunkRows = (rows + chunks - 1) / chunks;
-  int64_t chunkBytes = chunkRows * plan.inputs * int64_t{sizeof(float)} * (plan.noisy ? 2 : 1);
+  int64_t chunkBytes = plan.noisy ? 2 : 1;
+  for (const Band &band : plan.bands)
+    chunkBytes = std::max<int64_t>(
+        chunkBytes, static_cast<int64_t>(band.passes.size() * (1 + band.references.size())));
+  chunkBytes *= chunkRows * plan.inputs * int64_t{sizeof(float)};
   int64_t passChunks = std::max<int64_t>(1, kPassBytes / std::max<int64_t>(1, chunkBytes));
   for (int64_t row = 0; row < rows; row += passChunks * chunkRows)
-    executeRows(site, plan, row, std::min(rows - row, passChunks * chunkRows), chunkRows, x, y);
+    executeRows(site, plan, row, std::min(rows - row, passChunks * chunkRows), chunkRows, x, y,
+                mode);
 }
 
 void Grids::planUnits(const Plan &plan, int64_t chunks) {
@@ -159,43 +94,77 @@ void Grids::planUnits(const Plan &plan, int64_t chunks) {
       units.push_back({r, p, std::min(p + each, plan.ranges[r].panels)});
 }
 
-void Grids::executeRows(Site &site, const Plan &plan, int64_t row0, int64_t rows, int64_t chunkRows,
-                        const float *x, float *const *y) {
+void Grids::convert(const Plan &plan, int64_t row0, int64_t rows, int64_t chunkRows, const float *x,
+                    bool arrive) {
   const int64_t chunks = (rows + chunkRows - 1) / chunkRows;
-  const auto bands = static_cast<int64_t>(plan.bands.size());
-  if (static_cast<int64_t>(inputs.size()) < chunks * bands)
-    inputs.resize(static_cast<size_t>(chunks * bands));
+  const auto list = static_cast<int64_t>(plan.conversions);
+  inputs.resize(std::max(inputs.size(), static_cast<size_t>(chunks * list)));
   auto rowsOf = [&](int64_t chunk) { return std::min(chunkRows, rows - chunk * chunkRows); };
-
-  threads.parallelFor(chunks * bands, [&](int64_t begin, int64_t end) {
+  // The band that place i of a chunk's list belongs to.
+  auto bandAt = [&](size_t i, size_t Band::*first) {
+    size_t b = plan.bands.size() - 1;
+    while (plan.bands[b].*first > i)
+      --b;
+    return b;
+  };
+  threads.parallelFor(chunks * list, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
-      const Band &band = plan.bands[static_cast<size_t>(i % bands)];
+      const auto at = static_cast<size_t>(i % list);
+      const Band &band = plan.bands[bandAt(at, &Band::firstInput)];
       PackedInput &input = inputs[static_cast<size_t>(i)];
-      int64_t m = rowsOf(i / bands);
-      const float *from = x + (row0 + i / bands * chunkRows) * plan.inputs + band.row;
+      int64_t m = rowsOf(i / list);
+      const float *from = x + (row0 + i / list * chunkRows) * plan.inputs + band.row;
       input.reserve(kernels, m, band.rows, band.noise != nullptr);
       if (plan.exact)
         kernels.packPlain(input, from, plan.inputs, m, band.rows);
       else
-        kernels.packInput(input, from, plan.inputs, m, band.rows, band.dac, band.noise);
+        kernels.packInput(input, from, plan.inputs, m, band.rows, band.passes[at - band.firstInput],
+                          band.noise);
     }
   });
-  if (!plan.exact) {
-    for (int64_t i = 0; i < chunks * bands; ++i)
-      site.clippedInputs += inputs[static_cast<size_t>(i)].clipped;
-    for (const Band &band : plan.bands)
+  const auto through = static_cast<int64_t>(arrive ? plan.arrivals : 0);
+  arrivals.resize(std::max(arrivals.size(), static_cast<size_t>(chunks * through)));
+  if (through == 0)
+    return;
+  threads.parallelFor(chunks * through, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const auto at = static_cast<size_t>(i % through);
+      size_t b = bandAt(at, &Band::firstArrival);
+      while (plan.bands[b].references.empty())
+        --b; // shares its place with the band that has some
+      const Band &band = plan.bands[b];
+      const size_t local = at - band.firstArrival;
+      kernels.arrive(arrivals[static_cast<size_t>(i)],
+                     inputs[static_cast<size_t>(i / through) * plan.conversions + band.firstInput +
+                            local / band.references.size()],
+                     band.references[local % band.references.size()]);
+    }
+  });
+}
+
+void Grids::executeRows(Site &site, const Plan &plan, int64_t row0, int64_t rows, int64_t chunkRows,
+                        const float *x, float *const *y, const ReadMode &mode) {
+  const int64_t chunks = (rows + chunkRows - 1) / chunkRows;
+  convert(plan, row0, rows, chunkRows, x, !mode.exact);
+  const bool count = !plan.exact && !mode.quiet;
+  if (count)
+    for (const Band &band : plan.bands) {
       site.inputs += rows * band.rows;
-  }
+      // Every pass sees the same codes.
+      for (int64_t c = 0; c < chunks; ++c)
+        site.clippedInputs +=
+            inputs[static_cast<size_t>(c) * plan.conversions + band.firstInput].clipped;
+    }
 
   planUnits(plan, chunks);
   const auto tasks = static_cast<int64_t>(units.size()) * chunks;
-  unitCounters.assign(plan.exact ? 0 : static_cast<size_t>(tasks), {});
+  unitCounters.assign(count ? static_cast<size_t>(tasks) : 0, {});
   // Chunks run fastest: a thread keeps its weights in cache from chunk to chunk.
   threads.parallelFor(tasks, [&](int64_t begin, int64_t end) {
     for (int64_t t = begin; t < end; ++t)
       readUnit(site, plan, units[static_cast<size_t>(t / chunks)], t % chunks,
-               t % chunks * chunkRows, row0, y,
-               plan.exact ? nullptr : &unitCounters[static_cast<size_t>(t)]);
+               t % chunks * chunkRows, row0, y, mode,
+               count ? &unitCounters[static_cast<size_t>(t)] : nullptr);
   });
   // In task order, so that sums do not depend on threads.
   for (size_t t = 0; t < unitCounters.size(); ++t) {
@@ -205,46 +174,71 @@ void Grids::executeRows(Site &site, const Plan &plan, int64_t row0, int64_t rows
     sum.saturated += unitCounters[t].saturated;
     sum.signalPower += unitCounters[t].signalPower;
     sum.noisePower += unitCounters[t].noisePower;
+    sum.codePower += unitCounters[t].codePower;
   }
 }
 
 void Grids::readUnit(const Site &site, const Plan &plan, const Unit &unit, int64_t chunk,
-                     int64_t chunkRow, int64_t row0, float *const *y,
+                     int64_t chunkRow, int64_t row0, float *const *y, const ReadMode &mode,
                      ReadCounters *counters) const {
   const Range &range = plan.ranges[unit.range];
   const int64_t ldy = plan.outputs[range.output];
   float *out = y[range.output] + (row0 + chunkRow) * ldy;
   // Rows are numbered from the session's start, so that batches may be cut anywhere.
   const auto firstRow = static_cast<uint64_t>(site.readsBefore + site.rows + row0 + chunkRow);
+  const PackedInput *input = inputs.data() + static_cast<size_t>(chunk) * plan.conversions;
+  const ArrivedPulses *arrived = arrivals.data() + static_cast<size_t>(chunk) * plan.arrivals;
+  std::array<Conversion, kMaxConversions> conversions;
+  std::array<model::Stream, kMaxConversions> streams;
   for (const Piece &piece : range.pieces) {
-    const PackedInput &input = inputs[static_cast<size_t>(chunk) * plan.bands.size() + piece.band];
+    const Band &band = plan.bands[piece.band];
     int64_t panel0 = range.aligned ? unit.panel0 : 0;
-    int64_t panel1 = range.aligned ? unit.panel1 : piece.block->panels();
+    int64_t panel1 = range.aligned ? unit.panel1 : piece.planes[0]->panels();
     if (plan.exact) {
-      kernels.gemm(*piece.block, input, panel0, panel1, out + piece.col, ldy, !piece.first);
+      kernels.gemm(*piece.planes[0], input[band.firstInput], panel0, panel1, out + piece.col, ldy,
+                   !piece.first);
       continue;
     }
-    ReadDraws draws;
-    model::Stream stream;
-    if (plan.bands[piece.band].noise) {
-      stream = model::makeStream(options.seed, model::StreamKind::Read, piece.drawId,
-                                 static_cast<uint32_t>(firstRow >> 32));
-      draws = {&stream, static_cast<uint32_t>(firstRow)};
-    }
-    kernels.read(*piece.block, input, panel0, panel1, draws, out + piece.col, ldy, !piece.first,
-                 counters);
+    size_t n = 0;
+    for (size_t p = 0; p < band.passes.size(); ++p)
+      for (size_t k = 0; k < piece.planes.size(); ++k, ++n) {
+        Conversion &c = conversions[n] = {};
+        c.block = piece.planes[k];
+        c.input = input + band.firstInput + p;
+        const PackedOpen *open = c.block->open.get();
+        if (!mode.exact && !band.references.empty() && open)
+          for (int side = 0; side < kSides; ++side)
+            if (open->sidePanels[side])
+              c.arrived[side] = arrived + band.firstArrival + p * band.references.size() +
+                                piece.references[k][side];
+        if (!band.noise || mode.quiet)
+          continue;
+        // Call site, block, plane and pass name a stream.
+        streams[n] = model::makeStream(options.seed, model::StreamKind::Read,
+                                       piece.drawId | uint64_t{k} << 24 | uint64_t{p} << 28,
+                                       static_cast<uint32_t>(firstRow >> 32));
+        c.draws = {&streams[n], static_cast<uint32_t>(firstRow)};
+      }
+    kernels.read(std::span(conversions.data(), n), panel0, panel1, mode, out + piece.col, ldy,
+                 !piece.first, counters);
   }
+}
+
+std::vector<float *> Grids::scratchOutputs(const Plan &plan, int64_t rows,
+                                           std::vector<std::vector<float>> &buffers) const {
+  std::vector<float *> pointers;
+  buffers.resize(std::max(buffers.size(), plan.outputs.size()));
+  for (size_t i = 0; i < plan.outputs.size(); ++i) {
+    buffers[i].resize(static_cast<size_t>(rows * plan.outputs[i]));
+    pointers.push_back(buffers[i].data());
+  }
+  return pointers;
 }
 
 void Grids::compare(Site &site, int64_t rows, const float *x, float *const *y) {
   const Plan &plan = site.exactPlan;
-  std::vector<float *> pointers;
-  exactOutputs.resize(std::max(exactOutputs.size(), plan.outputs.size()));
-  for (size_t i = 0; i < plan.outputs.size(); ++i) {
-    exactOutputs[i].resize(static_cast<size_t>(rows * plan.outputs[i]));
-    pointers.push_back(exactOutputs[i].data());
-  }
-  execute(site, plan, rows, x, pointers.data());
+  const auto pointers = scratchOutputs(plan, rows, exactOutputs);
+  execute(site, plan, rows, x, pointers.data(), {});
   for (size_t i = 0; i < plan.outputs.size(); ++i) {
     OutputSums &sums = site.sums[i];
     for (int64_t e = 0; e < rows * plan.outputs[i]; ++e) {
@@ -256,12 +250,36 @@ void Grids::compare(Site &site, int64_t rows, const float *x, float *const *y) {
   }
 }
 
+/// The configured fidelity against the circuit itself, both without noise and converters.
+void Grids::compareCircuit(Site &site, int64_t rows, const float *x) {
+  const Plan &plan = site.plan;
+  const auto exact = scratchOutputs(plan, rows, exactOutputs);
+  const auto fast = scratchOutputs(plan, rows, circuitOutputs);
+  ReadMode mode;
+  mode.quiet = true;
+  execute(site, plan, rows, x, fast.data(), mode);
+  mode.exact = true;
+  execute(site, plan, rows, x, exact.data(), mode);
+  for (size_t i = 0; i < plan.outputs.size(); ++i)
+    for (int64_t e = 0; e < rows * plan.outputs[i]; ++e) {
+      const double wanted = exact[i][e], difference = static_cast<double>(fast[i][e]) - wanted;
+      site.sums[i].circuitSignal += wanted * wanted;
+      site.sums[i].circuitError += difference * difference;
+    }
+}
+
 void Grids::reset() {
   for (Site &site : sites) {
     site.calls = site.rows = site.inputs = site.clippedInputs = 0;
     site.seconds = 0;
     std::fill(site.sums.begin(), site.sums.end(), OutputSums{});
   }
+  for (RecordedGrid &grid : recording.grids)
+    grid = {};
+  for (RecordedWeight &weight : recording.weights)
+    weight = {};
+  for (auto &weight : recording.blocks)
+    std::fill(weight.begin(), weight.end(), RecordedBlock{});
 }
 
 std::vector<int64_t> Grids::reads() const {
@@ -274,45 +292,6 @@ std::vector<int64_t> Grids::reads() const {
 void Grids::startAfter(std::span<const int64_t> reads) {
   for (size_t g = 0; g < sites.size() && g < reads.size(); ++g)
     sites[g].readsBefore = reads[g];
-}
-
-namespace {
-/// 10 log10(signal / error); null where that is no number.
-json decibel(double signal, double error) {
-  double value = 10 * std::log10(signal / error);
-  return std::isfinite(value) ? json(value) : json(nullptr);
-}
-
-json rate(int64_t part, int64_t whole) {
-  return whole ? json(static_cast<double>(part) / static_cast<double>(whole)) : json(nullptr);
-}
-} // namespace
-
-json Grids::statistics() const {
-  json text = json::array();
-  for (size_t g = 0; g < sites.size(); ++g) {
-    const Site &site = sites[g];
-    const Grid &grid = manifest.grids[g];
-    json entry = {{"grid", g},
-                  {"layer", grid.layer},
-                  {"calls", site.calls},
-                  {"rows", site.rows},
-                  {"seconds", site.seconds},
-                  {"dac_clip_rate", rate(site.clippedInputs, site.inputs)},
-                  {"weights", json::array()}};
-    for (size_t i = 0; i < grid.weights.size(); ++i) {
-      const OutputSums &sums = site.sums[i];
-      json weight = {{"weight", manifest.weights[static_cast<size_t>(grid.weights[i])].name},
-                     {"adc_codes", sums.reads.codes},
-                     {"adc_clip_rate", rate(sums.reads.saturated, sums.reads.codes)},
-                     {"read_snr_db", decibel(sums.reads.signalPower, sums.reads.noisePower)}};
-      if (options.compareIdeal && !options.ideal)
-        weight["snr_db"] = decibel(sums.signal, sums.error);
-      entry["weights"].push_back(std::move(weight));
-    }
-    text.push_back(std::move(entry));
-  }
-  return text;
 }
 
 } // namespace aimc::exec

@@ -4,9 +4,10 @@
 //===----------------------------------------------------------------------===//
 //
 // A grid call multiplies the same rows with several weights. The plan of a call site is made once:
-// bands are row ranges of the input that one DAC conversion serves; column ranges are cut where
-// all bands of a weight are cut, so that one task owns its outputs and adds the bands in order.
-// A call converts each band once, then reads all tiles: two parallel loops.
+// bands are row ranges of the input that one DAC serves, in one or more passes; column ranges are
+// cut where all bands of a weight are cut, so that one task owns its outputs and adds the bands in
+// order. A call converts each band once, works out what arrives through reference columns where
+// idle rows are open, then reads all tiles: two or three parallel loops.
 //
 //===----------------------------------------------------------------------===//
 #pragma once
@@ -14,8 +15,10 @@
 #include "aimc/exec/Chip.h"
 #include "aimc/exec/Kernels.h"
 #include "aimc/exec/Options.h"
+#include "aimc/exec/Recording.h"
 #include "aimc/exec/Threads.h"
 
+#include <array>
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <span>
@@ -35,22 +38,32 @@ public:
   std::vector<int64_t> reads() const;
   /// The first draw is the one after so many vectors, as for a chip that was used before.
   void startAfter(std::span<const int64_t> reads);
+  /// Plans again, after the chip was built again.
+  void replan();
   nlohmann::json statistics() const;
+  /// One line each: configurations that throw signal away, limits that were exceeded.
+  nlohmann::json warnings() const;
+  /// What a session with option `record` has seen.
+  const Recording &recorded() const { return recording; }
 
 private:
-  /// One conversion of input rows [row, row + rows).
+  /// Input rows [row, row + rows) through one DAC.
   struct Band {
     int64_t row = 0, rows = 0;
-    Dac dac;
+    std::vector<Dac> passes;
     const model::ReadNoiseTable *noise = nullptr;
+    std::vector<OpenReference> references;   ///< that blocks of this band look through
+    size_t firstInput = 0, firstArrival = 0; ///< in a chunk's lists: [passes], [passes][references]
   };
   /// One block as a part of an output.
   struct Piece {
-    const PackedBlock *block = nullptr;
+    std::vector<const PackedBlock *> planes;
     size_t band = 0;
-    int64_t col = 0;     ///< first output column
-    bool first = false;  ///< writes its columns; otherwise adds
+    std::vector<std::array<size_t, kSides>> references; ///< of the band, per plane
+    int64_t col = 0;                                    ///< first output column
+    bool first = false;                                 ///< writes its columns; otherwise adds
     uint64_t drawId = 0; ///< names (call site, block) in read-noise streams
+    size_t weight = 0, block = 0;
   };
   /// Output columns that no other range touches; pieces in band order.
   struct Range {
@@ -64,8 +77,8 @@ private:
     std::vector<int64_t> outputs; ///< N_i
     std::vector<Band> bands;
     std::vector<Range> ranges;
-    int64_t maxBandRows = 0;
-    bool exact = false, noisy = false;
+    size_t conversions = 0, arrivals = 0; ///< of a chunk
+    bool exact = false, noisy = false, open = false;
   };
   /// A task of the second loop: panels [panel0, panel1) of a range.
   struct Unit {
@@ -74,7 +87,8 @@ private:
   };
   struct OutputSums {
     ReadCounters reads;
-    double signal = 0, error = 0; ///< sums of squares against the exact product
+    double signal = 0, error = 0;               ///< sums of squares against the exact product
+    double circuitSignal = 0, circuitError = 0; ///< against the circuit slot by slot
   };
   struct Site {
     Plan plan, exactPlan;
@@ -88,24 +102,39 @@ private:
   Plan analogPlan(const Manifest &manifest, const Options &options, const Chip &chip,
                   size_t grid) const;
   Plan exactPlan(const Manifest &manifest, const Chip &chip, size_t grid) const;
-  void execute(Site &site, const Plan &plan, int64_t rows, const float *x, float *const *y);
+  void addBlock(Plan &plan, const Chip &chip, const Grid &grid, size_t weight, size_t block,
+                std::vector<Piece> &pieces, uint64_t drawId) const;
+  static void numberConversions(Plan &plan);
+  void execute(Site &site, const Plan &plan, int64_t rows, const float *x, float *const *y,
+               const ReadMode &mode);
   void executeRows(Site &site, const Plan &plan, int64_t row0, int64_t rows, int64_t chunkRows,
-                   const float *x, float *const *y);
+                   const float *x, float *const *y, const ReadMode &mode);
+  /// Converts rows [row0, row0 + rows) of x in chunks.
+  void convert(const Plan &plan, int64_t row0, int64_t rows, int64_t chunkRows, const float *x,
+               bool arrive);
   void readUnit(const Site &site, const Plan &plan, const Unit &unit, int64_t chunk,
-                int64_t chunkRow, int64_t row0, float *const *y, ReadCounters *counters) const;
+                int64_t chunkRow, int64_t row0, float *const *y, const ReadMode &mode,
+                ReadCounters *counters) const;
   void planUnits(const Plan &plan, int64_t chunks);
   void compare(Site &site, int64_t rows, const float *x, float *const *y);
+  void compareCircuit(Site &site, int64_t rows, const float *x);
+  void record(Site &site, size_t grid, int64_t rows, const float *x);
+  std::vector<float *> scratchOutputs(const Plan &plan, int64_t rows,
+                                      std::vector<std::vector<float>> &buffers) const;
 
   const Manifest &manifest;
   const Options &options;
+  const Chip &chip;
   Threads &threads;
   const Kernels &kernels;
   std::vector<Site> sites;
   // Reused from call to call.
   std::vector<PackedInput> inputs;
+  std::vector<ArrivedPulses> arrivals;
   std::vector<Unit> units;
   std::vector<ReadCounters> unitCounters;
-  std::vector<std::vector<float>> exactOutputs;
+  std::vector<std::vector<float>> exactOutputs, circuitOutputs;
+  Recording recording;
 };
 
 } // namespace aimc::exec
