@@ -148,6 +148,7 @@ Result<void> Session::age(double seconds) {
   std::lock_guard lock(mutex);
   options.timeS = seconds;
   chip->rebuild(threads);
+  grids->replan();
   return {};
 }
 
@@ -176,6 +177,7 @@ const std::string &Session::statistics() {
   text["runs"] = {{"count", runs}, {"total_s", runSeconds}, {"last_s", lastRunSeconds}};
   text["chip"] = chip->statistics();
   text["grids"] = grids->statistics();
+  text["warnings"] = grids->warnings();
   statisticsText = text.dump();
   return statisticsText;
 }
