@@ -31,7 +31,7 @@ inline float log(float x) {
   return static_cast<float>(exponent) * kLn2 + ((p * f) * f2 - 0.5f * f2 + f);
 }
 
-/// e^x; 0 below -87, saturating above 88.
+/// e^x for x in [-87, 88], the value of the nearer end beyond.
 inline float exp(float x) {
   constexpr float kInverseLn2 = 1.44269504089f;
   constexpr float kLn2High = 0.693359375f, kLn2Low = -2.12194440e-4f; // exact product with integers
@@ -48,8 +48,7 @@ inline float exp(float x) {
   p = p * r + 0.5f;
   p = p * r + 1.0f;
   p = p * r + 1.0f;
-  const float value = p * std::bit_cast<float>((k + 127) << 23);
-  return x < -87.0f ? 0.0f : value;
+  return p * std::bit_cast<float>((k + 127) << 23);
 }
 
 /// Distribution function of N(0,1), absolute error 1e-7 (Abramowitz and Stegun 26.2.17).
