@@ -4,6 +4,7 @@
 //===----------------------------------------------------------------------===//
 #include "aimc/model/Ladder.h"
 
+#include "NetworkOracle.h"
 #include "NodalOracle.h"
 
 #include <gtest/gtest.h>
@@ -197,6 +198,105 @@ TEST(FoldTile, AColumnDoesNotDependOnTheRangeItIsFoldedIn) {
     for (size_t i = 0; i < 64; ++i)
       for (size_t j = 0; j < 77; ++j)
         ASSERT_EQ(part[i * 77 + j], whole[i * 200 + 91 + j]) << i << ", " << j;
+  }
+}
+
+TEST(FoldTile, TerminalsAndUnevenWiresMatchTheNodeEquations) {
+  const int64_t rows = 13, cols = 70; // two strips
+  Tile tile(rows, cols);
+  std::mt19937 engine(3);
+  std::uniform_real_distribution<float> u(0.4f, 1.6f);
+  std::vector<float> factor(static_cast<size_t>(rows * cols));
+  for (float &f : factor)
+    f = u(engine);
+  Wires wires;
+  wires.columnOhm = 50.0;
+  wires.adcOhm = 120.0;
+  wires.columnFactor = factor.data();
+  for (Readout readout : {Readout::Single, Readout::Alternating}) {
+    std::vector<float> t(static_cast<size_t>(rows * cols)), out(static_cast<size_t>(cols));
+    foldTile(tile.view(), wires, readout, 0, cols, t.data(), cols, out.data());
+    std::vector<float> part(static_cast<size_t>(rows * 9)), partOut(9);
+    foldTile(tile.view(), wires, readout, 61, 9, part.data(), 9, partOut.data());
+    for (int64_t j : {0, 1, 63, 64, 69}) {
+      // One column at a time; the oracle's own parity decides its read-out side.
+      const bool first = readAtFirstRow(readout, j);
+      aimc::test::NetworkOracle column{rows, first ? 2 : 1, {}, {}, wires, first, {}};
+      std::vector<float> own;
+      for (int64_t i = 0; i < rows; ++i)
+        for (int64_t k = first ? -1 : 0; k <= 0; ++k) {
+          const auto c = static_cast<size_t>(i * cols + j + k);
+          column.plus.push_back(tile.plus[c]);
+          column.minus.push_back(tile.minus[c]);
+          own.push_back(factor[c]);
+        }
+      column.wires.columnFactor = own.data();
+      column.wires.rowOhm = 1e-4;
+      const Eigen::Index at = first ? 1 : 0;
+      for (int64_t i = 0; i < rows; i += 3) {
+        Eigen::VectorXd sign = Eigen::VectorXd::Zero(rows);
+        sign(i) = 1.0;
+        const auto c = static_cast<size_t>(i * cols + j);
+        const double expected = column.currents(sign, 1.0)(at);
+        EXPECT_NEAR(static_cast<double>(t[c]) *
+                        (static_cast<double>(tile.plus[c]) - static_cast<double>(tile.minus[c])),
+                    expected, 2e-6 * 25.0);
+      }
+      const double leak = -column.currents(Eigen::VectorXd::Zero(rows), 0.0, 0.1)(at) / 0.1;
+      EXPECT_NEAR(static_cast<double>(out[static_cast<size_t>(j)]), leak, 1e-6 * leak);
+      if (j >= 61) {
+        EXPECT_EQ(partOut[static_cast<size_t>(j - 61)], out[static_cast<size_t>(j)]);
+        EXPECT_EQ(part[static_cast<size_t>(j - 61)], t[static_cast<size_t>(j)]);
+      }
+    }
+  }
+}
+
+TEST(FoldTile, UniformFactorsAndNoTerminalChangeNoBit) {
+  const Tile tile(41, 67);
+  const std::vector<float> ones(41 * 67, 1.0f);
+  Wires wires;
+  wires.columnOhm = 0.35;
+  for (Readout readout : {Readout::Single, Readout::Alternating}) {
+    std::vector<float> a(41 * 67), b(a), c(a);
+    wires.columnFactor = nullptr;
+    foldTile(tile.view(), wireFromOhm(0.35), readout, 0, 67, a.data(), 67);
+    foldTile(tile.view(), wires, readout, 0, 67, b.data(), 67);
+    wires.columnFactor = ones.data();
+    foldTile(tile.view(), wires, readout, 0, 67, c.data(), 67);
+    EXPECT_EQ(a, b);
+    EXPECT_EQ(a, c);
+  }
+}
+
+TEST(FoldAdjoint, TerminalsAndUnevenWires) {
+  const size_t n = 30;
+  const Column c(30, 17);
+  std::vector<double> factor(n), bar(n), grad(n, 0.0), scratch(2 * n), load(c.load), t(n);
+  std::mt19937 engine(4);
+  std::normal_distribution<double> normal;
+  std::uniform_real_distribution<double> u(0.5, 1.5);
+  for (size_t i = 0; i < n; ++i) {
+    factor[i] = u(engine);
+    bar[i] = normal(engine);
+  }
+  const ColumnWire<double> wire{wireFromOhm(80.0), wireFromOhm(200.0), factor};
+  columnTransferAdjoint<double>(load, wire, bar, grad, scratch);
+  const auto sum = [&] {
+    columnTransfer<double>(load, wire, t);
+    double s = 0.0;
+    for (size_t i = 0; i < n; ++i)
+      s += bar[i] * t[i];
+    return s;
+  };
+  for (size_t i = 0; i < n; ++i) {
+    const double saved = load[i];
+    load[i] = saved + 1e-3;
+    const double up = sum();
+    load[i] = saved - 1e-3;
+    const double down = sum();
+    load[i] = saved;
+    EXPECT_NEAR(grad[i], (up - down) / 2e-3, 1e-9) << i;
   }
 }
 

@@ -10,8 +10,9 @@
 // tile: blocks that share columns load each other. Idle rows at mid-rail: Weff is the fold of
 // Ladder.h or Crossbar.h. Disconnected idle rows: the mean field of OpenRows.h, block by block, and
 // optionally pulse lengths pre-distorted per input vector, such that z_i(d') / Tm^ref_i is the
-// wanted length. `gain` leaves targets alone and gives each column the factor that fits best.
-// Source: docs/Physics.md section 5.
+// wanted length; then c_j also brings heavy columns down to an equal load, because one reference
+// column stands for all. `gain` leaves targets alone and gives each column the factor that fits
+// best. Source: docs/Physics.md section 5.
 //
 //===----------------------------------------------------------------------===//
 #pragma once
