@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from aimc.errors import Error
 
 LIBRARY = "libaimc_runtime.so"
+TORCH_LIBRARY = "libaimc_torch.so"
 _CHECKOUT = pathlib.Path(__file__).resolve().parents[2]
 
 
@@ -36,21 +37,26 @@ def find_program(name: str) -> str:
     raise Error(f"expected {name} in AIMC_BIN_DIR, in build/release/bin or in PATH")
 
 
-def find_library() -> str:
-    """Path of the runtime library: AIMC_LIB_DIR, this checkout's build, beside the programs.
+def find_library(name: str = LIBRARY) -> str:
+    """Path of a library of this project: AIMC_LIB_DIR, this checkout's build, beside the programs.
 
     Returns the bare name when none of these has it, so that the system's loader may know it.
     """
     if folder := os.environ.get("AIMC_LIB_DIR"):
-        candidate = pathlib.Path(folder) / LIBRARY
+        candidate = pathlib.Path(folder) / name
         if candidate.exists():
             return str(candidate)
-        raise Error(f"expected {LIBRARY} in AIMC_LIB_DIR, but {candidate} is not there")
+        raise Error(f"expected {name} in AIMC_LIB_DIR, but {candidate} is not there")
     for build in _build_folders():
-        if (build / "lib" / LIBRARY).exists():
-            return str(build / "lib" / LIBRARY)
+        if (build / "lib" / name).exists():
+            return str(build / "lib" / name)
     if program := shutil.which("aimc-run"):
-        candidate = pathlib.Path(program).resolve().parents[1] / "lib" / LIBRARY
+        candidate = pathlib.Path(program).resolve().parents[1] / "lib" / name
         if candidate.exists():
             return str(candidate)
-    return LIBRARY
+    return name
+
+
+def find_torch_library() -> str:
+    """Path of the operators for torch."""
+    return find_library(TORCH_LIBRARY)

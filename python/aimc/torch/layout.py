@@ -1,0 +1,79 @@
+# Part of the AIMC project, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Where a weight's blocks lie, by a target's geometry or by a noise spec."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from aimc.errors import InvalidArgumentError, UnsupportedError
+from aimc.target import Target
+
+
+@dataclasses.dataclass(frozen=True)
+class Block:
+    """Rows and columns of a weight [inputs x outputs] at a place of a tile."""
+
+    row: int
+    rows: int
+    col: int
+    cols: int
+    at_row: int
+    at_col: int
+    lsb_fc: float | None = None
+    compensate: str | None = None
+    scales: tuple[float, ...] | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Layout:
+    """The blocks of one weight, band by band."""
+
+    rows: int
+    cols: int
+    blocks: tuple[Block, ...]
+
+    @classmethod
+    def cut(cls, rows: int, cols: int, target: Target) -> Layout:
+        """Full tiles first, the remainder last, each at the rows next to the ADC."""
+        tile = target.geometry
+        blocks = []
+        for row in range(0, rows, tile.rows):
+            height = min(tile.rows, rows - row)
+            for col in range(0, cols, tile.cols):
+                width = min(tile.cols, cols - col)
+                blocks.append(Block(row, height, col, width, tile.rows - height, 0))
+        return cls(rows, cols, tuple(blocks))
+
+    @property
+    def bands(self) -> tuple[tuple[int, int], ...]:
+        """First row and number of rows of each row block."""
+        return tuple(dict.fromkeys((b.row, b.rows) for b in self.blocks))
+
+    @property
+    def numbers(self) -> list[int]:
+        """As the operators take blocks."""
+        return [n for b in self.blocks for n in (b.row, b.rows, b.col, b.cols, b.at_row, b.at_col)]
+
+
+def check(target: Target) -> None:
+    """Refuses what a target asks for and training has no model of, instead of leaving it out."""
+    wanted = {
+        "geometry.pairs": (target.geometry.pairs, 1),
+        "wire.row_ohm": (target.wire.row_ohm, 0),
+        "wire.driver_ohm": (target.wire.driver_ohm, 0),
+        "wire.spread": (target.wire.spread, 0),
+        "wire.idle": (target.wire.idle, "midrail"),
+        "adc.gain_spread": (target.adc.gain_spread, 0),
+        "adc.offset_spread_lsb": (target.adc.offset_spread_lsb, 0),
+        "adc.v_off_v": (target.adc.v_off_v, 0),
+    }
+    if target.adc.kind != "ideal":
+        wanted["dac.mode"] = (target.dac.mode, "one_pass")
+    for key, (value, known) in wanted.items():
+        if value != known:
+            raise UnsupportedError(f"{key}: training models {known!r} alone, but got {value!r}")
+    if target.device.kind == "table":
+        raise UnsupportedError("device.kind: training has no model of tables")
+    if target.device.g_min_us >= target.device.g_max_us:
+        raise InvalidArgumentError("device.g_min_us: expected less than g_max_us")

@@ -1,0 +1,159 @@
+# Part of the AIMC project, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""What training sees of the hardware, as small values that add up to a recipe.
+
+>>> recipe = Gaussian(0.05) + Circuit(input_range="learned")
+>>> recipe.circuit.input_range
+'learned'
+
+Every strength may be a number or a :class:`Ramp` over training steps.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Literal
+
+from aimc.errors import InvalidArgumentError
+
+
+@dataclasses.dataclass(frozen=True)
+class Ramp:
+    """A strength that goes from `start` to `end` over `steps` steps after `delay`, in `levels`."""
+
+    end: float = 1.0
+    steps: int = 1000
+    start: float = 0.0
+    delay: int = 0
+    levels: int = 10
+
+    def at(self, step: int) -> float:
+        """The strength at a step."""
+        if self.steps <= 0 or step >= self.delay + self.steps:
+            return self.end
+        done = max(step - self.delay, 0) * self.levels // self.steps / self.levels
+        return self.start + (self.end - self.start) * done
+
+
+Strength = float | Ramp
+
+
+def strength(value: Strength, step: int) -> float:
+    """A number, or where a ramp is at `step`."""
+    return value.at(step) if isinstance(value, Ramp) else float(value)
+
+
+class Part:
+    """One ingredient. Ingredients and recipes add up."""
+
+    def __add__(self, other: Part | Recipe) -> Recipe:
+        return Recipe.of(self, other)
+
+
+@dataclasses.dataclass(frozen=True)
+class Gaussian(Part):
+    """Noise on weights, `std` times the largest magnitude of a column or of the whole weight.
+
+    `clip` limits weights to that many standard deviations of their column or weight first;
+    clipped ones get no gradient.
+    """
+
+    std: Strength = 0.05
+    per: Literal["column", "tensor"] = "column"
+    clip: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.per not in ("column", "tensor"):
+            raise InvalidArgumentError(f"per: expected column or tensor, but got {self.per!r}")
+
+
+@dataclasses.dataclass(frozen=True)
+class Circuit(Part):
+    """The tile between weight and output: DAC, wire resistance, ADC, the sum over row blocks.
+
+    Attributes:
+        wire: share of the target's wire resistance.
+        dac: whether inputs are rounded and clamped.
+        adc: whether charges are rounded and saturate.
+        input_range: the DAC's full scale: `vector` (each vector's largest magnitude, in its row
+            block), `fixed` (from the spec or from :func:`aimc.torch.calibrate`) or `learned`.
+        adc_range: the ADC's full scale: `fixed` or `learned`.
+        scale: what g_max stands for: `max`, `sigma:<q>` or `optimal`; a spec's scales win.
+        compensate: `none`, `gain` or `weights`, as the compiler does it; None: what the spec says.
+        refresh: steps after which `optimal` scales and compensation follow the weights.
+    """
+
+    wire: Strength = 1.0
+    dac: bool = True
+    adc: bool = True
+    input_range: Literal["vector", "fixed", "learned"] | None = None
+    adc_range: Literal["fixed", "learned"] = "fixed"
+    scale: str = "max"
+    compensate: str | None = None
+    refresh: int = 50
+
+    def __post_init__(self) -> None:
+        if self.input_range not in (None, "vector", "fixed", "learned"):
+            raise InvalidArgumentError(
+                f"input_range: expected vector, fixed or learned, but got {self.input_range!r}"
+            )
+        if self.adc_range not in ("fixed", "learned"):
+            raise InvalidArgumentError(
+                f"adc_range: expected fixed or learned, but got {self.adc_range!r}"
+            )
+        if self.compensate not in (None, "none", "gain", "weights"):
+            raise InvalidArgumentError(
+                f"compensate: expected none, gain or weights, but got {self.compensate!r}"
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class Device(Part):
+    """What the target's devices do, drawn anew at each step.
+
+    Attributes:
+        programming: factor on the deviation that programming leaves.
+        read: factor on the noise of each read, and on low-frequency noise where time passes.
+        drift: factor on drift.
+        times_s: seconds since programming; each step takes the next of them. Empty: none passes.
+        variation: whether spreads and stuck devices of the target are drawn.
+    """
+
+    programming: Strength = 1.0
+    read: Strength = 1.0
+    drift: Strength = 1.0
+    times_s: tuple[float, ...] = ()
+    variation: bool = True
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """At most one of each ingredient. Devices need a circuit to be read through."""
+
+    gaussian: Gaussian | None = None
+    circuit: Circuit | None = None
+    device: Device | None = None
+
+    @classmethod
+    def of(cls, *parts: Part | Recipe) -> Recipe:
+        """A recipe of these ingredients."""
+        found: dict[str, Part] = {}
+        for part in parts:
+            if isinstance(part, Recipe):
+                all_parts: tuple[Part | None, ...] = (part.gaussian, part.circuit, part.device)
+                items = [p for p in all_parts if p is not None]
+            else:
+                items = [part]
+            for item in items:
+                name = type(item).__name__.lower()
+                if name not in ("gaussian", "circuit", "device"):
+                    raise InvalidArgumentError(f"expected ingredients of a recipe, but got {item}")
+                if name in found:
+                    raise InvalidArgumentError(f"expected one {name} in a recipe, but got two")
+                found[name] = item
+        if "device" in found:
+            found.setdefault("circuit", Circuit())
+        return cls(**found)  # type: ignore[arg-type]
+
+    def __add__(self, other: Part | Recipe) -> Recipe:
+        return Recipe.of(self, other)
