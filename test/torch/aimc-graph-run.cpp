@@ -56,8 +56,7 @@ static int runModel(const std::vector<std::string> &arguments) {
   auto graph = onnx::load(model, options);
   if (!graph)
     return fail(graph.error().message);
-  auto executor =
-      train::Executor::create(std::make_shared<const onnx::Graph>(std::move(*graph)));
+  auto executor = train::Executor::create(std::make_shared<const onnx::Graph>(std::move(*graph)));
   if (!executor)
     return fail(executor.error().message);
   const onnx::Graph &g = executor->graph();

@@ -68,8 +68,9 @@ at::ScalarType scalarType(onnx::DType dtype) {
 at::Tensor tensorOf(const onnx::Constant &constant) {
   // LibTorch has no tensors of constant memory; nothing here writes to it
   auto *data = const_cast<std::byte *>(constant.data);
-  return at::from_blob(data, constant.type.shape, [owner = constant.owner](void *) {},
-                       at::TensorOptions(scalarType(constant.type.dtype)));
+  return at::from_blob(
+      data, constant.type.shape, [owner = constant.owner](void *) {},
+      at::TensorOptions(scalarType(constant.type.dtype)));
 }
 
 void NodeRun::out(const at::Tensor &value, size_t i) {
@@ -210,10 +211,10 @@ Result<std::vector<at::Tensor>> Executor::run(const std::vector<at::Tensor> &inp
           if (parameter != parameters.end()) {
             run.weight = parameter->second;
           } else { // the matrix itself; through a Transpose this undoes it
-            bool swapped = node.op == "MatMul" ? run.site->transposed
-                                               : run.site->transposed !=
-                                                     (node.op == "Conv" ||
-                                                      node.intAttr("transB", 0) != 0);
+            bool swapped =
+                node.op == "MatMul"
+                    ? run.site->transposed
+                    : run.site->transposed != (node.op == "Conv" || node.intAttr("transB", 0) != 0);
             run.weight = swapped ? run.inputs[1].t() : run.inputs[1];
           }
           int64_t first = run.site->transposed ? run.site->cols : run.site->rows;

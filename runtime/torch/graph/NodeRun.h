@@ -32,15 +32,13 @@ struct NodeRun {
   const onnx::Node &node;
   std::vector<at::Tensor> inputs; ///< undefined where omitted
   std::vector<at::Tensor> outputs;
-  LinearLayer *layer = nullptr;         ///< of this site
-  const LinearSite *site = nullptr;     ///< null where the node is none
-  at::Tensor weight;                    ///< of the site, as the file stores it
+  LinearLayer *layer = nullptr;     ///< of this site
+  const LinearSite *site = nullptr; ///< null where the node is none
+  at::Tensor weight;                ///< of the site, as the file stores it
 
   bool has(size_t i) const { return i < inputs.size() && inputs[i].defined(); }
   const at::Tensor &in(size_t i) const { return inputs[i]; }
-  bool wants(size_t i) const {
-    return i < node.outputs.size() && node.outputs[i] != onnx::kAbsent;
-  }
+  bool wants(size_t i) const { return i < node.outputs.size() && node.outputs[i] != onnx::kAbsent; }
   const onnx::TensorType &type(size_t i = 0) const { return graph.value(node.outputs[i]).type; }
   const std::vector<int64_t> &shape(size_t i = 0) const { return type(i).shape; }
   /// Give result `i`, which is reshaped and converted to the graph's type.

@@ -75,7 +75,10 @@ void scatterND(NodeRun &run) {
     return run.out(base.index_copy(0, rows, updates));
   if (mode == "add")
     return run.out(base.index_add(0, rows, updates));
-  const char *reduce = mode == "mul" ? "prod" : mode == "max" ? "amax" : mode == "min" ? "amin" : "";
+  const char *reduce = mode == "mul"   ? "prod"
+                       : mode == "max" ? "amax"
+                       : mode == "min" ? "amin"
+                                       : "";
   if (!*reduce)
     reject("expected reduction none, add, mul, max or min, but got '", mode, "'");
   run.out(base.scatter_reduce(0, rows.unsqueeze(1).expand(updates.sizes()), updates, reduce, true));

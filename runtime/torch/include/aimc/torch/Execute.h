@@ -18,7 +18,8 @@
 
 namespace aimc::train {
 
-/// Trained tensors by initializer name, as the file shapes them. Shared by all executors of a model.
+/// Trained tensors by initializer name, as the file shapes them. Shared by all executors of a
+/// model.
 using Parameters = std::map<std::string, at::Tensor, std::less<>>;
 
 /// What is wrong, as one line.

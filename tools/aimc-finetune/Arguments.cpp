@@ -1,0 +1,186 @@
+//===- Arguments.cpp - command line of aimc-finetune ----------------------===//
+// Part of the AIMC project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===----------------------------------------------------------------------===//
+#include "Arguments.h"
+
+#include <CLI/CLI.hpp>
+#include <charconv>
+#include <iostream>
+
+namespace aimc::finetune {
+
+using train::Loss;
+
+namespace {
+const std::map<std::string, Loss> kLosses = {{"cross-entropy", Loss::CrossEntropy},
+                                             {"mse", Loss::Mse},
+                                             {"distill", Loss::Distill},
+                                             {"distill-mse", Loss::DistillMse}};
+const std::map<std::string, train::OptimizerOptions::Kind> kOptimizers = {
+    {"adamw", train::OptimizerOptions::Kind::AdamW}, {"sgd", train::OptimizerOptions::Kind::Sgd}};
+const std::map<std::string, train::Schedule::Kind> kSchedules = {
+    {"constant", train::Schedule::Kind::Constant},
+    {"linear", train::Schedule::Kind::Linear},
+    {"cosine", train::Schedule::Kind::Cosine}};
+const std::map<std::string, onnx::Classifier::Pool> kPools = {
+    {"none", onnx::Classifier::Pool::None},
+    {"mean", onnx::Classifier::Pool::Mean},
+    {"first", onnx::Classifier::Pool::First}};
+
+/// "classes=41 pool=mean output=last_hidden_state mask=attention_mask name=classifier".
+std::string readHead(const std::vector<std::string> &words, onnx::Classifier &head) {
+  for (const std::string &word : words) {
+    size_t equals = word.find('=');
+    std::string key = word.substr(0, equals);
+    std::string value = equals == std::string::npos ? "" : word.substr(equals + 1);
+    if (key == "classes") {
+      auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), head.classes);
+      if (error != std::errc() || end != value.data() + value.size() || head.classes < 2 ||
+          head.classes > 1000000)
+        return "expected classes from 2 to 1000000, but got '" + value + "'";
+    } else if (key == "pool") {
+      auto pool = kPools.find(value);
+      if (pool == kPools.end())
+        return "expected pool mean, first or none, but got '" + value + "'";
+      head.pool = pool->second;
+    } else if (key == "output" || key == "mask" || key == "name") {
+      (key == "output" ? head.output : key == "mask" ? head.mask : head.name) = value;
+    } else {
+      return "expected classes=N pool=mean|first|none output=NAME mask=NAME name=NAME, but got '" +
+             word + "'";
+    }
+  }
+  return head.classes ? "" : "expected classes=N";
+}
+
+std::string wrong(const Arguments &arguments) {
+  const train::TrainOptions &t = arguments.train;
+  if (t.resume && t.checkpoint.empty())
+    return "expected --checkpoint with --resume";
+  if (t.earlyStop > 0 && arguments.evalData.empty())
+    return "expected --eval-data with --early-stop";
+  if (!arguments.target.empty() && !arguments.spec.empty())
+    return "expected --target or --spec, but got both";
+  if (arguments.head && (t.loss == Loss::Distill || t.loss == Loss::DistillMse))
+    return "expected a model with a classifier to distill from, but --head adds one that has "
+           "learnt nothing";
+  return "";
+}
+} // namespace
+
+std::optional<int> parseArguments(int argc, char **argv, Arguments &arguments) {
+  CLI::App app{"Train the weights of an ONNX model, digitally or through the tiles' circuit, and "
+               "write the model with the tuned weights."};
+  app.set_version_flag("--version", "aimc-finetune " AIMC_VERSION);
+  app.get_formatter()->column_width(34);
+  train::TrainOptions &t = arguments.train;
+  std::vector<std::string> head;
+  auto positive = CLI::Range(int64_t(1), int64_t(1) << 40);
+  auto counted = CLI::Range(int64_t(0), int64_t(1) << 40);
+  auto number = CLI::Range(0.0, 1e6);
+  app.add_option("model", arguments.model, "ONNX model")->required()->type_name("MODEL");
+  app.add_option("-o,--output", arguments.output, "where the tuned model goes")
+      ->required()
+      ->type_name("FILE");
+  app.add_option("--data", arguments.data, "training examples: arrays named like the inputs")
+      ->required()
+      ->type_name("NPZ");
+  app.add_option("--labels", arguments.labels,
+                 "array with the labels: a name in the data files, or FILE.npz:NAME for training")
+      ->type_name("NAME")
+      ->capture_default_str();
+  app.add_option("--eval-data", arguments.evalData, "examples to evaluate on")->type_name("NPZ");
+  app.add_option("--eval-chips", t.evalChips, "chip instances an evaluation runs on")
+      ->check(CLI::Range(1, 10000))
+      ->capture_default_str();
+  app.add_option("--eval-every", t.evalEvery, "steps between evaluations (default: an epoch)")
+      ->check(positive);
+  app.add_option("--target", arguments.target, "train through the tiles of this target")
+      ->type_name("NAME");
+  app.add_option("--spec", arguments.spec,
+                 "train through what aimc-compile --emit-noise wrote for the model")
+      ->type_name("JSON");
+  app.add_option("--epochs", t.epochs, "passes over the examples")
+      ->check(positive)
+      ->capture_default_str();
+  app.add_option("--steps", t.steps, "steps at most")->check(positive);
+  app.add_option("--batch", t.batch, "examples a step")->check(positive)->capture_default_str();
+  app.add_option("--optimizer", t.optimizer.kind, "adamw or sgd")
+      ->transform(CLI::CheckedTransformer(kOptimizers))
+      ->type_name("NAME");
+  app.add_option("--lr", t.optimizer.rate, "learning rate")->check(number)->capture_default_str();
+  app.add_option("--weight-decay", t.optimizer.weightDecay, "decay of weights")
+      ->check(number)
+      ->capture_default_str();
+  app.add_option("--momentum", t.optimizer.momentum, "of sgd")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  app.add_option("--schedule", t.schedule, "constant, linear or cosine (default: linear)")
+      ->transform(CLI::CheckedTransformer(kSchedules))
+      ->type_name("NAME");
+  app.add_option("--warmup", t.warmup, "steps, or below 1 a share of all steps")
+      ->check(number)
+      ->capture_default_str();
+  app.add_option("--clip-norm", t.clipNorm, "largest norm of the gradient; 0: any")
+      ->check(number)
+      ->capture_default_str();
+  app.add_option("--loss", t.loss, "cross-entropy, mse, distill or distill-mse")
+      ->transform(CLI::CheckedTransformer(kLosses))
+      ->type_name("NAME");
+  app.add_option("--temperature", t.temperature, "of distill")
+      ->check(CLI::Range(0.01, 1000.0))
+      ->capture_default_str();
+  app.add_option("--distill-weight", t.distillWeight,
+                 "share of distillation; the rest goes to cross-entropy")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  app.add_option("--train-output", arguments.outputName,
+                 "output that the loss reads (default: 'logits', or the only one)")
+      ->type_name("NAME");
+  app.add_option("--head", head,
+                 "append a classifier: classes=N pool=mean|first|none output=NAME mask=NAME "
+                 "name=NAME")
+      ->expected(1, 5)
+      ->type_name("KEY=VALUE");
+  app.add_option("--trainable", arguments.trainable,
+                 "train only weights whose name or layer matches")
+      ->type_name("PATTERN");
+  app.add_option("--freeze", arguments.freeze, "do not train weights whose name or layer matches")
+      ->type_name("PATTERN");
+  app.add_flag("--untie", arguments.untie,
+               "train matrices of equal values apart, which are one weight otherwise");
+  app.add_option("--early-stop", t.earlyStop,
+                 "stop after this many evaluations without progress, keep the best weights")
+      ->check(positive);
+  app.add_option("--checkpoint", t.checkpoint, "folder of the checkpoint")->type_name("FOLDER");
+  app.add_option("--checkpoint-every", t.checkpointEvery,
+                 "steps between checkpoints (default: an epoch)")
+      ->check(positive);
+  app.add_flag("--resume", t.resume, "continue from the checkpoint");
+  app.add_option("--seed", t.seed, "of the order, the noise and a new classifier")
+      ->check(counted)
+      ->capture_default_str();
+  app.add_option("--log", arguments.log, "file that gets a JSON line per step and evaluation")
+      ->type_name("FILE");
+  app.add_option("--threads", arguments.threads, "threads (default: all processors)")
+      ->check(CLI::Range(1, 4096));
+  try {
+    app.parse(argc, argv);
+    if (!head.empty()) {
+      arguments.head.emplace();
+      if (std::string error = readHead(head, *arguments.head); !error.empty())
+        throw CLI::ValidationError("--head", error);
+    }
+    if (std::string error = wrong(arguments); !error.empty())
+      throw CLI::ValidationError(error);
+  } catch (const CLI::Success &success) {
+    return app.exit(success);
+  } catch (const CLI::ParseError &error) {
+    std::cerr << "aimc-finetune: error: " << error.what() << '\n';
+    return 2;
+  }
+  return std::nullopt;
+}
+
+} // namespace aimc::finetune

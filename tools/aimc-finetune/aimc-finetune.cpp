@@ -1,0 +1,161 @@
+//===- aimc-finetune.cpp - train the weights of an ONNX model -------------===//
+// Part of the AIMC project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===----------------------------------------------------------------------===//
+//
+// aimc-finetune model.onnx --data train.npz --target pcm --epochs 1 -o tuned.onnx
+//
+//===----------------------------------------------------------------------===//
+#include "Arguments.h"
+#include "Data.h"
+#include "Monitor.h"
+#include "OutputFile.h"
+
+#include <ATen/ATen.h>
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/Parallel.h>
+#include <cstdio>
+#include <exception>
+
+using namespace aimc;
+using namespace aimc::finetune;
+using train::Error;
+using train::Result;
+
+namespace {
+constexpr int kInterrupted = 130; ///< as a shell reports SIGINT
+
+/// A classifier as torch.nn.Linear would start it in a transformer: normal, deviation 0.02, no
+/// bias.
+Result<> appendHead(train::Model &model, onnx::Classifier head, const train::Dataset &data,
+                    int64_t seed) {
+  auto inputs = model.file().inputs();
+  auto names = model.file().outputNames();
+  if (head.output.empty())
+    head.output = names.empty() ? "" : names[0];
+  if (head.mask.empty() && inputs)
+    for (const onnx::InputInfo &input : *inputs)
+      if (input.name == "attention_mask" && input.dims.size() == 2)
+        head.mask = input.name;
+  auto position = model.output(head.output);
+  if (!position)
+    return tl::unexpected(position.error());
+  // the width of the output is known once shapes are; a model of its own leaves this one as it is
+  auto probe = train::Model::open(model.pathOf());
+  if (!probe)
+    return tl::unexpected(probe.error());
+  if (auto done = probe->prepare(data, 1, true); !done)
+    return done;
+  std::vector<int64_t> shape = probe->outputShape(*position);
+  size_t rank = head.pool == onnx::Classifier::Pool::None ? 2 : 3;
+  if (shape.size() != rank)
+    return tl::unexpected(Error{"--head: expected output '" + head.output + "' of rank " +
+                                std::to_string(rank) + ", but got rank " +
+                                std::to_string(shape.size())});
+  at::Tensor weight = at::empty({head.classes, shape.back()}, at::kFloat);
+  weight.normal_(0, 0.02, at::detail::createCPUGenerator(static_cast<uint64_t>(seed)));
+  const float *begin = weight.const_data_ptr<float>();
+  head.weight.assign(begin, begin + weight.numel());
+  head.bias.assign(static_cast<size_t>(head.classes), 0.0f);
+  return model.file().append(head);
+}
+
+std::string summary(const train::Outcome &outcome, const Arguments &arguments) {
+  char text[512];
+  std::snprintf(text, sizeof text, "%lld steps, loss %.4f to %.4f",
+                static_cast<long long>(outcome.step), outcome.firstLoss, outcome.lastLoss);
+  std::string line = text;
+  if (outcome.end == train::Outcome::End::EarlyStop)
+    line += ", stopped early";
+  if (outcome.bestStep)
+    line += ", best weights of step " + std::to_string(*outcome.bestStep);
+  return line + ", written to " + arguments.output;
+}
+
+Result<int> tune(const Arguments &arguments) {
+  for (const std::string &path : {arguments.output, arguments.log})
+    if (!path.empty())
+      if (auto writable = run::checkWritable(path); !writable)
+        return tl::unexpected(Error{writable.error()});
+  if (arguments.threads > 0)
+    at::set_num_threads(arguments.threads);
+  Monitor monitor;
+  monitor.say("reading " + arguments.model);
+  auto model = train::Model::open(arguments.model);
+  if (!model)
+    return tl::unexpected(model.error());
+  auto inputs = model->file().inputs();
+  if (!inputs)
+    return tl::unexpected(inputs.error());
+  const train::TrainOptions &options = arguments.train;
+  bool needed = options.loss == train::Loss::CrossEntropy || options.loss == train::Loss::Mse ||
+                (options.loss == train::Loss::Distill && options.distillWeight < 1);
+  auto data = readDataset(arguments.data, arguments.labels, *inputs, needed);
+  if (!data)
+    return tl::unexpected(data.error());
+  std::optional<train::Dataset> evaluation;
+  if (!arguments.evalData.empty()) {
+    // labels of a separate file belong to the training examples
+    size_t colon = arguments.labels.rfind(".npz:");
+    std::string name =
+        colon == std::string::npos ? arguments.labels : arguments.labels.substr(colon + 5);
+    auto read = readDataset(arguments.evalData, name, *inputs, needed);
+    if (!read)
+      return tl::unexpected(read.error());
+    evaluation = std::move(*read);
+  }
+  train::TrainOptions train = options;
+  std::string outputName = arguments.outputName;
+  if (arguments.head) {
+    if (auto done = appendHead(*model, *arguments.head, *data, options.seed); !done)
+      return tl::unexpected(done.error());
+    if (outputName.empty())
+      outputName = arguments.head->result;
+  }
+  if (auto done = model->prepare(*data, train.batch, arguments.untie); !done)
+    return tl::unexpected(done.error());
+  if (evaluation)
+    if (auto fits = model->accepts(*evaluation); !fits)
+      return tl::unexpected(fits.error());
+  auto position = model->output(outputName);
+  if (!position)
+    return tl::unexpected(position.error());
+  train.output = *position;
+  if (auto done = model->select(arguments.trainable, arguments.freeze); !done)
+    return tl::unexpected(done.error());
+  if (auto opened = monitor.openLog(arguments.log, train.resume); !opened)
+    return tl::unexpected(opened.error());
+  monitor.catchInterrupts();
+  auto outcome =
+      train::train(*model, *data, evaluation ? &*evaluation : nullptr, train, nullptr, monitor);
+  monitor.clear();
+  if (!outcome)
+    return tl::unexpected(outcome.error());
+  if (outcome->end == train::Outcome::End::Interrupted) {
+    std::fprintf(stderr, "aimc-finetune: interrupted after step %lld%s\n",
+                 static_cast<long long>(outcome->step),
+                 train.checkpoint.empty() ? "" : "; continue with the same command and --resume");
+    return kInterrupted;
+  }
+  if (auto done = model->write(arguments.output); !done)
+    return tl::unexpected(done.error());
+  std::printf("%s\n", summary(*outcome, arguments).c_str());
+  return 0;
+}
+} // namespace
+
+int main(int argc, char **argv) {
+  try {
+    Arguments arguments;
+    if (auto exitCode = parseArguments(argc, argv, arguments))
+      return *exitCode;
+    auto done = tune(arguments);
+    if (done)
+      return *done;
+    std::fprintf(stderr, "aimc-finetune: error: %s\n", done.error().message.c_str());
+    return 1;
+  } catch (const std::exception &error) {
+    std::fprintf(stderr, "aimc-finetune: internal error: %s\n", error.what());
+    return 70;
+  }
+}
