@@ -10,6 +10,9 @@ import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+import numpy.typing as npt
+
 from aimc.errors import CompileError
 from aimc.locate import find_program
 from aimc.target import Target
@@ -22,6 +25,12 @@ def compile(
     target: str | os.PathLike[str] | Target = "pcm",
     output: str | os.PathLike[str] | None = None,
     mcpu: str | None = None,
+    calibrate: str | os.PathLike[str] | Mapping[str, npt.ArrayLike] | None = None,
+    input_range: str | float | None = None,
+    compensate: str | None = None,
+    scale: str | None = None,
+    device: str | os.PathLike[str] | None = None,
+    fidelity: str | None = None,
     extra_args: Sequence[str] = (),
 ) -> pathlib.Path:
     """Compile an ONNX file into a package and return the package's path.
@@ -32,6 +41,13 @@ def compile(
         target: name of a preset, path of a .mlir file, or a :class:`Target`.
         output: the package's folder; by default the model's path with the suffix .aimc.
         mcpu: processor to compile for; by default the one at hand.
+        calibrate: inputs of the model to choose converter ranges from, as arrays by name or as
+            the path of a .npz file; any number of samples along their first dimension.
+        input_range: the DAC's full scale, with `calibrate`: "none", "auto", or a share of inputs.
+        compensate: what to do about the wires: "none", "gain", "weights" or "weights+pulses".
+        scale: weight that the largest conductance stands for: "max", "sigma:<q>", "optimal".
+        device: path of a device table (JSON) that replaces the target's device.
+        fidelity: of reads with open idle rows: "exact", "segments" or "one_product".
         extra_args: further flags of `aimc-compile`.
 
     Raises:
@@ -43,7 +59,23 @@ def compile(
         command += ["--dim", f"{name}={size}"]
     if mcpu:
         command += ["--mcpu", mcpu]
-    with tempfile.TemporaryDirectory(prefix="aimc-target-") as folder:
+    flags = {
+        "--input-range": input_range,
+        "--compensate": compensate,
+        "--scale": scale,
+        "--device": device,
+        "--fidelity": fidelity,
+    }
+    for flag, value in flags.items():
+        if value is not None:
+            command += [flag, os.fspath(value) if isinstance(value, os.PathLike) else str(value)]
+    with tempfile.TemporaryDirectory(prefix="aimc-compile-") as folder:
+        if isinstance(calibrate, Mapping):
+            arrays = {name: np.asarray(values) for name, values in calibrate.items()}
+            calibrate = pathlib.Path(folder) / "calibrate.npz"
+            np.savez(calibrate, **arrays)  # type: ignore[arg-type]
+        if calibrate is not None:
+            command += ["--calibrate", os.fspath(calibrate)]
         if isinstance(target, Target):
             path = pathlib.Path(folder) / f"{target.name}.mlir"
             path.write_text(target.to_mlir(), encoding="utf-8")

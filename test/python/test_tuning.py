@@ -1,0 +1,153 @@
+# Part of the AIMC project, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Calibration, scales and compensation as a user asks for them: `aimc.compile()`."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+import aimc
+from aimc.testing.programs import run_program
+
+RNG = np.random.default_rng(11)
+# 96 inputs of very different size, and seven samples for a batch of two.
+X = (RNG.standard_normal((7, 96)) * np.geomspace(0.01, 1, 96)).astype(np.float32)
+
+
+def blocks_of(package):
+    manifest = json.loads((package / "manifest.json").read_text())
+    return [block for weight in manifest["weights"] for block in weight["blocks"]]
+
+
+@pytest.fixture(scope="module")
+def calibrated(linear_model, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("calibrated")
+    package = aimc.compile(
+        linear_model, dims={"batch": 2}, calibrate={"x": X}, output=folder / "c.aimc"
+    )
+    assert os.listdir(folder) == ["c.aimc"]
+    return package
+
+
+def test_activity_is_the_histogram_of_the_samples(calibrated):
+    """Seven samples in batches of two: the last batch overlaps, so sample 5 counts twice."""
+    manifest = json.loads((calibrated / "manifest.json").read_text())
+    activity = load_file(calibrated / "weights.safetensors")[manifest["weights"][0]["activity"]]
+    seen = np.concatenate([X[:6], X[5:7]])
+    relative = np.abs(seen) / np.abs(seen).max(axis=1, keepdims=True)
+    bins = np.minimum((relative * 32).astype(int), 31)
+    expected = np.stack([np.bincount(column, minlength=32) / 8 for column in bins.T])
+    np.testing.assert_allclose(activity, expected, atol=1e-6)
+
+
+def test_every_block_has_an_adc_that_fits(calibrated, linear_package):
+    blocks = blocks_of(calibrated)
+    assert all(0 < block["lsb_fc"] < 16.03 for block in blocks)
+    assert not any("lsb_fc" in block for block in blocks_of(linear_package))
+    with aimc.Session(calibrated, compare_ideal=True) as session:
+        session.run(None, {"x": X[:2]})
+        weight = session.statistics()["grids"][0]["weights"][0]
+    assert weight["adc_clip_rate"] < 0.02
+
+
+def test_input_range_and_second_round(linear_model, tmp_path):
+    package = aimc.compile(linear_model, dims={"batch": 2}, calibrate={"x": X}, input_range=1,
+                           output=tmp_path / "r.aimc")  # fmt: skip
+    manifest = json.loads((package / "manifest.json").read_text())
+    largest = np.abs(X).max()
+    assert manifest["grids"][0]["input_range"] == pytest.approx(largest, rel=0.02)
+    activity = load_file(package / "weights.safetensors")[manifest["weights"][0]["activity"]]
+    seen = np.abs(np.concatenate([X[:6], X[5:7]])) / manifest["grids"][0]["input_range"]
+    bins = np.minimum((seen * 32).astype(int), 31)
+    expected = np.stack([np.bincount(column, minlength=32) / 8 for column in bins.T])
+    np.testing.assert_allclose(activity, expected, atol=1e-6)
+
+
+def test_calibrated_packages_are_reproducible(linear_model, calibrated, tmp_path):
+    again = aimc.compile(
+        linear_model, dims={"batch": 2}, calibrate={"x": X}, output=tmp_path / "again.aimc"
+    )
+    for name in sorted(os.listdir(calibrated)):
+        assert (calibrated / name).read_bytes() == (again / name).read_bytes(), name
+
+
+def test_compensation_undoes_the_wires(linear_model, tmp_path):
+    """Without noise and converters, a compensated tile with bad wires multiplies as without."""
+    target = aimc.Target(
+        geometry=aimc.Geometry(rows=128, cols=128),
+        device=aimc.Device(kind="ideal", g_min_us=0.1),
+        wire=aimc.Wire(column_ohm=20.0),
+        adc=aimc.Adc(kind="ideal"),
+    )
+    error = {}
+    for mode in ("none", "weights"):
+        package = aimc.compile(linear_model, dims={"batch": 7}, target=target, compensate=mode,
+                               output=tmp_path / f"{mode}.aimc")  # fmt: skip
+        assert [block.get("compensate", "none") for block in blocks_of(package)] == [mode]
+        with aimc.Session(package, ideal=True) as session:
+            exact = session.run(None, {"x": X})[0]
+        with aimc.Session(package, effects={"dac": False}) as session:
+            error[mode] = np.linalg.norm(session.run(None, {"x": X})[0] - exact)
+        error[mode] /= np.linalg.norm(exact)
+    assert error["none"] > 0.05
+    assert error["weights"] < 1e-3
+
+
+def test_scales_are_those_of_the_rule(linear_model, tmp_path):
+    package = aimc.compile(
+        linear_model, dims={"batch": 2}, scale="sigma:2", output=tmp_path / "s.aimc"
+    )
+    manifest = json.loads((package / "manifest.json").read_text())
+    tensors = load_file(package / "weights.safetensors")
+    weight = manifest["weights"][0]
+    w = tensors[weight["tensor"]]
+    w = w.T if weight["transposed"] else w
+    expected = np.minimum(2 * w.astype(float).std(axis=0), np.abs(w).max(axis=0))
+    np.testing.assert_allclose(tensors[weight["blocks"][0]["scales"]], expected, rtol=1e-5)
+
+
+def test_a_device_file_replaces_the_device(linear_model, tmp_path):
+    path = tmp_path / "dev.json"
+    table = {"format": "aimc-device", "version": 1, "g_min_us": 1.0, "g_max_us": 40.0,
+             "programming": {"std": 0.5}}  # fmt: skip
+    path.write_text(json.dumps(table))
+    package = aimc.compile(linear_model, dims={"batch": 2}, device=path, output=tmp_path / "d.aimc")
+    device = json.loads((package / "manifest.json").read_text())["targets"]["pcm"]["device"]
+    assert device == {"kind": "table", "g_min_us": 1.0, "g_max_us": 40.0, "table": table}
+    aimc.Session(package).close()
+    table["programming"]["std"] = -1
+    path.write_text(json.dumps(table))
+    with pytest.raises(aimc.CompileError, match=r"target 'pcm': .*std"):
+        aimc.compile(linear_model, dims={"batch": 2}, device=path, output=tmp_path / "x.aimc")
+    assert not (tmp_path / "x.aimc").exists()
+
+
+@pytest.mark.parametrize(
+    ("arrays", "cause"),
+    [
+        ({"y": X}, "expected an array 'x', which the model's inputs name, but got y"),
+        ({"x": X.astype(np.int64)}, r"array 'x': expected f32 \[samples, 96\], but got i64"),
+        ({"x": X[:, :5]}, r"array 'x': expected f32 \[samples, 96\], but got f32 \[7, 5\]"),
+        ({"x": X[:0]}, "array 'x': expected at least one sample"),
+        ({"x": np.full_like(X, np.nan)}, "batch 0: .*x"),
+    ],
+)
+def test_calibration_data_that_does_not_fit(linear_model, tmp_path, arrays, cause):
+    with pytest.raises(aimc.CompileError, match=cause):
+        aimc.compile(linear_model, dims={"batch": 2}, calibrate=arrays, output=tmp_path / "c.aimc")
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [["--scale", "sigma:-1"], ["--compensate", "magic"], ["--input-range", "auto"],
+     ["--fidelity", "high"], ["--calibrate", "x.npz", "--input-range", "0.5"]],
+)  # fmt: skip
+def test_wrong_usage(linear_model, flags):
+    done = run_program("aimc-compile", linear_model, "--dim", "batch=2", *flags)
+    assert done.status == 2
+    assert len(done.error_lines) == 1
+    assert flags[-2] in done.error_lines[0]
