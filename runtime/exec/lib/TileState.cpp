@@ -56,8 +56,10 @@ model::Stream TileState::stream(model::StreamKind kind, uint32_t sub) const {
 //===----------------------------------------------------------------------===//
 
 void TileState::chooseScales() {
+  // A run without the effect keeps the mapping that the effect asks for.
+  const model::DeviceModel device = request.target->deviceModel();
   const auto noise = [&](double r) {
-    return model::programmingSigma(kind, r * kind.range.gMaxUS) / kind.range.gMaxUS;
+    return model::programmingSigma(device, r * device.range.gMaxUS) / device.range.gMaxUS;
   };
   for (size_t b = 0; b < request.blocks.size(); ++b) {
     const TileBlock &block = request.blocks[b];
@@ -174,7 +176,7 @@ void TileState::programRows(size_t planeIndex, const TileBlock &block, uint32_t 
   const uint32_t sub = streamOf(planeIndex, device);
   const int64_t n = block.weight.cols;
   const bool varies = request.effects.variation;
-  const bool programs = request.effects.programming && kind.programs();
+  const bool programs = kind.programs();
   const bool lives = request.life && kind.drifts();
   const double deviation = varies ? target.deviceSpread : 0;
   float common = 1;
@@ -217,8 +219,10 @@ void TileState::programRows(size_t planeIndex, const TileBlock &block, uint32_t 
     if (spreads) {
       if (deviation > 0)
         draw(spreadStream);
-      model::spreadRow(cells, common, columns ? column.data() : nullptr, deviation, normals.data(),
-                       n);
+      // The target too, which some kinds start from again at later times.
+      for (float *row : {cells, before.data()})
+        model::spreadRow(row, common, columns ? column.data() : nullptr, deviation, normals.data(),
+                         n);
     }
     stick(block, sub, row, cells);
     if (lives) {
@@ -303,6 +307,10 @@ void TileState::program(const Request &wantedState) {
 std::vector<Plane> &TileState::restore(const Request &wantedState) {
   request = wantedState;
   kind = request.target->deviceModel();
+  if (!request.effects.programming)
+    kind.programmingScale = 0;
+  if (!request.effects.readNoise)
+    kind.readScale = 0;
   aged = false;
   state.resize(static_cast<size_t>(request.target->pairs()));
   for (auto *scratch : {&normals, &before})
@@ -323,7 +331,7 @@ void TileState::age(size_t k, const TileBlock &block, uint32_t device, double se
   const Target &target = *request.target;
   const uint32_t sub = streamOf(k, device);
   const bool drifts = kind.drifts();
-  const bool fluctuates = request.effects.readNoise && kind.fluctuates();
+  const bool fluctuates = kind.fluctuates();
   const float *programmed = (device == Plus ? state[k].plus : state[k].minus).data();
   const float *life = (device == Plus ? state[k].plusLife : state[k].minusLife).data();
   float *now = (device == Plus ? plusNow[k] : minusNow[k]).data();
@@ -343,7 +351,7 @@ void TileState::age(size_t k, const TileBlock &block, uint32_t device, double se
 }
 
 void TileState::setTime(std::optional<double> seconds) {
-  aged = seconds && (kind.drifts() || (request.effects.readNoise && kind.fluctuates()));
+  aged = seconds && (kind.drifts() || kind.fluctuates());
   if (!aged)
     return;
   plusNow.resize(state.size());
