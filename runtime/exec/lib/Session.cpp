@@ -7,6 +7,7 @@
 #include "aimc/exec/Arrays.h"
 #include "aimc/exec/ChipFile.h"
 #include "aimc/exec/Copy.h"
+#include "aimc/exec/RecordFile.h"
 
 #include <chrono>
 #include <cstdlib>
@@ -164,7 +165,7 @@ Result<void> Session::saveRecord(const std::string &path) {
     return fail(AIMC_INVALID_ARGUMENT, "expected a session with option \"record\", but this one "
                                        "collects no calibration statistics");
   std::lock_guard lock(mutex);
-  return fail(AIMC_UNSUPPORTED, path + ": no record");
+  return exec::saveRecord(path, package->manifest(), grids->recorded());
 }
 
 const std::string &Session::statistics() {

@@ -308,6 +308,7 @@ Result<void> Tile::age(double seconds) {
     return known;
   options.timeS = seconds;
   chip->rebuild(threads);
+  grids->replan();
   bare.reset();
   state.setTime(options.timeS);
   return {};
@@ -320,7 +321,8 @@ const std::string &Tile::statistics() {
                {"time_s", options.timeS ? json(*options.timeS) : json()},
                {"target", options.targetTexts[0]},
                {"chip", chip->statistics()},
-               {"read", grids->statistics()[0]}};
+               {"read", grids->statistics()[0]},
+               {"warnings", grids->warnings()}};
   statisticsText = text.dump();
   return statisticsText;
 }
