@@ -134,37 +134,48 @@ private:
 /// Relative error of effective / factor to the wanted matrix, weighted with input power.
 double errorOf(const Tile::Present &now, int64_t cols) {
   double error = 0.0, power = 0.0;
-  for (size_t c = 0; c < now.wanted.size(); ++c) {
-    const double weight = now.power[c / static_cast<size_t>(cols)];
-    const double d = now.effective[c] / now.factor[c % static_cast<size_t>(cols)] - now.wanted[c];
-    error += weight * d * d;
-    power += weight * now.wanted[c] * now.wanted[c];
-  }
+  const auto n = static_cast<size_t>(cols);
+  for (size_t row = 0; row < now.wanted.size(); row += n)
+    for (size_t j = 0; j < n; ++j) {
+      const size_t c = row + j;
+      const double weight = now.power[row / n],
+                   d = now.effective[c] / now.factor[j] - now.wanted[c];
+      error += weight * d * d;
+      power += weight * now.wanted[c] * now.wanted[c];
+    }
   return power > 0.0 ? std::sqrt(error / power) : 0.0;
 }
 
 /// One fixed-point step: new targets, scaled such that the largest of each column fills the range.
-void step(Tile::Present &now, int64_t cols) {
+/// Returns the largest relative change of a column's factor or full-range deviation of its matrix.
+double step(Tile::Present &now, int64_t cols) {
   const auto n = static_cast<size_t>(cols);
-  for (size_t j = 0; j < n; ++j) {
-    double top = 0.0;
-    for (size_t c = j; c < now.wanted.size(); c += n) {
+  std::vector<double> top(n, 0.0), wanted(n, 0.0);
+  double change = 0.0;
+  for (size_t row = 0; row < now.wanted.size(); row += n)
+    for (size_t j = 0; j < n; ++j) {
+      const size_t c = row + j;
       const auto t = static_cast<double>(now.transfer[c]);
       const double missing = now.factor[j] * now.wanted[c] - now.effective[c];
+      change = std::max(change, std::abs(missing));
       now.target[c] += t > 0.0 ? missing / t : 0.0;
-      top = std::max(top, std::abs(now.target[c]));
+      top[j] = std::max(top[j], std::abs(now.target[c]));
+      wanted[j] = std::max(wanted[j], std::abs(now.wanted[c]));
     }
-    double wanted = 0.0;
-    for (size_t c = j; c < now.wanted.size(); c += n)
-      wanted = std::max(wanted, std::abs(now.wanted[c]));
-    if (!(top > 0.0) || !(wanted > 0.0))
-      continue;
-    const double scale = 1.0 / top;
-    now.factor[j] *= scale;
-    for (size_t c = j; c < now.wanted.size(); c += n)
-      now.target[c] *= scale;
+  for (size_t j = 0; j < n; ++j) {
+    const bool usable = top[j] > 0.0 && wanted[j] > 0.0;
+    top[j] = usable ? 1.0 / top[j] : 1.0; // now the scale of the column
+    change = std::max(change, std::abs(top[j] - 1.0));
+    now.factor[j] *= top[j];
   }
+  for (size_t row = 0; row < now.wanted.size(); row += n)
+    for (size_t j = 0; j < n; ++j)
+      now.target[row + j] *= top[j];
+  return change;
 }
+
+/// Sweeps end when a step changed nothing by more than this share of the range.
+constexpr double kSettled = 1e-5;
 
 /// Which load columns of a block are brought down to: a quantile of their loads at full range.
 constexpr double kEqualLoad = 0.25;
@@ -174,8 +185,9 @@ constexpr double kEqualLoad = 0.25;
 void equaliseLoads(Tile::Present &now, int64_t cols) {
   const auto n = static_cast<size_t>(cols);
   std::vector<double> load(n, 0.0);
-  for (size_t c = 0; c < now.target.size(); ++c)
-    load[c % n] += std::abs(now.target[c]);
+  for (size_t row = 0; row < now.target.size(); row += n)
+    for (size_t j = 0; j < n; ++j)
+      load[j] += std::abs(now.target[row + j]);
   std::vector<double> sorted;
   for (double l : load)
     if (l > 0.0)
@@ -185,28 +197,28 @@ void equaliseLoads(Tile::Present &now, int64_t cols) {
   const auto middle =
       sorted.begin() + static_cast<ptrdiff_t>(kEqualLoad * static_cast<double>(sorted.size() - 1));
   std::nth_element(sorted.begin(), middle, sorted.end());
+  const double equal = *middle;
   for (size_t j = 0; j < n; ++j) {
-    if (load[j] <= *middle)
-      continue;
-    const double scale = *middle / load[j];
-    now.factor[j] *= scale;
-    for (size_t c = j; c < now.target.size(); c += n)
-      now.target[c] *= scale;
+    load[j] = load[j] > equal ? equal / load[j] : 1.0; // now the scale of the column
+    now.factor[j] *= load[j];
   }
+  for (size_t row = 0; row < now.target.size(); row += n)
+    for (size_t j = 0; j < n; ++j)
+      now.target[row + j] *= load[j];
 }
 
 /// The digital gain that fits a column best: effective / factor in least squares.
 void fitGain(Tile::Present &now, int64_t cols) {
   const auto n = static_cast<size_t>(cols);
-  for (size_t j = 0; j < n; ++j) {
-    double cross = 0.0, power = 0.0;
-    for (size_t c = j; c < now.wanted.size(); c += n) {
-      const double weight = now.power[c / n];
-      cross += weight * now.wanted[c] * now.effective[c];
-      power += weight * now.effective[c] * now.effective[c];
+  std::vector<double> cross(n, 0.0), power(n, 0.0);
+  for (size_t row = 0; row < now.wanted.size(); row += n)
+    for (size_t j = 0; j < n; ++j) {
+      const double weighted = now.power[row / n] * now.effective[row + j];
+      cross[j] += weighted * now.wanted[row + j];
+      power[j] += weighted * now.effective[row + j];
     }
-    now.factor[j] = cross > 0.0 && power > 0.0 ? power / cross : 1.0;
-  }
+  for (size_t j = 0; j < n; ++j)
+    now.factor[j] = cross[j] > 0.0 && power[j] > 0.0 ? power[j] / cross[j] : 1.0;
 }
 
 } // namespace
@@ -222,13 +234,22 @@ std::vector<CompensatedBlock> compensateTile(const CompensationTile &settings,
     iterate |= blocks[b].mode >= Compensate::Weights;
   }
   for (int sweep = 0; iterate && sweep < settings.sweeps; ++sweep) {
-    for (size_t b = 0; b < blocks.size(); ++b)
-      if (blocks[b].mode >= Compensate::Weights) {
-        step(tile.present[b], blocks[b].window.cols);
-        if (blocks[b].mode == Compensate::WeightsAndPulses && settings.idle == Idle::Open)
-          equaliseLoads(tile.present[b], blocks[b].window.cols);
-      }
+    double change = 0.0;
+    for (size_t b = 0; b < blocks.size(); ++b) {
+      if (blocks[b].mode < Compensate::Weights)
+        continue;
+      Tile::Present &now = tile.present[b];
+      const double ofBlock = step(now, blocks[b].window.cols);
+      const bool equal =
+          blocks[b].mode == Compensate::WeightsAndPulses && settings.idle == Idle::Open;
+      if (equal)
+        equaliseLoads(now, blocks[b].window.cols);
+      // Equal loads undo part of what a step does to the factors, for good: no sign of the end.
+      change = std::max(change, equal ? 1.0 : ofBlock);
+    }
     tile.fold();
+    if (change < kSettled)
+      break;
   }
   for (size_t b = 0; b < blocks.size(); ++b) {
     Tile::Present &now = tile.present[b];
