@@ -62,8 +62,8 @@ Cost costOf(const std::vector<double> &magnitude, double c, const PairVariance &
 /// best bracket. The cost is smooth with one minimum for all but contrived columns; the scan finds
 /// the right valley.
 double bestClip(const std::vector<double> &magnitude, double top, const PairVariance &variance) {
-  constexpr int kGrid = 32;
-  const double ratio = std::pow(0.02, 1.0 / kGrid);
+  constexpr int kGrid = 12;
+  const double ratio = std::pow(0.04, 1.0 / kGrid);
   double best = top, bestCost = costOf(magnitude, top, variance).sum(), c = top;
   for (int i = 0; i < kGrid; ++i) {
     c *= ratio;
@@ -77,7 +77,7 @@ double bestClip(const std::vector<double> &magnitude, double top, const PairVari
   const double golden = 0.6180339887498949;
   double a = hi - golden * (hi - lo), b = lo + golden * (hi - lo);
   double atA = costOf(magnitude, a, variance).sum(), atB = costOf(magnitude, b, variance).sum();
-  for (int i = 0; i < 12; ++i) {
+  for (int i = 0; i < 8; ++i) {
     if (atA < atB) {
       hi = b;
       b = a;
