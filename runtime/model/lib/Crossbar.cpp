@@ -374,14 +374,7 @@ CrossbarResult foldCrossbar(const TileView &tile, const Wires &wires, Readout re
   // Without any column resistance columns stay at the rest level and rows do not meet.
   const bool grounded = wires.columnOhm == 0.0 && wires.adcOhm == 0.0;
   const bool coupled = wires.rows() && !grounded;
-  // A terminal of 1e-6 ohm stands for none: the network needs a conductance there.
-  Wires used = wires;
-  constexpr double kNone = 1e-6;
-  if (grounded)
-    used.adcOhm = kNone;
-  if (!wires.rows())
-    used.driverOhm = kNone;
-  const CrossbarNetwork net(tile, used, readout);
+  const CrossbarNetwork net(tile, withTerminals(wires), readout);
   const size_t cols = net.cols;
 
   double top = 0.0;

@@ -8,6 +8,16 @@
 
 namespace aimc::model {
 
+Wires withTerminals(const Wires &wires) {
+  constexpr double kNone = 1e-6;
+  Wires used = wires;
+  if (wires.columnOhm == 0.0 && wires.adcOhm == 0.0)
+    used.adcOhm = kNone;
+  if (!wires.rows())
+    used.driverOhm = kNone;
+  return used;
+}
+
 CrossbarNetwork::CrossbarNetwork(const TileView &tile, const Wires &wires, Readout readout)
     : rows(static_cast<size_t>(tile.rows)), cols(static_cast<size_t>(tile.cols)) {
   const size_t cells = rows * cols;
@@ -115,25 +125,36 @@ void CrossbarNetwork::solveColumns(std::span<double> field) const {
     }
 }
 
-void CrossbarNetwork::throughLines(std::span<double> field) const {
-  std::vector<double> a(cols), b(cols);
-  for (size_t i = 0; i < rows; ++i) {
-    const size_t row = i * cols;
-    double p = 0.0, m = 0.0;
-    for (size_t j = cols; j-- > 0;) {
-      const size_t c = row + j;
-      a[j] = p = passPlus[c] * p + plus[c] * field[c];
-      b[j] = m = passMinus[c] * m + minus[c] * field[c];
+void CrossbarNetwork::linePotentials(std::span<const double> field, size_t i,
+                                     std::span<double> plusLine,
+                                     std::span<double> minusLine) const {
+  const size_t row = i * cols;
+  double p = 0.0, m = 0.0;
+  for (size_t j = cols; j-- > 0;) {
+    const size_t c = row + j;
+    plusLine[j] = p = passPlus[c] * p + plus[c] * field[c];
+    minusLine[j] = m = passMinus[c] * m + minus[c] * field[c];
+  }
+  p /= totalPlus[i];
+  m /= totalMinus[i];
+  for (size_t j = 0; j < cols; ++j) {
+    const size_t c = row + j;
+    if (j > 0) {
+      p = passPlus[c - 1] * (p + rowPiece[c] * plusLine[j]);
+      m = passMinus[c - 1] * (m + rowPiece[c] * minusLine[j]);
     }
-    p = a[0] / totalPlus[i];
-    m = b[0] / totalMinus[i];
+    plusLine[j] = p;
+    minusLine[j] = m;
+  }
+}
+
+void CrossbarNetwork::throughLines(std::span<double> field) const {
+  std::vector<double> p(cols), m(cols);
+  for (size_t i = 0; i < rows; ++i) {
+    linePotentials(field, i, p, m);
     for (size_t j = 0; j < cols; ++j) {
-      const size_t c = row + j;
-      if (j > 0) {
-        p = passPlus[c - 1] * (p + rowPiece[c] * a[j]);
-        m = passMinus[c - 1] * (m + rowPiece[c] * b[j]);
-      }
-      field[c] = plus[c] * p + minus[c] * m;
+      const size_t c = i * cols + j;
+      field[c] = plus[c] * p[j] + minus[c] * m[j];
     }
   }
 }

@@ -22,6 +22,10 @@
 
 namespace aimc::model {
 
+/// Wires that the network can be built from: a terminal of 1e-6 ohm stands for none, where columns
+/// or rows have no resistance at all.
+Wires withTerminals(const Wires &wires);
+
 /// Row-major [rows x cols] coefficients in double precision. Resistances in 1/uS.
 struct CrossbarNetwork {
   CrossbarNetwork(const TileView &tile, const Wires &wires, Readout readout);
@@ -44,6 +48,10 @@ struct CrossbarNetwork {
   /// From column potentials to the currents that the lines, undriven, inject into the columns, in
   /// place: G+ (potential of the plus line) + G- (of the minus line).
   void throughLines(std::span<double> field) const;
+  /// Potentials of row i's lines, undriven, for column potentials `field` [rows x cols]; [cols]
+  /// each.
+  void linePotentials(std::span<const double> field, size_t i, std::span<double> plusLine,
+                      std::span<double> minusLine) const;
   /// Current into each ADC, uA, of currents injected into the columns; added to `sum` [cols].
   void collect(std::span<const double> field, std::span<double> sum) const;
   /// Upper bound of the factor by which one sweep shrinks what is left: for any positive x the

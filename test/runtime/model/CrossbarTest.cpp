@@ -192,4 +192,48 @@ TEST(CrossbarFold, HeavyWiresConvergeWithMoreSweeps) {
   expectNodal(tile, whole, f, 1.2e-5);
 }
 
+class CrossbarAdjoint : public testing::TestWithParam<std::tuple<int, bool>> {};
+
+TEST_P(CrossbarAdjoint, AgreesWithDifferencesOfTheNodeEquations) {
+  const auto [kind, alternating] = GetParam();
+  const Wires wires[] = {{60.0, 40.0, 100.0, 30.0}, {25.0, 0.0, 0.0, 10.0}, {0.0, 30.0, 5.0, 0.0}};
+  NetworkOracle tile = makeTile(6, 5, wires[kind], alternating, 12);
+  const BlockWindow window{1, 4, 0, 4};
+  std::mt19937 engine(5);
+  std::normal_distribution<float> normal;
+  std::vector<float> bar(16), plusBar(30, 0.0f), minusBar(30, 0.0f);
+  for (float &b : bar)
+    b = normal(engine);
+  foldCrossbarAdjoint(view(tile), tile.wires, readout(tile), window, bar.data(), 4, plusBar.data(),
+                      minusBar.data());
+  // The oracle needs some resistance everywhere.
+  tile.wires.rowOhm = std::max(tile.wires.rowOhm, 1e-4);
+  tile.wires.columnOhm = std::max(tile.wires.columnOhm, 1e-4);
+  const auto loss = [&] {
+    double sum = 0.0;
+    for (int64_t r = 0; r < 4; ++r) {
+      Eigen::VectorXd sign = Eigen::VectorXd::Zero(6);
+      sign(1 + r) = 1.0;
+      const Eigen::VectorXd current = tile.currents(sign, 1.0);
+      for (int64_t j = 0; j < 4; ++j)
+        sum += static_cast<double>(bar[static_cast<size_t>(r * 4 + j)]) * current(j);
+    }
+    return sum;
+  };
+  for (size_t c = 0; c < 30; ++c)
+    for (bool positive : {true, false}) {
+      float &g = (positive ? tile.plus : tile.minus)[c];
+      const float saved = g;
+      g = saved + 0.125f;
+      const auto high = static_cast<double>(g);
+      const double up = loss();
+      g = saved - 0.125f;
+      const double slope = (up - loss()) / (high - static_cast<double>(g));
+      g = saved;
+      EXPECT_NEAR((positive ? plusBar : minusBar)[c], slope, 3e-5) << c << positive;
+    }
+}
+INSTANTIATE_TEST_SUITE_P(Wires, CrossbarAdjoint,
+                         testing::Combine(testing::Range(0, 3), testing::Bool()));
+
 } // namespace
