@@ -61,8 +61,8 @@ inline constexpr int kSides = 2;
 /// groups of ticks (Kernels::arrive). g_ref comes in geometric steps, so that blocks share it.
 struct OpenReference {
   int64_t rows = 0;
-  float conductance = 0;            ///< g_ref, uS per cell; 0: there is no such column
-  float wire = 0, terminal = 0;     ///< as model::ReferenceColumn
+  float conductance = 0;        ///< g_ref, uS per cell; 0: there is no such column
+  float wire = 0, terminal = 0; ///< as model::ReferenceColumn
   bool reversed = false;
   bool operator==(const OpenReference &) const = default;
 };
@@ -77,8 +77,8 @@ struct PackedOpen {
   /// Tm^ref of the reference, [rows] per side; pulses are pre-distorted by it.
   AlignedVector<float> referenceMean[kSides];
   /// Circuit of fidelity exact and segments: cells in row order, [panels][rows][32].
-  AlignedVector<float> load;  ///< G+ + G-, uS
-  AlignedVector<float> drive; ///< ADC units per tick through no wire
+  AlignedVector<float> load;   ///< G+ + G-, uS
+  AlignedVector<float> drive;  ///< ADC units per tick through no wire
   AlignedVector<float> pieces; ///< wire that leads to a cell, 1/uS; empty: `wire` everywhere
   AlignedVector<float> last;   ///< from the last cell to the virtual ground, 1/uS, [panels * 32]
   AlignedVector<float> vOff;   ///< ADC units per uS and tick, [panels * 32]; empty: none
@@ -190,7 +190,7 @@ struct PackedInput {
   bool noise = false;
   float weight = 1;    ///< of this pass's codes: 2^shift; rowScale has it already
   int32_t longest = 0; ///< ticks of a longest pulse of the pass
-  float window = 0; ///< ticks that the ADC integrates for: the longest pulse of the pass
+  float window = 0;    ///< ticks that the ADC integrates for: the longest pulse of the pass
   int64_t clipped = 0; ///< inputs beyond the DAC's range in the last packInput
 
   /// Space for `maxRows` x `maxInputs`.
