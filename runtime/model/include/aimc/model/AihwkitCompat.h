@@ -8,7 +8,8 @@
 // differs from docs/Physics.md section 2 on purpose:
 //   * the current is sampled on a grid of as many points as there are ticks plus one, the first
 //     sample is taken twice and the last one halved (a trapezoid rule with a repeated point), so
-//     that a pulse of k ticks counts k + 1/2: gains of 1.0095 / 1.083 / 1.5 (one pass, split, bit)
+//     that a pulse of k ticks counts k + 1/2: gains of about 1.01, 1.09 and 1.5 (one pass, split,
+//     bit-wise)
 //   * the ADC's input lies at 0.4005 V against a rest level of 0.4 V, whose current flows through
 //     every sample of the grid
 //   * rows are lumped into segments without a first moment
