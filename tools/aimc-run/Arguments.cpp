@@ -4,11 +4,12 @@
 //===----------------------------------------------------------------------===//
 #include "Arguments.h"
 
+#include "Duration.h"
+
 #include <CLI/CLI.hpp>
 #include <charconv>
 #include <fstream>
 #include <iostream>
-#include <map>
 #include <sstream>
 
 namespace aimc::run {
@@ -16,23 +17,6 @@ namespace aimc::run {
 using nlohmann::json;
 
 namespace {
-/// "90", "90s", "15m", "12h", "1d", "1y" in seconds.
-std::string readDuration(const std::string &text, double &seconds) {
-  const std::map<std::string, double> units = {{"", 1},     {"s", 1},     {"m", 60},
-                                               {"h", 3600}, {"d", 86400}, {"y", 31557600}};
-  size_t end = 0;
-  try {
-    seconds = std::stod(text, &end);
-  } catch (const std::exception &) {
-    return "expected a duration such as 90s, 12h or 1d, but got '" + text + "'";
-  }
-  auto unit = units.find(text.substr(end));
-  if (unit == units.end() || !(seconds >= 0) || seconds > 1e12)
-    return "expected a duration such as 90s, 12h or 1d, but got '" + text + "'";
-  seconds *= unit->second;
-  return {};
-}
-
 /// JSON text, or the name of a file with it.
 std::optional<json> readOverride(const std::string &given) {
   std::string text = given;
@@ -73,7 +57,8 @@ std::optional<int> parseArguments(int argc, char **argv, Arguments &arguments) {
   int threads = 0;
   bool ideal = false, noReadNoise = false, noVerify = false;
   std::vector<std::string> disabled;
-  std::string time, target;
+  std::string time, target, chip, compensate, scale, driftCompensation, fidelity;
+  int64_t compareExact = 0;
   app.add_option("package", arguments.package, "package folder made by aimc-compile")
       ->required()
       ->type_name("PACKAGE");
@@ -91,11 +76,31 @@ std::optional<int> parseArguments(int argc, char **argv, Arguments &arguments) {
                "also run without tiles; signal-to-noise per layer and output");
   app.add_flag("--no-read-noise", noReadNoise, "same as --disable read_noise");
   app.add_option("--disable", disabled, "switch one effect off; may be given again")
-      ->check(CLI::IsMember({"programming", "wire", "dac", "adc", "read_noise"}))
+      ->check(CLI::IsMember({"programming", "wire", "dac", "adc", "read_noise", "variation"}))
       ->allow_extra_args(false);
   app.add_option("--time", time, "time since programming: 90s, 12h, 1d (default: no drift)");
   app.add_option("--target-override", target, "JSON text or file merged into the package's targets")
       ->type_name("JSON");
+  app.add_option("--chip", chip, "a saved chip instead of a new one; its seed and time hold")
+      ->type_name("FILE");
+  app.add_option("--save-chip", arguments.saveChip, "where the chip instance goes after the runs")
+      ->type_name("FILE");
+  app.add_option("--compensate", compensate, "make up for wires, in place of the package's choice")
+      ->check(CLI::IsMember({"none", "gain", "weights", "weights+pulses"}));
+  app.add_option("--scale", scale, "conductance scale of columns: max, sigma:<q> or optimal")
+      ->type_name("RULE");
+  app.add_option("--drift-compensation", driftCompensation,
+                 "digital scales from noisy reads of a calibration set")
+      ->check(CLI::IsMember({"none", "tile", "column"}));
+  app.add_option("--fidelity", fidelity, "how closely reads with open idle rows follow the circuit")
+      ->check(CLI::IsMember({"exact", "segments", "one_product"}));
+  app.add_option("--compare-exact", compareExact,
+                 "run the first N vectors of every call through the exact circuit too")
+      ->check(CLI::Range(int64_t{0}, int64_t{1} << 30))
+      ->type_name("N");
+  app.add_option("--record", arguments.record,
+                 "collect calibration statistics, for aimc-compile --calibrate")
+      ->type_name("FILE");
   app.add_option("--entry", arguments.entryDims,
                  "shape binding to run, such as batch=8,seq=32 (default: the one that fits)");
   app.add_option("--stats", arguments.statsPath, "where statistics go")->type_name("FILE.json");
@@ -134,12 +139,24 @@ std::optional<int> parseArguments(int argc, char **argv, Arguments &arguments) {
     }
     arguments.session["time_s"] = seconds;
   }
+  for (auto [key, value] : {std::pair{"chip", &chip},
+                            {"compensate", &compensate},
+                            {"scale", &scale},
+                            {"drift_compensation", &driftCompensation}})
+    if (!value->empty())
+      arguments.session[key] = *value;
+  if (compareExact > 0)
+    arguments.session["compare_exact"] = compareExact;
+  if (!arguments.record.empty())
+    arguments.session["record"] = true;
   if (!target.empty()) {
     auto value = readOverride(target);
     if (!value)
       return 1;
     arguments.session["target"] = std::move(*value);
   }
+  if (!fidelity.empty())
+    arguments.session["target"]["wire"]["fidelity"] = fidelity;
   return std::nullopt;
 }
 

@@ -12,7 +12,8 @@ namespace aimc::run {
 
 struct Arguments {
   std::string package, input, output, statsPath, entryDims;
-  nlohmann::json session; ///< options of aimc_session_create
+  std::string saveChip, record; ///< files to write after the runs
+  nlohmann::json session;       ///< options of aimc_session_create
   bool compareIdeal = false;
   bool verifyHashes = true;
   int repeat = 1;

@@ -68,6 +68,41 @@ std::string number(const json &value, const char *format) {
 }
 } // namespace
 
+void printWarnings(const json &statistics) {
+  for (const json &warning : statistics.value("warnings", json::array()))
+    std::fprintf(stderr, "aimc-run: warning: %s\n", warning.get_ref<const std::string &>().c_str());
+}
+
+namespace {
+/// Converters over all layers: the fewest effective bits, and what share is clipped at most.
+void printConverters(const json &grids) {
+  double bits = INFINITY, inputs = 0, codes = 0, circuit = -1;
+  std::string where;
+  for (const json &grid : grids) {
+    if (grid["dac_clip_rate"].is_number())
+      inputs = std::max(inputs, grid["dac_clip_rate"].get<double>());
+    for (const json &weight : grid["weights"]) {
+      if (weight["adc_clip_rate"].is_number())
+        codes = std::max(codes, weight["adc_clip_rate"].get<double>());
+      if (const json &own = weight.value("effective_bits", json());
+          own.is_number() && own.get<double>() < bits) {
+        bits = own;
+        where = grid["layer"].get<std::string>() + ", " + weight["weight"].get<std::string>();
+      }
+      if (const json &error = weight.value("circuit_error", json()); error.is_number())
+        circuit = std::max(circuit, error.get<double>());
+    }
+  }
+  if (std::isfinite(bits))
+    std::printf(
+        "converters: at least %.1f effective bits (%s), at most %.3g%% of inputs and %.3g%% "
+        "of codes clipped\n",
+        bits, where.c_str(), inputs * 100, codes * 100);
+  if (circuit >= 0)
+    std::printf("fidelity: at most %.3g from the circuit slot by slot, relative\n", circuit);
+}
+} // namespace
+
 void printSummary(const json &statistics) {
   const json &chip = statistics["chip"];
   if (!statistics["ideal"].get<bool>())
@@ -83,6 +118,8 @@ void printSummary(const json &statistics) {
     std::printf(" (median of %s runs, fastest %s ms)", number(time["runs"], "%.0f").c_str(),
                 number(time["min_s"].get<double>() * 1e3, "%.3f").c_str());
   std::printf("\n");
+  if (!statistics["ideal"].get<bool>())
+    printConverters(statistics["grids"]);
   if (!statistics.contains("outputs"))
     return;
   for (const json &grid : statistics["grids"])

@@ -29,6 +29,9 @@ nlohmann::json latency(std::vector<double> seconds);
 /// Per output: largest absolute difference and signal-to-noise in dB against the ideal run.
 nlohmann::json compareOutputs(const std::vector<Array> &analog, const std::vector<Array> &ideal);
 
+/// Warnings of the session, one line each on standard error.
+void printWarnings(const nlohmann::json &statistics);
+
 /// The summary on standard output.
 void printSummary(const nlohmann::json &statistics);
 

@@ -27,7 +27,8 @@ template <class T> Result<T> asFailure(tl::expected<T, std::string> &&value) {
 }
 
 Result<void> run(const Arguments &arguments) {
-  for (const std::string &path : {arguments.output, arguments.statsPath})
+  for (const std::string &path :
+       {arguments.output, arguments.statsPath, arguments.saveChip, arguments.record})
     if (!path.empty())
       if (auto writable = asFailure(checkWritable(path)); !writable)
         return writable;
@@ -75,6 +76,10 @@ Result<void> run(const Arguments &arguments) {
       return tl::unexpected(done.error());
     seconds.push_back(*done);
   }
+  for (auto [path, write] : {std::pair{&arguments.saveChip, &aimc_session_save_chip},
+                             {&arguments.record, &aimc_session_save_record}})
+    if (!path->empty() && write(session->get(), path->c_str()) != AIMC_OK)
+      return tl::unexpected<Failure>({aimc_last_error(), 1});
   auto statistics = readStatistics(session->get());
   if (!statistics)
     return tl::unexpected(statistics.error());
@@ -97,6 +102,7 @@ Result<void> run(const Arguments &arguments) {
       return done;
   }
   progress.say("");
+  printWarnings(*statistics);
   printSummary(*statistics);
   return {};
 }

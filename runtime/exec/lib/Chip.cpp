@@ -286,15 +286,25 @@ Result<void> Chip::checkFinite(Threads &threads) const {
   return {};
 }
 
-Result<std::unique_ptr<Chip>> Chip::program(ChipSource source, const Options &options,
-                                            std::shared_ptr<const ChipFile> saved,
-                                            Threads &threads) {
-  auto start = std::chrono::steady_clock::now();
+Result<std::unique_ptr<Chip>> Chip::layOut(ChipSource source, const Options &options,
+                                           std::shared_ptr<const ChipFile> saved,
+                                           Threads &threads) {
   std::unique_ptr<Chip> chip(new Chip(std::move(source), options, std::move(saved)));
   if (!chip->source.name.empty()) // others are checked where they come from
     if (auto finite = chip->checkFinite(threads); !finite)
       return tl::unexpected(finite.error());
   chip->findTiles();
+  return chip;
+}
+
+Result<std::unique_ptr<Chip>> Chip::program(ChipSource source, const Options &options,
+                                            std::shared_ptr<const ChipFile> saved,
+                                            Threads &threads) {
+  auto start = std::chrono::steady_clock::now();
+  auto made = layOut(std::move(source), options, std::move(saved), threads);
+  if (!made)
+    return made;
+  std::unique_ptr<Chip> chip = std::move(*made);
   const Manifest &manifest = chip->manifest();
   for (const Target &target : options.targets) {
     bool noisy = !options.ideal && options.effects.readNoise && target.deviceModel().noisyReads() &&

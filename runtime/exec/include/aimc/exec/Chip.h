@@ -66,6 +66,11 @@ public:
                                                std::shared_ptr<const ChipFile> saved,
                                                Threads &threads);
 
+  /// Tiles and devices, with nothing packed: nothing can be read.
+  static Result<std::unique_ptr<Chip>> layOut(ChipSource source, const Options &options,
+                                              std::shared_ptr<const ChipFile> saved,
+                                              Threads &threads);
+
   /// Planes of the target that a block lies on: one packed form each.
   size_t planes(size_t weight, size_t block) const { return blocks[weight][block].size(); }
   /// Analog form of block `block` of weight `weight` (manifest order); not in ideal sessions. The

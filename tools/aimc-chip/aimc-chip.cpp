@@ -1,0 +1,40 @@
+//===- aimc-chip.cpp - chip instances as files ----------------------------===//
+// Part of the AIMC project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===----------------------------------------------------------------------===//
+//
+// aimc-chip program model.aimc --seed 1 -o chip.safetensors
+//
+//===----------------------------------------------------------------------===//
+#include "Commands.h"
+
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <map>
+
+using namespace aimc::chip;
+
+int main(int argc, char **argv) {
+  try {
+    Arguments arguments;
+    if (auto exitCode = parseArguments(argc, argv, arguments))
+      return *exitCode;
+    // A file-size limit becomes an error of the write that meets it.
+    std::signal(SIGXFSZ, SIG_IGN);
+    const std::map<std::string, Result<void> (*)(const Arguments &)> commands = {
+        {"program", program},
+        {"age", age},
+        {"info", info},
+        {"compare", compare},
+        {"dump-map", dumpMap}};
+    if (auto done = commands.at(arguments.command)(arguments); !done) {
+      std::fprintf(stderr, "aimc-chip: error: %s\n", done.error().message.c_str());
+      return done.error().status == AIMC_INTERNAL ? 70 : 1;
+    }
+    return 0;
+  } catch (const std::exception &error) {
+    std::fprintf(stderr, "aimc-chip: internal error: %s\n", error.what());
+    return 70;
+  }
+}
