@@ -202,8 +202,6 @@ class AnalogLinear(nn.Module):  # type: ignore[misc]
         """The layer's output, as the recipe has it."""
         recipe = self.recipe
         noisy = self.training or self.chip is not None
-        if recipe.circuit is None and not (recipe.gaussian and noisy):
-            return self._plain(x, self.weight)
         weight = self.weight
         if recipe.gaussian:
             weight = self._gaussian(weight, noisy)
@@ -277,7 +275,8 @@ class AnalogLinear(nn.Module):  # type: ignore[misc]
         return _OPS.read(
             x, weff, scale, gains, ranges, lsb, plus if read else None, minus if read else None,
             transfer if read else None, self.blocks, self.transposed, device.g_min_us,
-            device.g_max_us, dac.v_read_v, dac.tick_ns, *converters, noise,
+            device.g_max_us, dac.v_read_v, dac.tick_ns, *converters, noise, self.clock,
+            _PART["read"],
         )  # fmt: skip
 
     def _wide(self, scale: Tensor) -> Tensor:

@@ -4,21 +4,19 @@
 //===----------------------------------------------------------------------===//
 //
 // `normal` (Random.cpp) over arrays, in its order of operations, as loops that compilers turn into
-// vector code.
+// vector code. Builtins, because calls of std:: functions inside a clone may stay calls.
 //
 //===----------------------------------------------------------------------===//
 #include "aimc/model/NormalTransform.h"
 #include "aimc/model/Random.h"
 
 #include <algorithm>
-#include <bit>
-#include <cmath>
 
 // Fused multiply-adds need more than the plain avx2 clone of Clones.h has.
 #if defined(__x86_64__) && defined(__gnu_linux__) && defined(__GNUC__) && !defined(__clang__) &&   \
     !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define AIMC_FMA_CLONES                                                                            \
-  __attribute__((target_clones("default", "arch=haswell", "arch=skylake-avx512")))
+  __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
 #else
 #define AIMC_FMA_CLONES
 #endif
@@ -29,46 +27,48 @@ namespace {
 
 constexpr int kLanes = 64; ///< draws at a time: eight groups of 32 columns
 
-inline void multiply(uint32_t a, uint32_t b, uint32_t &high, uint32_t &low) {
+[[gnu::always_inline]] inline void multiply(uint32_t a, uint32_t b, uint32_t &high, uint32_t &low) {
   const uint64_t product = static_cast<uint64_t>(a) * b;
   high = static_cast<uint32_t>(product >> 32);
   low = static_cast<uint32_t>(product);
 }
 
-/// One pair of normals per lane from words `radius` and `angle`.
-inline void transform(const uint32_t *radiusWord, const uint32_t *angleWord, float *first,
-                      float *second) {
+/// One pair of normals per lane. Inlined by force: it must become part of each clone.
+[[gnu::always_inline]] inline void transform(const uint32_t *radiusWord, const uint32_t *angleWord,
+                                             float *first, float *second) {
   using namespace normal_transform;
   for (int l = 0; l < kLanes; ++l) {
-    const float u =
-        std::fma(static_cast<float>(static_cast<int32_t>(radiusWord[l] >> 1)), kUniform, kHalfStep);
-    const int32_t bits = std::bit_cast<int32_t>(u);
+    const float u = __builtin_fmaf(static_cast<float>(static_cast<int32_t>(radiusWord[l] >> 1)),
+                                   kUniform, kHalfStep);
+    const int32_t bits = __builtin_bit_cast(int32_t, u);
     const int32_t exponent = (bits - kSqrtHalfBits) >> 23;
-    const float f = std::bit_cast<float>(bits - (exponent << 23)) - 1.0f;
+    const float f = __builtin_bit_cast(float, bits - (exponent << 23)) - 1.0f;
     float p = kLog[6];
-    p = std::fma(p, f, kLog[5]);
-    p = std::fma(p, f, kLog[4]);
-    p = std::fma(p, f, kLog[3]);
-    p = std::fma(p, f, kLog[2]);
-    p = std::fma(p, f, kLog[1]);
-    p = std::fma(p, f, kLog[0]);
+    p = __builtin_fmaf(p, f, kLog[5]);
+    p = __builtin_fmaf(p, f, kLog[4]);
+    p = __builtin_fmaf(p, f, kLog[3]);
+    p = __builtin_fmaf(p, f, kLog[2]);
+    p = __builtin_fmaf(p, f, kLog[1]);
+    p = __builtin_fmaf(p, f, kLog[0]);
     const float f2 = f * f;
-    p = std::fma(p * f, f2, f2 * -0.5f);
-    const float twice = std::fma(static_cast<float>(exponent), kLn2, p + f) * -2.0f;
-    const float radius = std::sqrt(twice > 0.0f ? twice : 0.0f);
+    p = __builtin_fmaf(p * f, f2, f2 * -0.5f);
+    const float twice = __builtin_fmaf(static_cast<float>(exponent), kLn2, p + f) * -2.0f;
+    const float radius = __builtin_sqrtf(twice > 0.0f ? twice : 0.0f);
     const uint32_t quadrant = (angleWord[l] + 0x20000000u) >> 30;
     const float x =
         static_cast<float>(static_cast<int32_t>(angleWord[l] - (quadrant << 30))) * kRadians;
     const float z = x * x;
-    const float sine = std::fma(x * z, std::fma(std::fma(kSin[2], z, kSin[1]), z, kSin[0]), x);
-    const float cosine = std::fma(z * z, std::fma(std::fma(kCos[2], z, kCos[1]), z, kCos[0]),
-                                  std::fma(z, -0.5f, 1.0f));
+    const float sine =
+        __builtin_fmaf(x * z, __builtin_fmaf(__builtin_fmaf(kSin[2], z, kSin[1]), z, kSin[0]), x);
+    const float cosine =
+        __builtin_fmaf(z * z, __builtin_fmaf(__builtin_fmaf(kCos[2], z, kCos[1]), z, kCos[0]),
+                       __builtin_fmaf(z, -0.5f, 1.0f));
     // Selection by bits, which vectorises.
     const uint32_t swap = 0u - (quadrant & 1);
-    const uint32_t s = std::bit_cast<uint32_t>(sine), c = std::bit_cast<uint32_t>(cosine);
+    const uint32_t s = __builtin_bit_cast(uint32_t, sine), c = __builtin_bit_cast(uint32_t, cosine);
     const uint32_t asCos = (c & ~swap) | (s & swap), asSin = (s & ~swap) | (c & swap);
-    first[l] = radius * std::bit_cast<float>(asCos ^ (((quadrant + 1) & 2) << 30));
-    second[l] = radius * std::bit_cast<float>(asSin ^ ((quadrant & 2) << 30));
+    first[l] = radius * __builtin_bit_cast(float, asCos ^ (((quadrant + 1) & 2) << 30));
+    second[l] = radius * __builtin_bit_cast(float, asSin ^ ((quadrant & 2) << 30));
   }
 }
 

@@ -27,7 +27,7 @@ using Signature = Tensor(const Tensor &, const Tensor &, const Tensor &, const M
                          const MaybeTensor &, const MaybeTensor &, const MaybeTensor &,
                          const MaybeTensor &, const MaybeTensor &, at::IntArrayRef, bool, double,
                          double, double, double, int64_t, int64_t, int64_t, int64_t, double,
-                         MaybeGenerator);
+                         const MaybeTensor &, int64_t, MaybeGenerator);
 using Convert = Tensor(const Tensor &, const Tensor &, int64_t, int64_t);
 using Power = std::tuple<Tensor, Tensor>(const Tensor &, int64_t, double);
 
@@ -54,9 +54,12 @@ Tensor readImplicit(const Tensor &x, const Tensor &weff, const Tensor &scale,
                     const MaybeTensor &plus, const MaybeTensor &minus, const MaybeTensor &transfer,
                     at::IntArrayRef blocks, bool transposed, double gMin, double gMax,
                     double readVolt, double tickNs, int64_t levels, int64_t dac, int64_t adc,
-                    int64_t adcBits, double noiseScale, MaybeGenerator generator) {
+                    int64_t adcBits, double noiseScale, const MaybeTensor &key, int64_t noisePart,
+                    MaybeGenerator generator) {
   static const auto toTicks = findOp<Convert>("aimc::dac"), toCode = findOp<Convert>("aimc::adc");
   static const auto power = findOp<Power>("aimc::read_power");
+  static const auto named =
+      findOp<Tensor(c10::SymIntArrayRef, const Tensor &, int64_t)>("aimc::noise");
   TORCH_CHECK_VALUE(plus.has_value() == minus.has_value() &&
                         plus.has_value() == transfer.has_value(),
                     "expected plus, minus and transfer for read noise, or none of them");
@@ -97,7 +100,9 @@ Tensor readImplicit(const Tensor &x, const Tensor &weff, const Tensor &scale,
       const Tensor deviation = at::where(
           positive, at::sqrt(at::where(positive, variance, at::ones({}, variance.options()))),
           at::zeros({}, variance.options()));
-      const Tensor xi = at::randn_symint(charge.sym_sizes(), generator, charge.options());
+      const Tensor xi =
+          key ? named.call(charge.sym_sizes(), *key, noisePart + b).to(charge.scalar_type())
+              : at::randn_symint(charge.sym_sizes(), generator, charge.options());
       charge = charge + deviation * xi * noiseScale;
     }
     if (adc != static_cast<int64_t>(AdcMode::Ideal))
@@ -121,7 +126,8 @@ Tensor read(const Tensor &x, const Tensor &weff, const Tensor &scale, const Mayb
                  part(&ReadNoiseInputs::minus), part(&ReadNoiseInputs::transfer), blocks,
                  transposed, c.gMinUS, c.gMaxUS, c.readVolt, c.tickNs, c.levels,
                  static_cast<int64_t>(c.dac), static_cast<int64_t>(c.adc), c.adcBits,
-                 noise ? noise->scale : 1.0, noise ? noise->generator : std::nullopt);
+                 noise ? noise->scale : 1.0, noise ? noise->key : std::nullopt,
+                 noise ? noise->part : 0, noise ? noise->generator : std::nullopt);
 }
 
 } // namespace aimc::ops

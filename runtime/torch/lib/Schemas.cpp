@@ -41,7 +41,8 @@ TORCH_LIBRARY(aimc, m) {
   m.def("read(Tensor x, Tensor weff, Tensor scale, Tensor? gain, Tensor? range, Tensor? lsb, "
         "Tensor? plus, Tensor? minus, Tensor? transfer, int[] blocks, bool transposed, float "
         "g_min, float g_max, float read_volt, float tick_ns, int levels, int dac, int adc, int "
-        "adc_bits, float noise_scale=1., Generator? generator=None) -> Tensor");
+        "adc_bits, float noise_scale=1., Tensor? key=None, int part=0, Generator? generator=None) "
+        "-> Tensor");
 
   m.def("device_curves(str kind, float g_min, float g_max, float programming_scale=1., float "
         "read_scale=1., float drift_scale=1., float acceptance_percent=2., float? time_s=None) -> "

@@ -322,7 +322,9 @@ AdcGradients throughAdc(const Tensor &grad, const TileInputs &in, const TilePara
 }
 
 TileGradients backwardCpu(const Tensor &gradGiven, const TileInputs &in, const TileParams &p,
-                          const Tensor &mask, const Tensor &folded, const Wanted &wanted) {
+                          const Tensor &maskGiven, const Tensor &foldedGiven,
+                          const Wanted &wanted) {
+  const Tensor mask = maskGiven.contiguous(), folded = foldedGiven.contiguous();
   const Tensor grad = gradGiven.reshape({-1, in.n}).contiguous();
   const int64_t vectors = grad.size(0);
   TileGradients out;
@@ -336,6 +338,8 @@ TileGradients backwardCpu(const Tensor &gradGiven, const TileInputs &in, const T
   if (p.adc != AdcMode::Ideal && (wanted.lsb || wanted.range || wanted.scale || wanted.gain))
     adcBar = throughAdc(grad, in, p, converted, folded);
   const Tensor &lsbBar = adcBar.lsb;
+  if (wanted.lsb)
+    out.lsb = at::zeros_like(in.lsb);
   const bool saturated = anySaturated(mask);
   if (!saturated) {
     if (toX)
@@ -396,7 +400,6 @@ TileGradients backwardCpu(const Tensor &gradGiven, const TileInputs &in, const T
       out.gain.add_(lsbBar * lsb * in.scale * unit);
     if (wanted.lsb) {
       const Tensor perOutput = lsbBar * in.scale * gain * unit;
-      out.lsb = at::zeros_like(in.lsb);
       for (const Block &b : in.list.blocks)
         out.lsb.select(0, b.index).add_(perOutput.select(0, b.band).narrow(0, b.col, b.cols).sum());
     }
@@ -408,7 +411,9 @@ TileGradients backwardCpu(const Tensor &gradGiven, const TileInputs &in, const T
 
 TileOutputs tileForwardCpu(const TileInputs &in, const TileParams &p) { return forwardCpu(in, p); }
 TileGradients tileBackwardCpu(const Tensor &grad, const TileInputs &in, const TileParams &p,
-                              const Tensor &mask, const Tensor &folded, const Wanted &wanted) {
+                              const Tensor &maskGiven, const Tensor &foldedGiven,
+                              const Wanted &wanted) {
+  const Tensor mask = maskGiven.contiguous(), folded = foldedGiven.contiguous();
   return backwardCpu(grad, in, p, mask, folded, wanted);
 }
 

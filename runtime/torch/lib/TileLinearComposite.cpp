@@ -183,6 +183,8 @@ TileGradients tileBackwardComposite(const Tensor &gradGiven, const TileInputs &i
     if (wanted.gain)
       out.gain = sumBands(product * f.scale, in).to(type) + lsbBar * lsb * in.scale;
   }
+  if (wanted.lsb && p.adc == AdcMode::Ideal)
+    out.lsb = at::zeros_like(in.lsb);
   if (wanted.lsb && p.adc != AdcMode::Ideal) {
     const Tensor perOutput = lsbBar * in.scale * orOnes(in.gain, in) * unit;
     std::vector<Tensor> parts;

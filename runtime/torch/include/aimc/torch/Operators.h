@@ -63,10 +63,12 @@ std::tuple<at::Tensor, at::Tensor> fold(const at::Tensor &plus, const at::Tensor
                                         const Circuit &circuit);
 
 /// y = x through folded tiles. `plus`, `minus`, `transfer` are needed for read noise alone, whose
-/// draws come from `generator`.
+/// draws are noise(key, part + band) where a key is given, and else come from `generator`.
 struct ReadNoiseInputs {
   at::Tensor plus, minus, transfer;
   double scale = 1;
+  std::optional<at::Tensor> key;
+  int64_t part = 0;
   std::optional<at::Generator> generator;
 };
 at::Tensor read(const at::Tensor &x, const at::Tensor &weff, const at::Tensor &scale,
