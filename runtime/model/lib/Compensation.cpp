@@ -268,15 +268,18 @@ double predistortPulses(const OneProduct &fold, Readout readout, std::span<const
   const bool adaptive = headroom <= 0.0;
   const auto top = static_cast<double>(longest);
   double factor = adaptive ? 1.0 : headroom;
-  std::vector<double> last(n), first(n), exact(n);
-  for (size_t i = 0; i < n; ++i)
-    exact[i] = wanted[i] / factor;
+  std::vector<double> last(n), first(n), exact(n), aim(n);
+  for (size_t i = 0; i < n; ++i) {
+    aim[i] = std::min(wanted[i], top);
+    exact[i] = aim[i] / factor;
+  }
   const auto round = [&] {
-    const double most = n > 0 ? *std::max_element(exact.begin(), exact.end()) : 0.0;
-    if (adaptive && most > 0.0) {
+    if (adaptive && n > 0) {
+      const double most = *std::max_element(exact.begin(), exact.end());
+      const double needed = std::max(factor * most / top, 1.0);
       for (double &e : exact)
-        e *= top / most;
-      factor *= most / top;
+        e *= factor / needed;
+      factor = needed;
     }
     for (size_t i = 0; i < n; ++i)
       pulses[i] = std::nearbyint(std::clamp(exact[i], 0.0, top));
@@ -291,7 +294,7 @@ double predistortPulses(const OneProduct &fold, Readout readout, std::span<const
       if (readout == Readout::Alternating)
         got = (got + first[i] / fold.meanAtFirstRow[i]) / 2.0;
       // No pulse, nothing to learn: the wanted length stays.
-      exact[i] = (got > 0.0 ? pulses[i] / got : 1.0) * wanted[i] / factor;
+      exact[i] = (got > 0.0 ? pulses[i] / got : 1.0) * aim[i] / factor;
     }
     round();
   }

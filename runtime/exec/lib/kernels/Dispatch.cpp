@@ -151,7 +151,6 @@ void Kernels::packInput(PackedInput &out, const float *x, int64_t ldx, int64_t m
   rawDac.range = dac.range;
   rawDac.shift = mask ? dac.shift : 0;
   rawDac.bits = bitsOf(mask);
-  rawDac.headroom = static_cast<float>(model::kPulseHeadroom);
   rawDac.sweeps = model::kPulseSweeps;
   RawReference references[kSides];
   if (dac.predistort && dac.quantise && !mask)

@@ -60,7 +60,6 @@ struct RawDac {
   int32_t shift, bits;               ///< of the pass; bits 0: all
   const RawReference *predistort[2]; ///< null: none
   const float *referenceMean[2];     ///< [rows]
-  float headroom;
   int sweeps;
 };
 

@@ -80,22 +80,45 @@ inline F16 passTicks(F16 code, int32_t shift, int32_t bits) {
   return asFloat(xori(asInt(sub(above, high)), sign));
 }
 
+/// Largest of 16 values.
+inline float largest(F16 v) {
+  alignas(64) float lane[16];
+  store(lane, v);
+  float most = lane[0];
+  for (int i = 1; i < 16; ++i)
+    most = lane[i] > most ? lane[i] : most;
+  return most;
+}
+
 /// Ticks that arrive as if `x` times `inverse` had come through no wire: a fixed point of a few
-/// sweeps, in place of rounding. `ticks` is [chunks][16] at `stride`.
-void predistortRow(const RawDac &dac, const float *x, int64_t inputs, float inverse, float *ticks,
-                   int64_t stride) {
-  const F16 top = set1(static_cast<float>(dac.levels)), zero = set1(0.0f);
-  float arrivedTicks[kMaxRows], wanted[kMaxRows];
+/// sweeps, in place of rounding. `ticks` is [chunks][16] at `stride`. Where a pulse would have to
+/// outlast the converter all of the vector's are shortened alike; returns by what, at least 1.
+float predistortRow(const RawDac &dac, const float *x, int64_t inputs, float inverse, float *ticks,
+                    int64_t stride) {
+  const auto levels = static_cast<float>(dac.levels);
+  const F16 top = set1(levels), zero = set1(0.0f);
+  float arrivedTicks[kMaxRows], wanted[kMaxRows], exact[kMaxRows];
   const F16 scale = set1(inverse);
   const int64_t chunks = (inputs + 15) / 16;
-  const auto round = [&](F16 v) { return rint(max(min(v, top), zero)); };
+  float factor = 1.0f;
+  // From the lengths that `exact` asks for, in units of 1 / factor, to whole ticks.
+  const auto round = [&](F16 most) {
+    const float needed = largest(most) / levels;
+    factor = needed > 1.0f ? needed : 1.0f;
+    const F16 shorten = set1(factor);
+    for (int64_t c = 0; c < chunks; ++c)
+      store(ticks + c * stride, rint(max(min(div(load(exact + c * 16), shorten), top), zero)));
+  };
+  F16 most = zero;
   for (int64_t c = 0; c < chunks; ++c) {
     const int64_t n = inputs - c * 16;
     const F16 v = n < 16 ? loadPart(x + c * 16, static_cast<int>(n)) : load(x + c * 16);
-    const F16 want = div(abs(mul(v, scale)), set1(dac.headroom));
+    const F16 want = min(abs(mul(v, scale)), top);
     store(wanted + c * 16, want);
-    store(ticks + c * stride, round(want));
+    store(exact + c * 16, want);
+    most = max(most, want);
   }
+  round(most);
   float got[kMaxRows];
   for (int sweep = 0; sweep < dac.sweeps; ++sweep) {
     int sides = 0;
@@ -113,17 +136,21 @@ void predistortRow(const RawDac &dac, const float *x, int64_t inputs, float inve
       ++sides;
     }
     const F16 each = set1(static_cast<float>(sides));
+    most = zero;
     for (int64_t c = 0; c < chunks; ++c) {
       const F16 g = load(got + c * 16), want = load(wanted + c * 16);
       // No pulse, nothing to learn: the wanted length stays.
       const F16 ratio = div(mul(load(ticks + c * stride), each), max(g, set1(1e-30f)));
-      alignas(64) float through[16], factor[16];
+      alignas(64) float through[16], gain[16];
       store(through, g);
-      store(factor, ratio);
+      store(gain, ratio);
       for (int i = 0; i < 16; ++i)
-        factor[i] = through[i] > 0.0f ? factor[i] : 1.0f;
-      store(ticks + c * stride, round(mul(want, load(factor))));
+        gain[i] = through[i] > 0.0f ? gain[i] : 1.0f;
+      const F16 length = mul(want, load(gain));
+      store(exact + c * 16, length);
+      most = max(most, length);
     }
+    round(most);
   }
   for (int64_t c = 0; c < chunks; ++c) {
     const int64_t n = inputs - c * 16;
@@ -131,6 +158,7 @@ void predistortRow(const RawDac &dac, const float *x, int64_t inputs, float inve
     const I16 sign = andi(asInt(v), seti(static_cast<int32_t>(0x80000000u)));
     store(ticks + c * stride, asFloat(xori(asInt(load(ticks + c * stride)), sign)));
   }
+  return factor;
 }
 
 int64_t packRow(const RawInput &out, const float *x, int64_t row, int64_t offset, int64_t stride,
@@ -145,13 +173,11 @@ int64_t packRow(const RawInput &out, const float *x, int64_t row, int64_t offset
   const bool distort = dac.quantise && (dac.predistort[0] || dac.predistort[1]);
   const bool part = dac.quantise && dac.bits > 0;
   float rowScale = found.finite ? range / levels : __builtin_nanf("");
-  if (distort)
-    rowScale *= dac.headroom;
+  if (distort && found.finite)
+    rowScale *= predistortRow(dac, x, inputs, inverse, out.ticks + offset, stride);
   if (part)
     rowScale *= static_cast<float>(1 << dac.shift);
   out.rowScale[row] = rowScale;
-  if (distort && found.finite)
-    predistortRow(dac, x, inputs, inverse, out.ticks + offset, stride);
 
   float steps = 0.0f;
   if (noise) {
