@@ -13,6 +13,7 @@
 
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
 #include <random>
 #include <string>
 #include <vector>
@@ -21,7 +22,37 @@ using namespace aimc;
 
 namespace {
 
-enum class Mode { Plain, Deterministic, Noisy };
+enum class Mode {
+  Plain,
+  Deterministic,
+  Noisy,
+  Split,
+  BitSerial,
+  OpenExact,
+  OpenSegments,
+  OpenProduct
+};
+
+bool isOpen(Mode mode) { return mode >= Mode::OpenExact; }
+
+/// What one read converts its inputs to.
+std::vector<exec::Dac> passesOf(Mode mode) {
+  const auto list = mode == Mode::Split       ? model::splitPasses(8, 4)
+                    : mode == Mode::BitSerial ? model::bitSerialPasses(8)
+                                              : model::onePass(8);
+  std::vector<exec::Dac> passes;
+  for (const model::DacPass &pass : list) {
+    exec::Dac dac;
+    if (list.size() > 1) {
+      dac.shift = pass.shift;
+      dac.mask = (1 << pass.bits) - 1;
+    }
+    if (isOpen(mode))
+      dac.range = 3.0f; // a quarter of the ticks conduct, as on a calibrated layer
+    passes.push_back(dac);
+  }
+  return passes;
+}
 
 /// A weight cut into row blocks of at most 512, on tiles of its own.
 struct Weight {
@@ -31,13 +62,14 @@ struct Weight {
 
   Weight(int64_t rows, int64_t cols, Mode mode) : k(rows), n(cols) {
     std::mt19937 engine(1);
-    std::uniform_real_distribution<float> g(0.1f, 25.0f);
+    std::normal_distribution<float> normal(0.0f, 1.0f / 3);
     std::vector<float> plus(static_cast<size_t>(k * n)), minus(plus.size()), transfer(plus.size()),
         scale(static_cast<size_t>(n), 1.0f);
-    for (float &v : plus)
-      v = g(engine);
-    for (float &v : minus)
-      v = g(engine);
+    for (size_t i = 0; i < plus.size(); ++i) {
+      const float w = std::clamp(normal(engine), -1.0f, 1.0f);
+      plus[i] = 0.1f + 24.9f * std::max(w, 0.0f);
+      minus[i] = 0.1f + 24.9f * std::max(-w, 0.0f);
+    }
     for (int64_t begin = 0; begin < k; begin += 512) {
       const int64_t count = std::min<int64_t>(512, k - begin);
       const float *p = plus.data() + begin * n, *m = minus.data() + begin * n;
@@ -45,8 +77,18 @@ struct Weight {
         blocks.push_back(exec::packWeights({p, count, n, n, 1}));
         continue;
       }
-      foldTile({p, m, count, n, n}, model::wireFromOhm(0.35), model::Readout::Single, 0, n,
-               transfer.data(), n);
+      exec::OpenSource open;
+      if (isOpen(mode)) {
+        open.tile = {p, m, count, n, n};
+        open.window = {0, count, 0, n};
+        open.wires.columnOhm = 0.15;
+        open.fidelity = mode == Mode::OpenExact      ? model::Fidelity::Exact
+                        : mode == Mode::OpenSegments ? model::Fidelity::Segments
+                                                     : model::Fidelity::OneProduct;
+      } else {
+        foldTile({p, m, count, n, n}, model::wireFromOhm(0.35), model::Readout::Single, 0, n,
+                 transfer.data(), n);
+      }
       exec::BlockSource s;
       s.rows = count;
       s.cols = n;
@@ -58,6 +100,7 @@ struct Weight {
       s.columnScale = scale.data();
       s.adc = {model::AdcKind::Cco, 12, 16.03};
       s.noise = mode == Mode::Noisy ? &table : nullptr;
+      s.open = isOpen(mode) ? &open : nullptr;
       blocks.push_back(packBlock(s));
     }
   }
@@ -72,21 +115,34 @@ void tileRead(benchmark::State &state, const exec::Kernels *kernels, Mode mode) 
   for (float &v : x)
     v = normal(engine);
   const model::Stream stream = model::makeStream(1, model::StreamKind::Read, 1);
-  exec::PackedInput input;
-  input.reserve(*kernels, m, std::min<int64_t>(k, 512), mode == Mode::Noisy);
+  const auto passes = passesOf(mode);
+  std::vector<exec::PackedInput> inputs(passes.size());
+  std::vector<exec::ArrivedPulses> arrived(passes.size());
+  std::vector<exec::Conversion> conversions(passes.size());
+  const auto *table = mode == Mode::Noisy ? &weight.table : nullptr;
+  for (auto &input : inputs)
+    input.reserve(*kernels, m, std::min<int64_t>(k, 512), mode == Mode::Noisy);
   exec::ReadCounters counters; // as the session reads
   for (auto _ : state) {
     int64_t begin = 0;
     for (const auto &block : weight.blocks) {
       const float *source = x.data() + begin;
       if (mode == Mode::Plain) {
-        kernels->packPlain(input, source, k, m, block.rows);
-        kernels->gemm(block, input, 0, block.panels(), y.data(), n, begin != 0);
+        kernels->packPlain(inputs[0], source, k, m, block.rows);
+        kernels->gemm(block, inputs[0], 0, block.panels(), y.data(), n, begin != 0);
       } else {
-        kernels->packInput(input, source, k, m, block.rows, {},
-                           mode == Mode::Noisy ? &weight.table : nullptr);
-        kernels->read(block, input, 0, block.panels(), {mode == Mode::Noisy ? &stream : nullptr, 0},
-                      y.data(), n, begin != 0, &counters);
+        for (size_t p = 0; p < passes.size(); ++p) {
+          kernels->packInput(inputs[p], source, k, m, block.rows, passes[p], table);
+          conversions[p].block = &block;
+          conversions[p].input = &inputs[p];
+          if (mode == Mode::Noisy)
+            conversions[p].draws = {&stream, 0};
+          if (mode == Mode::OpenProduct) {
+            kernels->arrive(arrived[p], inputs[p], block.open->reference[0]);
+            conversions[p].arrived[0] = &arrived[p];
+          }
+        }
+        kernels->read(conversions, 0, block.panels(), {}, y.data(), n, begin != 0, &counters);
       }
       begin += block.rows;
     }
@@ -165,16 +221,21 @@ int main(int argc, char **argv) {
     const exec::Kernels *kernels = exec::kernelsFor(isa);
     if (!kernels)
       continue;
-    const std::pair<const char *, Mode> modes[] = {
-        {"plain", Mode::Plain}, {"read", Mode::Deterministic}, {"noisy", Mode::Noisy}};
-    for (const auto &[name, mode] : modes)
-      benchmark::RegisterBenchmark((std::string(kernels->name) + "/" + name).c_str(), tileRead,
-                                   kernels, mode)
-          ->ArgNames({"m", "k", "n"})
-          ->Args({128, 512, 512})
-          ->Args({128, 384, 384})
-          ->Args({256, 768, 3072})
-          ->Unit(benchmark::kMicrosecond);
+    const std::pair<const char *, Mode> modes[] = {{"plain", Mode::Plain},
+                                                   {"read", Mode::Deterministic},
+                                                   {"noisy", Mode::Noisy},
+                                                   {"split", Mode::Split},
+                                                   {"bit_serial", Mode::BitSerial},
+                                                   {"open_one_product", Mode::OpenProduct},
+                                                   {"open_segments", Mode::OpenSegments},
+                                                   {"open_exact", Mode::OpenExact}};
+    for (const auto &[name, mode] : modes) {
+      auto *bench = benchmark::RegisterBenchmark((std::string(kernels->name) + "/" + name).c_str(),
+                                                 tileRead, kernels, mode);
+      bench->ArgNames({"m", "k", "n"})->Unit(benchmark::kMicrosecond)->Args({128, 512, 512});
+      if (!isOpen(mode))
+        bench->Args({128, 384, 384})->Args({256, 768, 3072});
+    }
   }
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv))

@@ -20,21 +20,24 @@ namespace {
 using aimc::exec::chunkWire;
 using aimc::exec::RawReference;
 
-constexpr int kLaneGroups = 32;
-constexpr int64_t kMaxChunks = 1024; ///< 16384 rows
+/// Groups of ticks of a reference: one a lane. What they leave out is a third of what the
+/// reference itself leaves out.
+constexpr int kLaneGroups = 16;
+constexpr int64_t kMaxChunks = kMaxRows / 16;
 
 /// Chunk c of 16 rows is at ticks + c * stride and out + c * outStride. Returns the column's G_out
 /// over the read.
 inline float arriveRow(const RawReference &r, const float *ticks, int64_t stride, float *out,
                        int64_t outStride, int longest) {
   const int64_t chunks = (r.rows + 15) / 16;
+  alignas(64) int32_t ended[kMaxRows];
   int ends[kMaxTicks + 1] = {};
-  alignas(64) int32_t tick[16];
   for (int64_t c = 0; c < chunks; ++c) {
+    int32_t *tick = ended + c * 16;
+    endTicks(load(ticks + c * stride), longest, tick);
     const int64_t n = r.rows - c * 16 < 16 ? r.rows - c * 16 : 16;
-    const float *d = ticks + c * stride;
     for (int64_t i = 0; i < n; ++i)
-      ++ends[endTick(d[i] < 0.0f ? -d[i] : d[i], longest)];
+      ++ends[tick[i]];
   }
   TickGroups groups;
   cutTicks(ends, longest, kLaneGroups, groups);
@@ -43,67 +46,51 @@ inline float arriveRow(const RawReference &r, const float *ticks, int64_t stride
       store(out + c * outStride, set1(0.0f));
     return 0.0f;
   }
-  alignas(64) float width[kLaneGroups] = {}, on[kLaneGroups];
-  for (int g = 0; g < groups.count; ++g)
-    width[g] = groups.width[g];
-  // Per chunk: T of each group, on its way as b.
+  // Lanes beyond the last group: no row reaches them, and they have no width.
+  alignas(64) float width[kLaneGroups], perWidth[kLaneGroups], start[kLaneGroups];
+  for (int g = 0; g < kLaneGroups; ++g) {
+    const bool used = g < groups.count;
+    width[g] = used ? groups.width[g] : 0.0f;
+    perWidth[g] = used ? groups.perWidth[g] : 1.0f;
+    start[g] = (used ? groups.begin[g] : 2.0f * kMaxTicks) * -perWidth[g];
+  }
+  const F16 slope = load(perWidth), zero = load(start);
+  // Per chunk: b of each group, on its way to T.
   alignas(64) float table[kMaxChunks * kLaneGroups];
-  F16 b[2] = {set1(1.0f), set1(1.0f)}, a[2] = {set1(0.0f), set1(0.0f)};
+  F16 b = set1(1.0f), a = set1(0.0f);
   const F16 conductance = set1(r.conductance);
   for (int64_t step = 0; step < chunks; ++step) {
     const int64_t c = r.reversed ? chunks - 1 - step : step;
     const int64_t n = r.rows - c * 16 < 16 ? r.rows - c * 16 : 16;
-    const float *d = ticks + c * stride;
-    float part[kLaneGroups] = {}, full[kLaneGroups] = {};
-    for (int64_t i = 0; i < n; ++i) {
-      const float size = d[i] < 0.0f ? -d[i] : d[i];
-      const int g = groups.of[endTick(size, longest)];
-      const float share = (size - groups.begin[g]) * groups.perWidth[g];
-      part[g] += share;
-      full[g] += size > 0.0f ? 1.0f : 0.0f;
-    }
-    float beyond = 0.0f;
-    for (int g = kLaneGroups; g-- > 0;) {
-      on[g] = part[g] + beyond;
-      beyond += full[g];
-    }
-    const F16 wire = set1(chunkWire(r, step));
-    for (int v = 0; v < 2; ++v) {
-      b[v] = fma(wire, a[v], b[v]);
-      store(table + c * kLaneGroups + 16 * v, b[v]);
-      a[v] = fma(mul(conductance, load(on + 16 * v)), b[v], a[v]);
-    }
+    alignas(64) float size[16];
+    store(size, abs(load(ticks + c * stride)));
+    F16 on = set1(0.0f);
+    for (int64_t i = 0; i < n; ++i)
+      on = add(on, max(min(fma(set1(size[i]), slope, zero), set1(1.0f)), set1(0.0f)));
+    b = fma(set1(chunkWire(r, step)), a, b);
+    store(table + c * kLaneGroups, b);
+    a = fma(mul(conductance, on), b, a);
   }
-  const F16 wire = set1(chunkWire(r, chunks));
-  alignas(64) float leaks[kLaneGroups];
-  F16 factor[2];
-  for (int v = 0; v < 2; ++v) {
-    b[v] = fma(wire, a[v], b[v]);
-    factor[v] = div(load(width + 16 * v), b[v]);
-    store(leaks + 16 * v, mul(factor[v], a[v]));
-  }
-  alignas(64) float share[16], before[kLaneGroups];
+  b = fma(set1(chunkWire(r, chunks)), a, b);
+  const F16 factor = div(load(width), b);
+  alignas(64) float leaks[kLaneGroups], before[kLaneGroups], arrived[kLaneGroups];
+  store(leaks, mul(factor, a));
+  alignas(64) int32_t group[16];
   for (int64_t c = 0; c < chunks; ++c) {
-    const int64_t n = r.rows - c * 16 < 16 ? r.rows - c * 16 : 16;
-    const float *d = ticks + c * stride;
-    float *arrived = table + c * kLaneGroups;
-    for (int v = 0; v < 2; ++v)
-      store(arrived + 16 * v, mul(load(arrived + 16 * v), factor[v]));
+    store(arrived, mul(load(table + c * kLaneGroups), factor));
     float sum = 0.0f;
     for (int g = 0; g < kLaneGroups; ++g) {
       before[g] = sum;
       sum += arrived[g];
     }
-    for (int64_t i = 0; i < 16; ++i) {
-      const float size = i < n ? (d[i] < 0.0f ? -d[i] : d[i]) : 0.0f;
-      const int g = groups.of[endTick(size, longest)];
-      tick[i] = g;
-      share[i] = (size - groups.begin[g]) * groups.perWidth[g];
-    }
-    const I16 group = loadi(tick);
-    const F16 ticksThrough = fma(load(share), lookup32(arrived, group), lookup32(before, group));
-    const I16 sign = andi(asInt(load(d)), seti(static_cast<int32_t>(0x80000000u)));
-    store(out + c * outStride, asFloat(xori(asInt(ticksThrough), sign)));
+    for (int i = 0; i < 16; ++i)
+      group[i] = groups.of[ended[c * 16 + i]];
+    const I16 index = loadi(group);
+    const F16 d = load(ticks + c * stride);
+    const F16 part = fma(abs(d), lookup16(perWidth, index), lookup16(start, index));
+    const F16 through = fma(part, lookup16(arrived, index), lookup16(before, index));
+    const I16 sign = andi(asInt(d), seti(static_cast<int32_t>(0x80000000u)));
+    store(out + c * outStride, asFloat(xori(asInt(through), sign)));
   }
   float leak = 0.0f;
   for (int g = 0; g < kLaneGroups; ++g)

@@ -8,6 +8,7 @@
 #include "aimc/model/Compensation.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace aimc::exec {
 
@@ -63,8 +64,12 @@ int32_t bitsOf(int32_t mask) {
   return bits;
 }
 
-/// Segments and groups of ticks by how much the wire takes, to stay below 5e-4 (docs/Physics.md).
-constexpr float kMildWire = 1.2f;
+/// Segments and groups of ticks that keep a read below 5e-4, by how much its wire takes.
+struct Lumps {
+  float strength; ///< up to this PackedOpen::strength
+  int64_t segments, groups;
+};
+constexpr Lumps kLumps[] = {{0.5f, 12, 16}, {1.2f, 14, 22}, {1e30f, 32, 40}};
 
 RawOpen rawOpen(const PackedBlock &b, bool segments) {
   const PackedOpen &o = *b.open;
@@ -78,10 +83,11 @@ RawOpen rawOpen(const PackedBlock &b, bool segments) {
   raw.wire = o.wire;
   raw.growth = o.growth;
   raw.segments = segments;
-  const bool mild = o.strength < kMildWire;
-  const int64_t count = mild ? 16 : 32;
-  raw.segmentCells = std::max<int64_t>(1, (b.rows + count - 1) / count);
-  raw.groups = mild ? 24 : 40;
+  const Lumps *lumps = kLumps;
+  while (o.strength > lumps->strength && lumps + 1 != std::end(kLumps))
+    ++lumps;
+  raw.segmentCells = std::max<int64_t>(1, (b.rows + lumps->segments - 1) / lumps->segments);
+  raw.groups = lumps->groups;
   return raw;
 }
 

@@ -133,7 +133,7 @@ inline void mulHiLo(I16 a, uint32_t b, I16 &hi, I16 &lo) {
 inline F16 lookup128(const float *table, I16 index) {
   return {_mm256_i32gather_ps(table, index.lo, 4), _mm256_i32gather_ps(table, index.hi, 4)};
 }
-inline F16 lookup32(const float *table, I16 index) { return lookup128(table, index); }
+inline F16 lookup16(const float *table, I16 index) { return lookup128(table, index); }
 inline F16 gatherPairs(const float *base, I16 index) {
   return {_mm256_i32gather_ps(base, index.lo, 8), _mm256_i32gather_ps(base, index.hi, 8)};
 }

@@ -83,9 +83,10 @@ inline F16 lookup128(const float *table, I16 index) {
   return _mm512_mask_blend_ps(bit6, _mm512_mask_blend_ps(bit5, part(0), part(1)),
                               _mm512_mask_blend_ps(bit5, part(2), part(3)));
 }
-/// table[index] of each lane for a table of 32 entries.
-inline F16 lookup32(const float *table, I16 index) {
-  return _mm512_permutex2var_ps(load(table), index, load(table + 16));
+/// table[index] of each lane for a table of 16 entries.
+inline F16 lookup16(const float *table, I16 index) {
+  const F16 entries = load(table);
+  return _mm512_permutex2var_ps(entries, index, entries);
 }
 inline F16 gatherPairs(const float *base, I16 index) { return _mm512_i32gather_ps(index, base, 8); }
 inline void storeInt16(int16_t *p, I16 a) {

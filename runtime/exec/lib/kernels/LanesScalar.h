@@ -166,8 +166,8 @@ inline void mulHiLo(I16 a, uint32_t b, I16 &hi, I16 &lo) {
 inline F16 lookup128(const float *table, I16 index) {
   return mapF([&](int i) { return table[index.v[i]]; });
 }
-/// table[index] of each lane for a table of 32 entries.
-inline F16 lookup32(const float *table, I16 index) { return lookup128(table, index); }
+/// table[index] of each lane for a table of 16 entries.
+inline F16 lookup16(const float *table, I16 index) { return lookup128(table, index); }
 /// base[index * 2] of each lane: one field of a table of pairs.
 inline F16 gatherPairs(const float *base, I16 index) {
   return mapF([&](int i) { return base[2 * index.v[i]]; });

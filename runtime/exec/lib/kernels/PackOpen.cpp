@@ -228,7 +228,7 @@ PackedBlock packOpenBlock(const BlockSource &s) {
   const auto cols = static_cast<int64_t>(order.size());
 
   Fold fold;
-  if ((product || s.noise) && s.rows > 0 && s.cols > 0)
+  if ((product || o.predistort || s.noise) && s.rows > 0 && s.cols > 0)
     foldReferences(s, *open, fold);
   if (!product || o.exact)
     packCircuit(s, order, *open);

@@ -33,18 +33,34 @@ inline int endTick(float magnitude, int longest) {
   return up < longest ? up : longest;
 }
 
+/// The same for sixteen signed pulses.
+inline void endTicks(F16 pulses, int longest, int32_t *out) {
+  const F16 size = abs(pulses), whole = trunc(size);
+  // 1 where a fraction is left: its smallest is far above 1e-30.
+  const F16 up = min(mul(sub(size, whole), set1(1e30f)), set1(1.0f));
+  alignas(64) float ends[16];
+  store(ends, min(add(whole, up), set1(static_cast<float>(longest))));
+  for (int i = 0; i < 16; ++i)
+    out[i] = static_cast<int32_t>(ends[i]);
+}
+
 /// `ends[t]`: rows whose pulse ends in tick t.
 inline void cutTicks(const int *ends, int longest, int groups, TickGroups &out) {
-  float root[kMaxTicks + 1];
-  float total = 0.0f;
+  alignas(64) float root[kMaxTicks + 16];
   int on = 0, last = 0;
   for (int t = longest; t > 0; --t) {
     on += ends[t];
-    root[t] = __builtin_sqrtf(static_cast<float>(on));
-    total += root[t];
-    if (last == 0 && on > 0)
-      last = t;
+    root[t] = static_cast<float>(on);
+    last = last == 0 && on > 0 ? t : last;
   }
+  root[0] = 0.0f;
+  for (int t = longest + 1; t < kMaxTicks + 16; ++t)
+    root[t] = 0.0f;
+  for (int t = 0; t <= last; t += 16)
+    store(root + t, sqrt(load(root + t)));
+  float total = 0.0f;
+  for (int t = 1; t <= last; ++t)
+    total += root[t];
   const bool each = last <= groups;
   const float step = total / static_cast<float>(groups);
   float sum = 0.0f, next = step;
