@@ -72,6 +72,21 @@ void readActivity(const JsonObject &root, int64_t rows, std::vector<float> &acti
       return refuse("a sum of " + std::to_string(sum) + " in row " + std::to_string(row));
   }
 }
+
+/// What a target says that a compat read knows nothing of; null where there is nothing.
+const char *unknownToAihwkit(const Target &t) {
+  if (t.idle != model::Idle::Midrail)
+    return "idle = midrail";
+  if (t.rowOhm > 0 || t.driverOhm > 0 || t.adcOhm > 0 || t.wireSpread > 0)
+    return "column wires alone, all alike";
+  if (t.readV != 0.2 || t.tickNs != 1)
+    return "reads of 0.2 V in ticks of 1 ns";
+  if (t.vOffV != 0)
+    return "v_off_v of 0 (its own level is 0.5 mV)";
+  if (t.adc.kind == model::AdcKind::Linear || t.adcGainSpread > 0 || t.adcOffsetSpreadLsb > 0)
+    return "an ideal or a counting ADC without spread";
+  return nullptr;
+}
 } // namespace
 
 struct Tile::Given {
@@ -160,6 +175,10 @@ Result<Tile::Given> Tile::parse(const char *targetJson, const char *optionsJson,
       root.mistake("compat", "expected a tile whose rows are a multiple of " +
                                  std::to_string(model::AihwkitRead{}.segments) + ", but got " +
                                  std::to_string(target.rows));
+    if (given.compat)
+      if (const char *unknown = unknownToAihwkit(target))
+        root.mistake("compat",
+                     std::string("expected ") + unknown + ": AIHWKIT's reads know nothing else");
   }
   if (reader.failed())
     return reader.result();
