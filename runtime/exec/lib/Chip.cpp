@@ -241,6 +241,7 @@ void Chip::packPlane(const Tile &tile, size_t plane, Scratch &scratch) {
       disconnected.passes = dacPasses(target);
       disconnected.histogram = scratch.list[b].activity;
       disconnected.exact = options.compareExact > 0;
+      disconnected.predistort = predistorted(placed.weight, placed.block);
       from.open = &disconnected;
     }
     blocks[placed.weight][placed.block][plane] = packBlock(from);

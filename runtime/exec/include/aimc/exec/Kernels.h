@@ -122,7 +122,8 @@ struct OpenSource {
   std::vector<model::DacPass> passes; ///< of the converter
   /// Distribution of each row's |x| / range over 32 equal bins, [rows x 32]; null: the default.
   const float *histogram = nullptr;
-  bool exact = false; ///< also hold what fidelity exact reads, to compare with
+  bool exact = false;      ///< also hold what fidelity exact reads, to compare with
+  bool predistort = false; ///< pulses are pre-distorted, which goes by the reference column
 };
 
 /// What packBlock folds into a PackedBlock. Pointers are to the block's first cell (its row and
