@@ -41,7 +41,7 @@ def section() -> str:
     try:
         import aihwkit.version  # noqa: F401
     except ImportError:
-        return "## AIHWKIT 1.1.0\nNot installed where this page was made: skipped.\n"
+        return "## AIHWKIT 1.1.0\nNot installed where this page was made (tools/dev/requirements-aihwkit.txt): skipped.\n"
     import torch
     from compare import (
         LIMIT_Z,

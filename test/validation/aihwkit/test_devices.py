@@ -5,7 +5,7 @@
 import pytest
 
 pytest.importorskip(
-    "aihwkit.version", reason="aihwkit 1.1.0 is not installed (pip install --no-deps)"
+    "aihwkit.version", reason="aihwkit is not installed: tools/dev/requirements-aihwkit.txt"
 )
 
 from compare import LIMIT_Z, devices, statistics  # noqa: E402

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip(
-    "aihwkit.version", reason="aihwkit 1.1.0 is not installed (pip install --no-deps)"
+    "aihwkit.version", reason="aihwkit is not installed: tools/dev/requirements-aihwkit.txt"
 )
 
 from compare import (  # noqa: E402
