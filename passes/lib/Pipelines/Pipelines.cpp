@@ -36,7 +36,7 @@ void aimc::buildMappingPipeline(OpPassManager &pm, const MappingOptions &options
 
 void aimc::buildTuningPipeline(OpPassManager &pm, const TuningOptions &options) {
   // Scales are first: they decide what is programmed, and statistics are recorded with them.
-  bool compensated = llvm::StringRef(options.compensate).starts_with("weights");
+  bool compensated = options.compensate != "none";
   pm.addPass(createScale({options.scale, compensated}));
   // Compensation of open rows needs the activity that calibration reads.
   pm.addPass(createCalibrate({options.statistics, options.percentile}));
