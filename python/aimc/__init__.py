@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Compile ONNX transformers to analog in-memory-computing tiles, and run them."""
 
+from aimc.chip import Chip
 from aimc.compiler import compile
 from aimc.errors import (
     BadPackageError,
@@ -19,6 +20,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Adc",
     "BadPackageError",
+    "Chip",
     "CompileError",
     "Dac",
     "Device",

@@ -9,6 +9,7 @@ of a session. Units are in the names: uS, V, ns, fC, seconds.
 from __future__ import annotations
 
 import ctypes
+import dataclasses
 import json
 from collections.abc import Mapping
 from types import TracebackType
@@ -19,6 +20,7 @@ import numpy.typing as npt
 
 from aimc import abi
 from aimc.errors import InvalidArgumentError
+from aimc.target import Target
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
@@ -48,6 +50,8 @@ class Tile:
 
     Raises :class:`aimc.InvalidArgumentError` for what the runtime refuses, with its message.
     """
+
+    _handle: ctypes.c_void_p
 
     def __init__(
         self,
@@ -173,7 +177,7 @@ class Tile:
 
     def _start(self, target: Mapping[str, Any] | Any, options: Mapping[str, Any]) -> None:
         self._handle = ctypes.c_void_p()
-        given = target.to_manifest() if hasattr(target, "to_manifest") else target or {}
+        given = _parts(target) if isinstance(target, Target) else target or {}
         if not isinstance(given, Mapping):
             raise InvalidArgumentError(
                 f"target: expected a mapping or an aimc.Target, but got {type(given).__name__}"
@@ -208,6 +212,16 @@ def _matrix(
             f"{name}: expected a matrix {expected}, but got shape {list(array.shape)}"
         )
     return array
+
+
+def _parts(target: Target) -> dict[str, Any]:
+    """A target as a manifest has it; what is at its neutral value of None stays out."""
+    parts = dataclasses.asdict(target)
+    parts.pop("name")
+    return {
+        part: {key: value for key, value in values.items() if value is not None}
+        for part, values in parts.items()
+    }
 
 
 def _planes(name: str, values: npt.ArrayLike) -> Floats:

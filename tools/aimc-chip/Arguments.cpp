@@ -101,6 +101,16 @@ std::optional<int> parseArguments(int argc, char **argv, Arguments &arguments) {
       ->excludes(dumpSeed);
   dumps->add_option("--weight", arguments.weight, "only this weight")->type_name("NAME");
   outputOption(dumps, "map.csv or map.npz (default: CSV on standard output)");
+  const std::string first = argc > 1 ? argv[1] : "";
+  bool known = !first.empty() && first[0] == '-';
+  for (const CLI::App *sub : app.get_subcommands([](CLI::App *) { return true; }))
+    known = known || sub->get_name() == first;
+  if (!known) {
+    std::cerr << "aimc-chip: error: expected a command among program, age, compare, info and "
+                 "dump-map, but got '"
+              << first << "'; see aimc-chip --help\n";
+    return 2;
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError &error) {

@@ -1,0 +1,130 @@
+# Part of the AIMC project, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""`aimc.Tile`: one tile from Python, against matrices worked out in numpy."""
+
+import numpy as np
+import pytest
+
+import aimc
+
+QUIET = {"programming": False, "read_noise": False, "variation": False}
+
+
+def matrix(rows, cols, seed=0):
+    return np.random.default_rng(seed).standard_normal((rows, cols)).astype(np.float32)
+
+
+def test_read_is_the_product_where_nothing_disturbs():
+    w, x = matrix(40, 30), matrix(7, 40, 1)
+    target = {"adc": {"kind": "ideal"}, "wire": {"column_ohm": 0.0}}
+    tile = aimc.Tile(w, target, effects=QUIET | {"dac": False})
+    np.testing.assert_allclose(tile.read(x), x @ w, atol=2e-5)
+
+
+@pytest.mark.parametrize("mode", [{}, {"mode": "split", "lsb_bits": 3}, {"mode": "bit_serial"}])
+@pytest.mark.parametrize("idle", ["midrail", "open"])
+def test_read_is_built_from_its_parts(mode, idle):
+    """Codes, charges of each pass, and the digital scale, put together by hand."""
+    w, x = matrix(48, 20), matrix(3, 48, 1)
+    target = {
+        "wire": {"column_ohm": 5.0, "idle": idle, "fidelity": "exact"},
+        "adc": {"kind": "ideal"},
+        "dac": mode,
+    }
+    tile = aimc.Tile(w, target, effects=QUIET)
+    top = np.abs(x).max(axis=1, keepdims=True)
+    code = np.rint(x * (np.float32(127) / top)).astype(int)
+    passes = {"split": [(0, 3), (3, 4)], "bit_serial": [(b, 1) for b in range(7)]}
+    expected = 0.0
+    for shift, bits in passes.get(mode.get("mode", ""), [(0, 7)]):
+        part = np.sign(code) * ((np.abs(code) >> shift) & (2**bits - 1))
+        expected = expected + 2**shift * tile.charges(part, "exact")[:, 0]
+    expected = expected * tile.array("digital")[0] * top / 127
+    np.testing.assert_allclose(tile.read(x), expected, atol=1e-5 * np.abs(expected).max())
+
+
+def test_charges_at_midrail_are_one_product():
+    tile = aimc.Tile(matrix(60, 40), {"wire": {"column_ohm": 3.0, "row_ohm": 2.0}}, seed=4)
+    pulses = np.rint(matrix(5, 60, 2) * 40)
+    expected = pulses @ tile.array("effective")[0]
+    np.testing.assert_allclose(tile.charges(pulses)[:, 0], expected, rtol=1e-9, atol=1e-9)
+
+
+def test_fidelities_stay_near_the_circuit():
+    tile = aimc.Tile(matrix(256, 64), {"wire": {"column_ohm": 0.35, "idle": "open"}}, seed=4)
+    pulses = np.rint(np.clip(matrix(16, 256, 2) / 3, -1, 1) * 127)
+    exact = tile.charges(pulses, "exact")
+    for fidelity, bound in (("segments", 1e-3), ("one_product", 1e-2)):
+        error = np.linalg.norm(tile.charges(pulses, fidelity) - exact) / np.linalg.norm(exact)
+        assert 0 < error < bound, fidelity
+
+
+def test_given_conductances_are_taken_as_they_are():
+    rng = np.random.default_rng(0)
+    plus, minus = rng.uniform(0, 30, (2, 3, 20, 9)).astype(np.float32)
+    target = {"geometry": {"significance": [1, 2, 4]}, "wire": {"column_ohm": 0.0}}
+    tile = aimc.Tile.from_conductances(plus, minus, target, effects={"read_noise": False})
+    np.testing.assert_array_equal(tile.array("plus"), plus)
+    weights = np.einsum("k,kij->ij", [1, 2, 4], plus.astype(float) - minus) / 7 / 24.9
+    np.testing.assert_allclose(tile.array("weights"), weights, rtol=1e-9)
+    pulses = np.rint(matrix(2, 20) * 30)
+    charges = 0.2 * np.einsum("ni,kij->nkj", pulses, plus.astype(float) - minus)
+    np.testing.assert_allclose(tile.charges(pulses), charges, rtol=1e-9, atol=1e-9)
+
+
+def test_age_follows_the_devices():
+    """Drift of a table device with one exponent: a power law."""
+    device = {
+        "kind": "table",
+        "g_min_us": 0.0,
+        "table": {
+            "format": "aimc-device",
+            "version": 1,
+            "drift": {"t0_s": 10.0, "nu_mean": 0.05, "nu_std": 0.0},
+        },
+    }
+    tile = aimc.Tile(matrix(20, 10), {"device": device})
+    before = tile.array("plus")
+    for time in (0.0, 90.0, 1e6):
+        tile.age(time)
+        expected = before * ((time + 10) / 10) ** -0.05
+        np.testing.assert_allclose(tile.array("plus"), expected, rtol=2e-6)
+
+
+def test_stuck_devices_and_spreads_have_their_statistics():
+    n = 200
+    device = {"kind": "ideal", "stuck_off": 0.02, "stuck_on": 0.03, "device_spread": 0.1}
+    tile = aimc.Tile(np.full((n, n), 0.5), {"device": device}, scale="max", seed=2)
+    minus = tile.array("programmed_minus").ravel()  # aims at g_min
+    plus = tile.array("programmed_plus").ravel()  # aims at g_max
+    for share, expected in (
+        ((minus > 24).mean(), 0.03),
+        ((plus < 0.2).mean(), 0.02),
+    ):
+        sigma = np.sqrt(expected * (1 - expected) / n**2)
+        assert abs(share - expected) < 5 * sigma
+    free = plus[(plus > 1) & (plus != np.float32(25))] / 25
+    assert abs(free.mean() - 1) < 5 * 0.1 / n
+    assert free.std() == pytest.approx(0.1, abs=5 * 0.1 / np.sqrt(2) / n)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "cause"),
+    [
+        (([1.0, 2.0],), "weights: expected a matrix"),
+        ((np.zeros((2, 2), complex),), "weights: expected real numbers"),
+        ((np.full((2, 2), np.inf),), "got inf at \\[0, 0\\]"),
+        ((np.zeros((2, 2)), {"dac": {"tick_ns": 0}}), "tick_ns: expected a number from 1e-06"),
+        ((np.zeros((2, 2)), [1]), "target: expected a mapping"),
+    ],
+)
+def test_mistakes_are_named(arguments, cause):
+    with pytest.raises(aimc.InvalidArgumentError, match=cause):
+        aimc.Tile(*arguments)
+
+
+def test_a_closed_tile_says_so():
+    tile = aimc.Tile(matrix(2, 2))
+    tile.close()
+    with pytest.raises(aimc.InvalidArgumentError, match="closed"):
+        tile.read(matrix(1, 2))
