@@ -313,7 +313,9 @@ def test_a_spec_places_and_scales(tmp_path):
 def test_bad_specs_are_named(tmp_path):
     path = tmp_path / "spec.json"
     write_spec(path, ["other.layer"])
-    with pytest.raises(aimc.InvalidArgumentError, match="'other.layer': expected one linear layer"):
+    with pytest.raises(
+        aimc.InvalidArgumentError, match=r"'other\.layer': expected one linear layer"
+    ):
         convert(mlp(), spec=path)
     write_spec(path, ["2"])
     with pytest.raises(
@@ -348,7 +350,7 @@ def test_hardware_without_a_model_is_refused(change, words):
 
 
 def test_a_misspelt_target_is_refused():
-    with pytest.raises(aimc.InvalidArgumentError, match="wire.colum_ohm"):
+    with pytest.raises(aimc.InvalidArgumentError, match=r"wire\.colum_ohm"):
         convert(mlp(), {"wire": {"colum_ohm": 1.0}})
     with pytest.raises(aimc.InvalidArgumentError, match="expected a target or a spec"):
         convert(mlp())
