@@ -4,12 +4,16 @@
 
 import json
 import os
+import signal
+import subprocess
+import time
 
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
 import aimc
+from aimc.locate import find_program
 from aimc.testing.programs import run_program
 
 RNG = np.random.default_rng(11)
@@ -139,6 +143,19 @@ def test_calibration_data_that_does_not_fit(linear_model, tmp_path, arrays, caus
     with pytest.raises(aimc.CompileError, match=cause):
         aimc.compile(linear_model, dims={"batch": 2}, calibrate=arrays, output=tmp_path / "c.aimc")
     assert os.listdir(tmp_path) == []
+
+
+def test_an_interrupt_leaves_no_calibration_folder(linear_model, tmp_path):
+    np.savez(tmp_path / "x.npz", x=np.tile(X, (200, 1)))
+    command = [find_program("aimc-compile"), linear_model, "--dim", "batch=2",
+               "--calibrate", tmp_path / "x.npz", "-o", tmp_path / "c.aimc"]  # fmt: skip
+    with subprocess.Popen(command) as process:
+        deadline = time.monotonic() + 20
+        while not list(tmp_path.glob("c.aimc.calibrate.*")) and time.monotonic() < deadline:
+            time.sleep(0.001)
+        process.terminate()
+    assert process.returncode in (-signal.SIGTERM, 0)
+    assert not list(tmp_path.glob("*calibrate*"))
 
 
 @pytest.mark.parametrize(
