@@ -39,6 +39,7 @@ std::optional<int> parseArguments(int argc, char **argv, Arguments &arguments) {
   CLI::App app{"Chip instances as files: program, age, compare, and see which device holds what."};
   app.set_version_flag("--version", "aimc-chip " AIMC_VERSION);
   app.get_formatter()->column_width(34);
+  app.set_help_all_flag("--help-all", "Print help of all commands and exit");
   app.require_subcommand(1);
   uint64_t seed = 0;
   std::string time, otherTime, scale, compensate;

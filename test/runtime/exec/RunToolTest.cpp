@@ -168,3 +168,44 @@ TEST_F(RunToolTest, AFullDiskLeavesTheOldFileAndNothingElse) {
   EXPECT_EQ(readFile(folder.path + "/y.npz"), "old");
   EXPECT_EQ(listing(), (std::vector<std::string>{"m.aimc", "x.npz", "y.npz"}));
 }
+
+TEST_F(RunToolTest, OptionsOfTheChipReachTheSession) {
+  ASSERT_EQ(run("m.aimc --input x.npz --output y.npz --scale sigma:2 --compensate gain --time 1h "
+                "--drift-compensation tile --disable variation"),
+            0)
+      << err;
+  EXPECT_EQ(output("y.npz"), session({{"scale", "sigma:2"},
+                                      {"compensate", "gain"},
+                                      {"time_s", 3600},
+                                      {"drift_compensation", "tile"},
+                                      {"effects", {{"variation", false}}}}));
+  ASSERT_EQ(run("m.aimc --input x.npz --output y.npz --fidelity segments --compare-exact 2 "
+                "--target-override '{\"wire\": {\"idle\": \"open\"}}'"),
+            0)
+      << err;
+  EXPECT_EQ(output("y.npz"),
+            session({{"target", {{"wire", {{"idle", "open"}, {"fidelity", "segments"}}}}}}));
+  EXPECT_NE(out.find("fidelity: at most"), std::string::npos) << out;
+  EXPECT_EQ(run("m.aimc --fidelity fast"), 2);
+  EXPECT_EQ(run("m.aimc --input x.npz --scale most"), 1);
+}
+
+TEST_F(RunToolTest, AnAdcThatThrowsTheSignalAwayIsNamed) {
+  ASSERT_EQ(run("m.aimc --input x.npz --output y.npz --target-override "
+                "'{\"dac\": {\"mode\": \"bit_serial\"}, \"adc\": {\"lsb_fc\": 64}}'"),
+            0);
+  EXPECT_EQ(err.rfind("aimc-run: warning: layer layer, weight a: the ADC keeps", 0), 0u) << err;
+  EXPECT_EQ(std::count(err.begin(), err.end(), '\n'), 1) << err;
+  EXPECT_NE(out.find("effective bits"), std::string::npos) << out;
+}
+
+TEST_F(RunToolTest, SavesAndTakesUpAChip) {
+  ASSERT_EQ(run("m.aimc --input x.npz --seed 5 --save-chip c.safetensors"), 0) << err;
+  ASSERT_EQ(run("m.aimc --input x.npz --chip c.safetensors --output y.npz"), 0) << err;
+  SessionPointer whole = openSession(folder.path + "/m.aimc", {{"seed", 5}});
+  runGrid(whole.get(), folder.path + "/m.aimc", "grid_8", x);
+  EXPECT_EQ(output("y.npz"), runGrid(whole.get(), folder.path + "/m.aimc", "grid_8", x)[0].data);
+  EXPECT_EQ(run("m.aimc --input x.npz --chip c.safetensors --seed 6"), 1);
+  EXPECT_EQ(run("m.aimc --input x.npz --save-chip absent/c"), 1);
+  EXPECT_NE(err.find("absent/c"), std::string::npos);
+}
