@@ -15,6 +15,7 @@ import tempfile
 
 import measurements
 import page
+import tiles
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 MODELS = (("minilm", 1), ("minilm", 8), ("bert-base", 1), ("bert-base", 8))
@@ -42,6 +43,13 @@ def main() -> int:
         kernels = measurements.kernels(folder)
         say("tile reads")
         read = list(measurements.tile_reads(folder))
+        say("tiles beside plain products")
+        products = list(tiles.against_products())
+        say("tiles beside AIHWKIT")
+        peer = tiles.against_aihwkit()
+        say("scaling")
+        scaling = tiles.scaling(folder)
+        folds = tiles.programming()
         say("compilation")
         compiled = [measurements.compilation(folder, "bert-base", 8, SEQ)]
         compiled.append(measurements.compilation(folder, "minilm", 8, SEQ))
@@ -56,9 +64,16 @@ def main() -> int:
         "models": [c.as_json() for c in models],
         "compilation": [dataclasses.asdict(c) for c in compiled],
         "kernels": kernels,
+        "products": [c.as_json() for c in products],
+        "aihwkit": peer,
+        "scaling": scaling,
+        "programming_ms": folds,
     }
+    tiles.draw(scaling, args.output.parent / "plots" / "performance-scaling.svg")
     (args.keep / "results.json").write_text(json.dumps(results, indent=1))
-    args.output.write_text(page.page(read, models, compiled, kernels, load))
+    args.output.write_text(
+        page.page(read, models, compiled, kernels, load, page.circuit(products, peer, folds))
+    )
     if args.readme and args.demo:
         demo = json.loads(args.demo.read_text())
         page.front_page(args.readme, demo, read, models, compiled)
