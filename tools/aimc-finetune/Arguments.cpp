@@ -62,6 +62,9 @@ std::string wrong(const Arguments &arguments) {
     return "expected --eval-data with --early-stop";
   if (!arguments.target.empty() && !arguments.spec.empty())
     return "expected --target or --spec, but got both";
+  if (!arguments.spec.empty() && arguments.head)
+    return "expected a spec of the model as it is trained, but --head adds a layer; append it "
+           "first (--lr 0 --steps 1), compile that model, then train";
   if (arguments.head && (t.loss == Loss::Distill || t.loss == Loss::DistillMse))
     return "expected a model with a classifier to distill from, but --head adds one that has "
            "learnt nothing";
@@ -101,6 +104,31 @@ std::optional<int> parseArguments(int argc, char **argv, Arguments &arguments) {
   app.add_option("--spec", arguments.spec,
                  "train through what aimc-compile --emit-noise wrote for the model")
       ->type_name("JSON");
+  train::TileOptions &tiles = arguments.tiles;
+  app.add_option("--programming-noise", tiles.programming,
+                 "factor on the error of programming that each step draws; 0: none")
+      ->check(number)
+      ->capture_default_str();
+  app.add_option("--read-noise", tiles.read, "factor on the noise of reads; 0: none")
+      ->check(number)
+      ->capture_default_str();
+  app.add_option("--drift-time", tiles.times,
+                 "seconds since programming; a step takes one of them in turn")
+      ->check(CLI::Range(0.0, 1e12))
+      ->type_name("SECONDS");
+  app.add_option("--gaussian", tiles.gaussian,
+                 "instead of devices: noise on weights, as a share of a column's largest")
+      ->check(CLI::Range(0.0, 10.0));
+  app.add_option("--scale", tiles.scale,
+                 "weight that the largest conductance stands for: max, sigma:<q> or optimal")
+      ->capture_default_str();
+  app.add_option("--compensate", tiles.compensate,
+                 "what to do about the wires: none, gain or weights (default: as in the spec)")
+      ->check(CLI::IsMember({"none", "gain", "weights"}));
+  app.add_option("--refresh", tiles.refresh,
+                 "steps after which optimal scales and compensation follow the weights")
+      ->check(positive)
+      ->capture_default_str();
   app.add_option("--epochs", t.epochs, "passes over the examples")
       ->check(positive)
       ->capture_default_str();

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "aimc/onnx/ModelFile.h"
+#include "aimc/torch/Tiles.h"
 #include "aimc/torch/Trainer.h"
 
 #include <optional>
@@ -19,6 +20,7 @@ struct Arguments {
   bool untie = false;
   int threads = 0;
   train::TrainOptions train;
+  train::TileOptions tiles;
 };
 
 /// Reads the command line; the exit code to end with at once (help: 0, wrong usage: 2), or nothing.

@@ -10,6 +10,7 @@
 #include "Data.h"
 #include "Monitor.h"
 #include "OutputFile.h"
+#include "TargetFile.h"
 
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
@@ -58,6 +59,25 @@ Result<> appendHead(train::Model &model, onnx::Classifier head, const train::Dat
   head.weight.assign(begin, begin + weight.numel());
   head.bias.assign(static_cast<size_t>(head.classes), 0.0f);
   return model.file().append(head);
+}
+
+/// The tiles that the command line asks for; null: none.
+Result<std::unique_ptr<train::Circuit>> makeCircuit(const train::Model &model,
+                                                    const Arguments &arguments) {
+  train::TileOptions options = arguments.tiles;
+  options.seed = arguments.train.seed;
+  if (!arguments.spec.empty()) {
+    auto sites = train::readSpec(arguments.spec);
+    if (!sites)
+      return tl::unexpected(sites.error());
+    return train::tileCircuit(model, nullptr, std::move(*sites), options);
+  }
+  if (arguments.target.empty())
+    return nullptr;
+  auto target = loadTarget(arguments.target);
+  if (!target)
+    return tl::unexpected(target.error());
+  return train::tileCircuit(model, &*target, {}, options);
 }
 
 std::string summary(const train::Outcome &outcome, const Arguments &arguments) {
@@ -123,6 +143,9 @@ Result<int> tune(const Arguments &arguments) {
   train.output = *position;
   if (auto done = model->select(arguments.trainable, arguments.freeze); !done)
     return tl::unexpected(done.error());
+  auto circuit = makeCircuit(*model, arguments);
+  if (!circuit)
+    return tl::unexpected(circuit.error());
   if (auto opened = monitor.openLog(arguments.log, train.resume); !opened)
     return tl::unexpected(opened.error());
   monitor.catchInterrupts();

@@ -125,6 +125,9 @@ private:
       named[name] = tensor;
     for (auto &[name, tensor] : best)
       named["best/" + name] = tensor;
+    if (circuit)
+      for (auto &[name, tensor] : circuit->state())
+        named["circuit-state/" + name] = tensor;
     return named;
   }
 
@@ -141,6 +144,8 @@ private:
       return tl::unexpected(loaded.error());
     progress = std::move(*loaded);
     optimizer.updates = progress.step;
+    if (circuit)
+      circuit->stateLoaded(progress.step);
     lastSaved = outcome.resumedFrom = progress.step;
     return {};
   }
@@ -245,7 +250,7 @@ private:
     os << "step " << progress.step + 1 << ": " << what;
     std::string first;
     if (circuit)
-      circuit->beginStep(progress.step);
+      circuit->beginStep(progress.step, true);
     (void)forward(data, indices.narrow(0, 0, std::min<int64_t>(indices.numel(), micro)),
                   [&](const onnx::Node &node, const auto &, const auto &outputs) {
                     for (const at::Tensor &output : outputs)

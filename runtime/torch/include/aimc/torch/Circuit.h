@@ -20,13 +20,18 @@ public:
   /// Layers for the sites of `executor`. Asked once for each executor; sites are in the same order
   /// in all of them.
   virtual Result<Layers> layers(const Executor &executor) = 0;
-  /// The reads that follow belong to step `step`.
-  virtual void beginStep(int64_t step) = 0;
+  /// The reads that follow belong to step `step`; `inspect`: measure how far tiles saturate in
+  /// them.
+  virtual void beginStep(int64_t step, bool inspect = false) = 0;
   /// The reads that follow are made on chip instance `chip`.
   virtual void beginEvaluation(int64_t chip) = 0;
   /// What the circuit itself learns (ranges), by name.
   virtual std::vector<std::pair<std::string, at::Tensor>> parameters() { return {}; }
-  /// The layer whose tile saturated most in the reads since beginStep, as text; "" where none did.
+  /// What a checkpoint has to hold beside parameters; loading copies into these tensors, before
+  /// stateLoaded() says at which step.
+  virtual std::map<std::string, at::Tensor> state() const { return {}; }
+  virtual void stateLoaded(int64_t) {}
+  /// The layer whose tile saturated most in the reads that were inspected; "" where none did.
   virtual std::string saturated() const { return ""; }
   /// What decides the numbers, for the fingerprint of a checkpoint.
   virtual std::string fingerprint() const = 0;

@@ -46,6 +46,7 @@ public:
   /// Whether `data` fits the dimensions that were bound.
   Result<> accepts(const Dataset &data) const;
 
+  const Executor &firstExecutor() const { return executors.at(bound); }
   /// The executor for batches of this size.
   Result<const Executor *> executor(int64_t batch);
   /// `data`'s examples `indices` as operands of an executor.

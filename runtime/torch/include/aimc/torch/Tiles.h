@@ -1,0 +1,74 @@
+//===- Tiles.h - training through the tiles of a target ---------*- C++ -*-===//
+// Part of the AIMC project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===----------------------------------------------------------------------===//
+//
+// The circuit of a training run: every product with a constant matrix goes through tiles as
+// aimc-compile mapped them (a noise spec, docs/Contracts.md 10) or as a target's geometry cuts
+// them.
+//
+//===----------------------------------------------------------------------===//
+#pragma once
+
+#include "aimc/torch/Circuit.h"
+#include "aimc/torch/Model.h"
+#include "aimc/torch/Operators.h"
+
+#include <optional>
+
+namespace aimc::train {
+
+/// What training models of a target, in the manifest's terms and units.
+struct TileTarget {
+  std::string name;
+  int64_t rows = 512, cols = 512;
+  std::string device = "pcm";
+  double programmingScale = 1, readScale = 1, driftScale = 1, acceptancePercent = 2;
+  double stuckOff = 0, stuckOn = 0;
+  double chipSpread = 0, tileSpread = 0, columnSpread = 0, deviceSpread = 0;
+  double lsbFC = 1;
+  ops::Circuit circuit; ///< geometry, wires and converters, as the operators take them
+};
+
+/// A target's object as a manifest has it; `name` is for messages. What training has no model of is
+/// refused instead of being left out.
+Result<TileTarget> parseTarget(const std::string &json, const std::string &name);
+
+struct TileBlock {
+  int64_t row = 0, rows = 0, col = 0, cols = 0, atRow = 0, atCol = 0;
+  std::optional<double> lsbFC;
+  std::string compensate;
+  at::Tensor scales; ///< undefined, or [cols]
+};
+
+/// One call site of a weight.
+struct SiteSpec {
+  std::string layer, weight, initializer;
+  int64_t rows = 0, cols = 0;
+  std::optional<double> inputRange;
+  std::shared_ptr<const TileTarget> target;
+  std::vector<TileBlock> blocks; ///< band by band
+};
+
+/// A noise spec with the tensors beside it.
+Result<std::vector<SiteSpec>> readSpec(const std::string &path);
+
+/// Full tiles first, the remainder last, each at the rows next to the ADC.
+std::vector<TileBlock> cutBlocks(int64_t rows, int64_t cols, const TileTarget &target);
+
+struct TileOptions {
+  int64_t seed = 0;
+  double programming = 1, read = 1, drift = 1; ///< factors; 0: off
+  std::vector<double> times;                   ///< seconds since programming, one a step in turn
+  std::string scale = "max";                   ///< max, sigma:<q> or optimal; a spec's scales win
+  std::string compensate;                      ///< none, gain, weights; "": what the spec says
+  int64_t refresh = 50;                        ///< steps between updates of what follows weights
+  double gaussian = 0;                         ///< instead of devices: of a column's largest weight
+};
+
+/// `sites` empty: every site of the model, cut by `target`. Otherwise the sites that the spec names
+/// are analog; one that the model does not have is an error.
+Result<std::unique_ptr<Circuit>> tileCircuit(const Model &model, const TileTarget *target,
+                                             std::vector<SiteSpec> sites, TileOptions options);
+
+} // namespace aimc::train

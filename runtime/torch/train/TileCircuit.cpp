@@ -1,0 +1,177 @@
+//===- TileCircuit.cpp - all sites of a model on tiles --------------------===//
+// Part of the AIMC project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===----------------------------------------------------------------------===//
+//
+// Sites of a spec are found by their initializer, call after call, because a weight that is used
+// several times has an entry for each. Devices belong to weights, reads to sites.
+//
+//===----------------------------------------------------------------------===//
+#include "TileSite.h"
+
+#include <ATen/ATen.h>
+#include <algorithm>
+#include <sstream>
+
+namespace aimc::train {
+
+namespace {
+class TileCircuit final : public Circuit {
+public:
+  TileCircuit(const TileTarget *target, std::vector<SiteSpec> specs, TileOptions options)
+      : specs(std::move(specs)), options(std::move(options)), clock(std::make_shared<Clock>()) {
+    if (target)
+      whole = std::make_shared<const TileTarget>(*target);
+  }
+
+  Result<> bind(const Model &model, const Executor &executor) {
+    std::map<std::string, int64_t> units;
+    for (size_t w = 0; w < model.weights().size(); ++w)
+      for (const std::string &name : model.weights()[w].names)
+        units[name] = static_cast<int64_t>(w);
+    std::vector<bool> used(specs.size(), false);
+    auto unnamed =
+        static_cast<int64_t>(model.weights().size()); // matrices that are not initializers
+    for (const LinearSite &site : executor.sites()) {
+      auto number = static_cast<int64_t>(sites.size());
+      auto unit = units.find(site.initializer);
+      int64_t devices = unit == units.end() ? unnamed++ : unit->second;
+      SiteSpec spec;
+      if (whole) {
+        spec = {site.layer,
+                "",
+                site.initializer,
+                site.rows,
+                site.cols,
+                {},
+                whole,
+                cutBlocks(site.rows, site.cols, *whole)};
+      } else {
+        size_t match = 0;
+        while (match < specs.size() &&
+               (used[match] || specs[match].initializer != site.initializer))
+          ++match;
+        if (match == specs.size()) {
+          sites.push_back(nullptr); // digital
+          continue;
+        }
+        used[match] = true;
+        spec = specs[match];
+        if (spec.rows != site.rows || spec.cols != site.cols)
+          return tl::unexpected(
+              Error{"spec layer '" + spec.layer + "': expected a weight of " +
+                    std::to_string(site.rows) + " x " + std::to_string(site.cols) + ", but got " +
+                    std::to_string(spec.rows) + " x " + std::to_string(spec.cols)});
+      }
+      sites.push_back(std::make_shared<TileSite>(std::move(spec), site.transposed, devices, number,
+                                                 options, clock));
+    }
+    for (size_t i = 0; i < specs.size(); ++i)
+      if (!used[i])
+        return tl::unexpected(Error{"spec layer '" + specs[i].layer +
+                                    "': expected an initializer of the model that a product uses, "
+                                    "but got '" +
+                                    specs[i].initializer + "'"});
+    return {};
+  }
+
+  Result<Layers> layers(const Executor &executor) override {
+    Layers layers;
+    if (executor.sites().size() != sites.size())
+      return tl::unexpected(Error{"expected the same products for every batch size"});
+    for (size_t i = 0; i < sites.size(); ++i)
+      if (sites[i])
+        layers[executor.sites()[i].node] = sites[i];
+    return layers;
+  }
+
+  void beginStep(int64_t step, bool inspect) override {
+    *clock = {step, std::nullopt, inspect};
+    if (step % options.refresh == 0 && !inspect)
+      markStale();
+  }
+
+  void beginEvaluation(int64_t chip) override {
+    clock->chip = chip;
+    clock->inspect = false;
+    if (chip == 0)
+      markStale();
+  }
+
+  std::map<std::string, at::Tensor> state() const override {
+    std::map<std::string, at::Tensor> all;
+    for (size_t i = 0; i < sites.size(); ++i)
+      if (sites[i])
+        for (auto &[name, tensor] : sites[i]->state())
+          all[std::to_string(i) + "." + name] = tensor;
+    return all;
+  }
+  void stateLoaded(int64_t step) override {
+    for (auto &site : sites)
+      if (site && step > 0)
+        site->clearStale();
+  }
+
+  std::string saturated() const override {
+    const TileSite *worst = nullptr;
+    auto share = [](const TileSite &site) { return std::max(site.dacShare, site.adcShare); };
+    for (const auto &site : sites)
+      if (site && share(*site) > 0 && (!worst || share(*site) > share(*worst)))
+        worst = site.get();
+    if (!worst)
+      return "";
+    std::ostringstream os;
+    os.precision(3);
+    bool adc = worst->adcShare >= worst->dacShare;
+    os << "the tile of layer '" << worst->layer() << "' saturates in " << 100 * share(*worst)
+       << "% of its " << (adc ? "readings" : "inputs");
+    return os.str();
+  }
+
+  std::string fingerprint() const override {
+    std::ostringstream os;
+    os.precision(17);
+    os << (whole ? "target " + whole->name : "spec") << ' ' << sites.size() << ' ' << options.seed
+       << ' ' << options.programming << ' ' << options.read << ' ' << options.drift << ' '
+       << options.scale << ' ' << options.compensate << ' ' << options.refresh << ' '
+       << options.gaussian;
+    for (double time : options.times)
+      os << ' ' << time;
+    return os.str();
+  }
+
+private:
+  void markStale() {
+    for (auto &site : sites)
+      if (site)
+        site->markStale();
+  }
+
+  std::shared_ptr<const TileTarget> whole;
+  std::vector<SiteSpec> specs;
+  TileOptions options;
+  std::shared_ptr<Clock> clock;
+  std::vector<std::shared_ptr<TileSite>> sites; ///< null: digital
+};
+} // namespace
+
+Result<std::unique_ptr<Circuit>> tileCircuit(const Model &model, const TileTarget *target,
+                                             std::vector<SiteSpec> sites, TileOptions options) {
+  bool known =
+      options.scale == "max" || options.scale == "optimal" || options.scale.rfind("sigma:", 0) == 0;
+  if (!known)
+    return tl::unexpected(
+        Error{"expected scale max, sigma:<q> or optimal, but got '" + options.scale + "'"});
+  for (const SiteSpec &site : sites)
+    for (const TileBlock &block : site.blocks)
+      if (options.compensate.empty() && block.compensate == "weights+pulses")
+        return tl::unexpected(Error{"spec layer '" + site.layer +
+                                    "': training models compensation by gain or weights, but got "
+                                    "'weights+pulses'"});
+  auto circuit = std::make_unique<TileCircuit>(target, std::move(sites), std::move(options));
+  if (auto done = circuit->bind(model, model.firstExecutor()); !done)
+    return tl::unexpected(done.error());
+  return circuit;
+}
+
+} // namespace aimc::train

@@ -1,0 +1,220 @@
+# Part of the AIMC project, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""aimc-finetune: steps against PyTorch's own of the module that was exported, resume, bad input."""
+
+import json
+import pathlib
+import signal
+import subprocess
+import time
+
+import numpy as np
+import onnx
+import pytest
+from onnx import numpy_helper
+from onnx_case import program, reference
+
+from aimc.testing import exports
+
+pytestmark = pytest.mark.skipif(not program("aimc-finetune"), reason="built without torch")
+CLASSES, EXAMPLES, LENGTH = 3, 20, 9
+
+
+def examples(seed=0, count=EXAMPLES):
+    rng = np.random.default_rng(seed)
+    mask = np.ones((count, LENGTH), np.int64)
+    mask[:, 6:] = rng.integers(0, 2, (count, 1))
+    ids = rng.integers(1, 100, (count, LENGTH))
+    return {
+        "input_ids": ids,
+        "attention_mask": mask,
+        "token_type_ids": rng.integers(0, 2, (count, LENGTH)),
+        "labels": ids[:, 0] % CLASSES,
+    }
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    path = tmp_path_factory.mktemp("data") / "train.npz"
+    np.savez(path, **examples())
+    return path
+
+
+def finetune(model, data, output, *options, status=0):
+    command = [program("aimc-finetune"), str(model), "--data", str(data), "-o", str(output)]
+    command += ["--threads", "1", *map(str, options)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == status, done.stderr
+    return done
+
+
+def weights_of(path):
+    return {t.name: numpy_helper.to_array(t) for t in onnx.load(path).graph.initializer}
+
+
+def head_of(output, *options):
+    return ["--head", f"classes={CLASSES}", f"output={output}", *options]
+
+
+def torch_steps(model, start, arrays, orders, rate):
+    """The module's parameters after AdamW steps on batches `orders`, with the classifier that
+    `start` holds."""
+    import torch
+
+    module = exports.make_model(model, seed=0)
+    head = torch.nn.Linear(48, CLASSES)
+    with torch.no_grad():
+        head.weight.copy_(torch.from_numpy(start["classifier.weight"]))
+        head.bias.copy_(torch.from_numpy(start["classifier.bias"]))
+    parameters = [*module.parameters(), *head.parameters()]
+    optimizer = torch.optim.AdamW(parameters, lr=rate, weight_decay=0.01)
+    before = [p.detach().clone().numpy() for p in parameters]
+    losses = []
+    for order in orders:
+        batch = {k: torch.from_numpy(v[order]) for k, v in arrays.items()}
+        labels = batch.pop("labels")
+        hidden = module(**batch, return_dict=True).last_hidden_state
+        mask = batch["attention_mask"].to(torch.float32)
+        pooled = (mask.unsqueeze(1) @ hidden).squeeze(1) / mask.sum(1, keepdim=True)
+        loss = torch.nn.functional.cross_entropy(head(pooled), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimizer.step()
+        losses.append(loss.item())
+    after = [p.detach().numpy() for p in parameters]
+    return before, after, losses
+
+
+@pytest.mark.parametrize("flavour", exports.FLAVOURS)
+@pytest.mark.parametrize("model", ["varied-bert", "varied-albert"])
+def test_steps_equal_torch(tmp_path, data, model, flavour):
+    source = exports.ensure(model, flavour)
+    untouched, tuned, log = tmp_path / "zero.onnx", tmp_path / "tuned.onnx", tmp_path / "log"
+    common = [*head_of("last_hidden_state"), "--batch", EXAMPLES, "--schedule", "constant"]
+    finetune(source, data, untouched, *common, "--lr", 0)
+    finetune(source, data, tuned, *common, "--lr", 1e-3, "--epochs", 3, "--log", log)
+    start, end = weights_of(untouched), weights_of(tuned)
+    # a batch of everything has the same gradient in any order
+    everything = np.arange(EXAMPLES)
+    before, after, losses = torch_steps(model, start, examples(), [everything] * 3, 1e-3)
+    logged = [json.loads(line)["loss"] for line in log.read_text().splitlines()]
+    np.testing.assert_allclose(logged, losses, rtol=1e-5)
+    moved = 0
+    for old, new in zip(before, after, strict=True):
+        held = [
+            (name, turned)
+            for name, array in start.items()
+            for turned in (array, array.T)
+            if array.dtype == np.float32 and np.array_equal(turned, old)
+        ]
+        for name, turned in held:
+            got = end[name] if turned is start[name] else end[name].T
+            # Adam's first steps have the size of the rate, whatever the gradient's: where that is
+            # rounding alone, so is the step
+            assert np.mean(np.abs(got - new) > 2e-5) < 0.02
+            moved += 1
+    assert moved >= len(before) - 2  # the pooler is not part of the loss
+
+
+def test_tuned_file_keeps_the_graph(tmp_path, data):
+    source = exports.ensure("varied-bert", "dynamo")
+    tuned = tmp_path / "tuned.onnx"
+    done = finetune(source, data, tuned, *head_of("last_hidden_state"), "--eval-data", data)
+    assert "accuracy" in done.stdout
+    assert done.stderr == ""  # quiet in a pipe
+    model = onnx.load(tuned)
+    onnx.checker.check_model(model)
+    original = onnx.load(source)
+    assert [n.name for n in model.graph.node][: len(original.graph.node)] == [
+        n.name for n in original.graph.node
+    ]
+    assert [o.name for o in model.graph.output][-1] == "logits"
+    arrays = examples()
+    labels = arrays.pop("labels")
+    logits = reference(str(tuned), arrays)[-1]
+    accuracy = float(done.stdout.split("accuracy ")[1].split("%")[0])
+    assert accuracy == pytest.approx(100 * np.mean(logits.argmax(1) == labels), abs=0.01)
+
+
+@pytest.mark.parametrize("circuit", [[], ["--target", "pcm", "--compensate", "weights"]])
+def test_resume_is_exact(tmp_path, data, circuit):
+    source = exports.ensure("varied-albert", "dynamo")
+    options = [*head_of("last_hidden_state"), "--batch", 8, "--epochs", 3, "--seed", 5, *circuit]
+    options += ["--eval-data", data, "--eval-chips", 2, "--refresh", 4, "--lr", "1e-3"]
+    finetune(source, data, tmp_path / "whole.onnx", *options)
+    checkpoint = ["--checkpoint", tmp_path / "state", "--checkpoint-every", 1]
+    command = [program("aimc-finetune"), str(source), "--data", str(data), "--threads", "1"]
+    command += ["-o", str(tmp_path / "parts.onnx"), *map(str, [*options, *checkpoint])]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "state/checkpoint.safetensors").exists():
+        assert time.monotonic() < deadline and process.poll() in (None, 0)
+        time.sleep(0.002)
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=60)[1].decode()
+    assert process.returncode in (0, 130)
+    if process.returncode == 130:
+        assert "--resume" in said and not (tmp_path / "parts.onnx").exists()
+    finetune(source, data, tmp_path / "parts.onnx", *options, *checkpoint, "--resume")
+    whole, parts = weights_of(tmp_path / "whole.onnx"), weights_of(tmp_path / "parts.onnx")
+    for name, array in whole.items():
+        np.testing.assert_array_equal(parts[name], array, err_msg=name)
+    said = finetune(
+        source, data, tmp_path / "x.onnx", *options, *checkpoint, "--resume", "--lr", "2e-3",
+        status=2 if "--lr" in options else 1,
+    )  # fmt: skip
+    assert said.stderr.startswith("aimc-finetune: error: ")
+
+
+def test_resume_refuses_other_options(tmp_path, data):
+    source = exports.ensure("varied-bert", "legacy")
+    options = [*head_of("last_hidden_state"), "--checkpoint", tmp_path / "state", "--steps", 1]
+    finetune(source, data, tmp_path / "a.onnx", *options)
+    done = finetune(source, data, tmp_path / "b.onnx", *options, "--resume", "--seed", 9, status=1)
+    assert "same seed" in done.stderr and done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "change,options,said",
+    [
+        ({"labels": np.full(EXAMPLES, 7)}, [], "expected classes from 0 to 2, but got 7"),
+        ({"labels": np.zeros(3, np.int64)}, [], "labels: expected 20 examples, but got 3"),
+        ({"labels": np.zeros(EXAMPLES, np.float32)}, [], "expected classes as integers"),
+        ({"input_ids": np.full((EXAMPLES, LENGTH), 101)}, [], "expected indices in [-101, 101)"),
+        ({"attention_mask": np.ones((EXAMPLES, 4), np.int64)}, [], "on axis 1 ('seq'), but got 4"),
+        ({"attention_mask": None}, [], "expected an array for the model's input 'attention_mask'"),
+        ({}, ["--trainable", "no.such.layer"], "'no.such.layer' matches none"),
+        ({}, ["--target", "no_such_chip"], "expected a target among "),
+        ({}, ["--train-output", "nothing"], "but got 'nothing'"),
+        ({}, ["--lr", "1e6", "--clip-norm", "0", "--epochs", "9"], "step "),
+        ({}, ["--resume", "--checkpoint", "absent"], "checkpoint.safetensors: cannot open"),
+    ],
+)
+def test_bad_input_is_one_line(tmp_path, change, options, said):
+    arrays = {k: v for k, v in (examples() | change).items() if v is not None}
+    np.savez(tmp_path / "bad.npz", **arrays)
+    source = exports.ensure("varied-bert", "legacy")
+    options = [*head_of("last_hidden_state"), "--batch", 10, *options]
+    done = finetune(source, tmp_path / "bad.npz", tmp_path / "x.onnx", *options, status=1)
+    assert done.stderr.count("\n") == 1 and said in done.stderr, done.stderr
+    assert not (tmp_path / "x.onnx").exists()
+
+
+def test_divergence_keeps_the_checkpoint(tmp_path, data):
+    source = exports.ensure("varied-bert", "legacy")
+    options = [*head_of("last_hidden_state"), "--batch", 10, "--checkpoint", tmp_path / "state"]
+    options += ["--checkpoint-every", 1, "--clip-norm", 0, "--optimizer", "sgd", "--lr", "1e6"]
+    done = finetune(source, data, tmp_path / "x.onnx", *options, "--epochs", 20, status=1)
+    assert "finite in layer '" in done.stderr and "last good checkpoint" in done.stderr
+    assert pathlib.Path(tmp_path / "state/checkpoint.safetensors").exists()
+
+
+def test_layers_can_be_frozen(tmp_path, data):
+    source = exports.ensure("varied-bert", "legacy")
+    finetune(source, data, tmp_path / "head.onnx", *head_of("pooler_output", "pool=none"),
+             "--trainable", "classifier*", "--lr", "1e-2")  # fmt: skip
+    before, after = weights_of(source), weights_of(tmp_path / "head.onnx")
+    for name, array in before.items():
+        np.testing.assert_array_equal(after[name], array)
+    assert np.abs(after["classifier.bias"]).max() > 0
