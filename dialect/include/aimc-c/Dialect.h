@@ -32,8 +32,8 @@ MLIR_CAPI_EXPORTED int64_t aimcGeometryAttrGetRows(MlirAttribute geometry);
 MLIR_CAPI_EXPORTED int64_t aimcGeometryAttrGetCols(MlirAttribute geometry);
 MLIR_CAPI_EXPORTED int64_t aimcGeometryAttrGetPairs(MlirAttribute geometry);
 
-/** `#aimc.device` with everything optional at its neutral value; `kind` is "ideal", "pcm", "hermes1",
-    "hermes2", "reram_wan" or "reram_cmo". */
+/** `#aimc.device` with everything optional at its neutral value; `kind` is "ideal", "pcm",
+   "hermes1", "hermes2", "reram_wan" or "reram_cmo". */
 MLIR_CAPI_EXPORTED bool aimcAttributeIsADevice(MlirAttribute attr);
 MLIR_CAPI_EXPORTED MlirAttribute aimcDeviceAttrGet(MlirContext context, MlirStringRef kind,
                                                    double gMinUs, double gMaxUs);
