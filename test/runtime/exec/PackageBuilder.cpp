@@ -165,6 +165,9 @@ void PackageBuilder::write(const std::string &folder, json manifest) const {
     put(names[w], "F32", transposed[w] ? std::vector{m.cols, m.rows} : std::vector{m.rows, m.cols},
         stored.data(), stored.size() * sizeof(float));
   }
+  for (const auto &[name, m] : tensors)
+    put(name, "F32", m.rows == 1 ? std::vector{m.cols} : std::vector{m.rows, m.cols}, m.data.data(),
+        m.data.size() * sizeof(float));
   const int64_t dims[2] = {weights[0].rows, weights[0].cols};
   put("dims", "I64", {2}, dims, sizeof dims);
   std::string text = header.dump();

@@ -43,7 +43,7 @@ public:
   std::vector<std::string> names;
   std::vector<Matrix> weights;
   std::vector<bool> transposed;
-  std::map<std::string, std::vector<int64_t>> integers; ///< further I64 tensors
+  std::map<std::string, Matrix> tensors; ///< further F32 tensors; one row: of rank 1
   nlohmann::json grids;
   std::string model = TEST_MODEL;
 

@@ -258,3 +258,90 @@ TEST_F(PackageTest, BlocksCutDifferentlyInEachBandAreOneProduct) {
       EXPECT_NEAR(y.at(r, j), expected, 1e-4);
     }
 }
+
+TEST_F(PackageTest, TheManifestProtectsItself) {
+  builder.write(path);
+  const std::string file = path + "/manifest.json", good = readFile(file);
+  const char *trust = R"({"verify_hashes": false})";
+  aimc_package *package = nullptr;
+  // A number that every other check would let pass.
+  std::string changed = good;
+  changed.replace(changed.find("16.03"), 5, "16.04");
+  writeFile(file, changed);
+  EXPECT_EQ(aimc_package_open(path.c_str(), &package), AIMC_BAD_PACKAGE);
+  EXPECT_NE(std::string(aimc_last_error()).find("manifest.json: the file was changed"),
+            std::string::npos)
+      << aimc_last_error();
+  EXPECT_EQ(aimc_package_open_with(path.c_str(), trust, &package), AIMC_OK) << aimc_last_error();
+  aimc_package_close(package);
+  writeFile(file, good + "\n"); // a final newline counts
+  EXPECT_EQ(aimc_package_open(path.c_str(), &package), AIMC_BAD_PACKAGE);
+  // The digits themselves.
+  const size_t digit = good.find("manifest_sha256") + 20;
+  changed = good;
+  changed[digit] = changed[digit] == 'a' ? 'b' : 'a';
+  writeFile(file, changed);
+  EXPECT_EQ(aimc_package_open(path.c_str(), &package), AIMC_BAD_PACKAGE);
+  changed[digit] = 'Z';
+  writeFile(file, changed);
+  EXPECT_EQ(aimc_package_open(path.c_str(), &package), AIMC_BAD_PACKAGE);
+  EXPECT_NE(std::string(aimc_last_error()).find("manifest_sha256: expected 64"), std::string::npos);
+  // Packages from before the field.
+  json old = json::parse(good);
+  old.erase("manifest_sha256");
+  writeFile(file, old.dump());
+  EXPECT_EQ(aimc_package_open(path.c_str(), &package), AIMC_OK) << aimc_last_error();
+  aimc_package_close(package);
+}
+
+TEST_F(PackageTest, CalibrationTensorsAreCheckedAndUsed) {
+  json manifest = builder.manifest();
+  const int64_t rows = builder.weights[0].rows;
+  const json &block = manifest["weights"][0]["blocks"][0];
+  const int64_t cols = block["cols"];
+  manifest["weights"][0]["activity"] = "activity";
+  manifest["weights"][0]["blocks"][0]["scales"] = "scales";
+  Matrix activity{rows, 32, std::vector<float>(size_t(rows * 32), 1.0f / 32)};
+  Matrix scales{1, cols, std::vector<float>(size_t(cols), 2.0f)};
+  auto refuse = [&](const Matrix &a, const Matrix &s, const char *message) {
+    builder.tensors = {{"activity", a}, {"scales", s}};
+    builder.write(path, manifest);
+    aimc_package *package = nullptr;
+    EXPECT_EQ(aimc_package_open(path.c_str(), &package), AIMC_BAD_PACKAGE) << message;
+    EXPECT_NE(std::string(aimc_last_error()).find(message), std::string::npos) << aimc_last_error();
+    aimc_package_close(package);
+  };
+  auto with = [](Matrix m, size_t at, float value) {
+    m.data[at] = value;
+    return m;
+  };
+  refuse(with(activity, 5, -0.1f), scales, "'activity': expected shares from 0 to 1");
+  refuse(with(activity, 5, NAN), scales, "'activity': expected shares from 0 to 1");
+  refuse(with(activity, 33, 0.5f), scales, "'activity': expected row sums of 1, but got");
+  refuse(activity, with(scales, 3, -1), "'scales': expected finite scales of at least 0");
+  refuse(activity, with(scales, 3, INFINITY), "'scales': expected finite scales of at least 0");
+  refuse({rows, 31, std::vector<float>(size_t(rows * 31))}, scales, "'activity': expected F32");
+  refuse(activity, {1, cols + 1, std::vector<float>(size_t(cols + 1))}, "'scales': expected F32");
+  manifest["weights"][0]["activity"] = "absent";
+  refuse(activity, scales, "no tensor named 'absent'");
+  manifest["weights"][0]["activity"] = "activity";
+
+  // A scale of 2 leaves small weights alone: the digital scale takes it back.
+  builder.tensors = {{"activity", activity}, {"scales", scales}};
+  builder.write(path, manifest);
+  const json quiet = {{"effects",
+                       {{"programming", false},
+                        {"read_noise", false},
+                        {"wire", false},
+                        {"dac", false},
+                        {"adc", false}}}};
+  SessionPointer session = openSession(path, quiet);
+  const Matrix x = randomMatrix(1, rows, 5);
+  const Matrix y = runGrid(session.get(), path, "grid_1", x)[0];
+  for (int64_t j = 0; j < y.cols; ++j) {
+    double sum = 0;
+    for (int64_t i = 0; i < rows; ++i)
+      sum += double(x.at(0, i)) * double(builder.weights[0].at(i, j));
+    EXPECT_NEAR(y.at(0, j), sum, 1e-4);
+  }
+}
