@@ -31,10 +31,24 @@ def package(linear_package, tmp_path):
 
 
 def edit_manifest(package, change):
+    """Change fields and make the manifest's own hash fit again."""
     path = package / "manifest.json"
     manifest = json.loads(path.read_text())
     change(manifest)
-    path.write_text(json.dumps(manifest))
+    zeros = "0" * 64
+    text = json.dumps(manifest | {"manifest_sha256": zeros})
+    field = '"manifest_sha256": "'
+    own = hashlib.sha256(text.encode()).hexdigest()
+    path.write_text(text.replace(field + zeros, field + own))
+
+
+def test_a_changed_manifest_is_refused_by_its_own_hash(package):
+    """A number that every other check would let pass."""
+    path = package / "manifest.json"
+    text = path.read_text()
+    assert "16.03" in text
+    path.write_text(text.replace("16.03", "16.04"))
+    refuse(package, {"x": x()}, "manifest.json", "SHA-256")
 
 
 def refuse(package, feeds, *causes, args=(), setup=None):
