@@ -4,9 +4,12 @@
 //===----------------------------------------------------------------------===//
 #include "Strips.h"
 
+#include "aimc/model/Clones.h"
 #include "aimc/model/Ladder.h"
 
 #include <algorithm>
+#include <cstring>
+#include <type_traits>
 
 namespace aimc::ops {
 
@@ -14,6 +17,57 @@ namespace {
 constexpr int64_t kNumbers = 6;
 constexpr int64_t n = model::kLadderStrip;
 constexpr int64_t kTurn = 64; ///< rows that are turned at a time: they stay in the first cache
+/// Columns along memory, rows `columnStride` apart, turned in squares of four.
+using Word = int32_t __attribute__((vector_size(16)));
+using Four = float __attribute__((vector_size(16)));
+using FourDoubles = double __attribute__((vector_size(32)));
+
+inline void turn(Four (&v)[4]) {
+  const Four a = __builtin_shuffle(v[0], v[1], (Word){0, 4, 1, 5}),
+             b = __builtin_shuffle(v[0], v[1], (Word){2, 6, 3, 7}),
+             c = __builtin_shuffle(v[2], v[3], (Word){0, 4, 1, 5}),
+             d = __builtin_shuffle(v[2], v[3], (Word){2, 6, 3, 7});
+  v[0] = __builtin_shuffle(a, c, (Word){0, 1, 4, 5});
+  v[1] = __builtin_shuffle(a, c, (Word){2, 3, 6, 7});
+  v[2] = __builtin_shuffle(b, d, (Word){0, 1, 4, 5});
+  v[3] = __builtin_shuffle(b, d, (Word){2, 3, 6, 7});
+}
+
+AIMC_CLONES
+void turnIn(const float *from, int64_t columnStride, int64_t rows, double *strip) {
+  for (int64_t i = 0; i < rows; i += 4)
+    for (int64_t j = 0; j < n; j += 4) {
+      Four v[4];
+      for (int64_t k = 0; k < 4; ++k)
+        std::memcpy(&v[k], from + (j + k) * columnStride + i, sizeof v[k]);
+      turn(v);
+      for (int64_t k = 0; k < 4; ++k) {
+        const FourDoubles wide = __builtin_convertvector(v[k], FourDoubles);
+        std::memcpy(strip + (i + k) * n + j, &wide, sizeof wide);
+      }
+    }
+}
+
+AIMC_CLONES
+void turnOut(const double *strip, int64_t columnStride, int64_t rows, float *to) {
+  for (int64_t i = 0; i < rows; i += 4)
+    for (int64_t j = 0; j < n; j += 4) {
+      Four v[4];
+      for (int64_t k = 0; k < 4; ++k) {
+        FourDoubles wide;
+        std::memcpy(&wide, strip + (i + k) * n + j, sizeof wide);
+        v[k] = __builtin_convertvector(wide, Four);
+      }
+      turn(v);
+      for (int64_t k = 0; k < 4; ++k)
+        std::memcpy(to + (j + k) * columnStride + i, &v[k], sizeof v[k]);
+    }
+}
+
+/// A strip that the two above can turn: whole squares, far end first in memory.
+template <class S> bool turns(const Strip &s, int64_t rowStep) {
+  return std::is_same_v<S, float> && rowStep == 1 && s.count == n && s.block->rows % 4 == 0;
+}
 } // namespace
 
 model::StripWire Array::wire() const {
@@ -104,6 +158,11 @@ template <class S> void gather(const Matrix<const S> &from, const Strip &s, doub
         strip[i * n + j] = static_cast<double>(origin[i * rowStep + j]);
     return;
   }
+  if constexpr (std::is_same_v<S, float>)
+    if (turns<S>(s, rowStep)) {
+      turnIn(origin, colStep, b.rows, strip);
+      return;
+    }
   for (int64_t i0 = 0; i0 < b.rows; i0 += kTurn)
     for (int64_t j = 0; j < s.count; ++j) {
       const S *column = origin + j * colStep;
@@ -124,6 +183,11 @@ template <class S> void scatter(const double *strip, const Strip &s, const Matri
         origin[i * rowStep + j] = static_cast<S>(strip[i * n + j]);
     return;
   }
+  if constexpr (std::is_same_v<S, float>)
+    if (turns<S>(s, rowStep)) {
+      turnOut(strip, colStep, b.rows, origin);
+      return;
+    }
   for (int64_t i0 = 0; i0 < b.rows; i0 += kTurn)
     for (int64_t j = 0; j < s.count; ++j) {
       S *column = origin + j * colStep;

@@ -1,0 +1,167 @@
+#!/usr/bin/env python3
+# Part of the AIMC project, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""What a training step costs: plain torch against Gaussian noise and the circuit in the loop.
+
+Times are the smallest of interleaved repetitions, so that a busy moment meets all alike. Peak
+memory is that of a process of its own per variant, above what it held before its first step.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+
+import aimc
+from aimc.torch import Circuit, Device, Gaussian, Recipe, convert
+
+# The preset of a 512 x 512 PCM tile at 0.35 ohm, and what each variant sees of it.
+TARGET = aimc.Target(
+    wire=aimc.Wire(column_ohm=0.35), adc=aimc.Adc(kind="linear", bits=8, lsb_fc=150.0)
+)
+RECIPES: dict[str, Recipe | None] = {
+    "plain": None,
+    "gaussian": Recipe.of(Gaussian(0.05)),
+    "circuit": Recipe.of(Circuit()),
+    "circuit, ideal ADC": Recipe.of(Circuit(adc=False)),
+    "circuit + gaussian": Recipe.of(Circuit(), Gaussian(0.05)),
+    "device": Recipe.of(Device(times_s=(3600.0,))),
+}
+
+
+def linear(recipe: Recipe | None) -> Callable[[], None]:
+    """A step of a 768 x 3072 linear layer on 1024 tokens."""
+    torch.manual_seed(0)
+    layer: nn.Module = nn.Linear(768, 3072)
+    x = torch.randn(1024, 768, requires_grad=True)
+    grad = torch.randn(1024, 3072)
+    if recipe is not None:
+        layer = convert(layer, TARGET, recipe=recipe)
+
+    def step() -> None:
+        x.grad = None
+        layer.zero_grad()
+        layer(x).backward(grad)
+
+    return step
+
+
+def minilm(recipe: Recipe | None) -> Callable[[], None]:
+    """A step of a model of MiniLM-L6's shape, batch 32, 32 tokens."""
+    from transformers import BertConfig, BertModel
+
+    torch.manual_seed(0)
+    config = BertConfig(hidden_size=384, num_hidden_layers=6, num_attention_heads=12,
+                        intermediate_size=1536)  # fmt: skip
+    model: nn.Module = BertModel(config, add_pooling_layer=False)
+    if recipe is not None:
+        model = convert(model, TARGET, recipe=recipe)
+    ids = torch.randint(0, 30000, (32, 32))
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        model(ids).last_hidden_state.square().mean().backward()
+        optimizer.step()
+
+    return step
+
+
+CASES: dict[str, Callable[[Recipe | None], Callable[[], None]]] = {
+    "linear 768x3072, 1024 tokens": linear,
+    "MiniLM, batch 32, seq 32": minilm,
+}
+
+
+def times(case: str, repeat: int, clock: Callable[[], float]) -> dict[str, float]:
+    """Milliseconds per step and variant."""
+    steps = {name: CASES[case](recipe) for name, recipe in RECIPES.items()}
+    taken: dict[str, list[float]] = {name: [] for name in steps}
+    for _ in range(repeat + 1):
+        for name, step in steps.items():
+            start = clock()
+            step()
+            taken[name].append(1e3 * (clock() - start))
+    return {name: min(values[1:]) for name, values in taken.items()}
+
+
+def peak(case: str, variant: str) -> int:
+    """Bytes that steps of one variant add to this process, which should be fresh."""
+    torch.set_num_threads(1)
+    step = CASES[case](RECIPES[variant])
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for _ in range(3):
+        step()
+    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
+
+
+def measured_peak(case: str, variant: str) -> int:
+    """`peak` in a process of its own."""
+    command = [sys.executable, __file__, "--peak-of", case, variant]
+    return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def parameters_of(case: str) -> int:
+    """Bytes of weights, which both sides of a memory ratio hold."""
+    return 4 * (768 * 3072 if CASES[case] is linear else 10_600_000)
+
+
+def measure(repeat: int, memory: bool) -> list[dict[str, Any]]:
+    """One row per case and variant, with ratios to plain."""
+    rows = []
+    clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
+    for case in CASES:
+        milliseconds = times(case, repeat, clock)
+        bytes_ = (
+            {v: statistics.median(measured_peak(case, v) for _ in range(3)) for v in RECIPES}
+            if memory
+            else {}
+        )
+        for variant, ms in milliseconds.items():
+            row = {"case": case, "variant": variant, "ms": ms, "ratio": ms / milliseconds["plain"]}
+            if memory:
+                held = parameters_of(case)
+                row["peak_mb"] = (bytes_[variant] + held) / 2**20
+                row["peak_ratio"] = (bytes_[variant] + held) / (bytes_["plain"] + held)
+            rows.append(row)
+    return rows
+
+
+def main() -> int:
+    """Print a table, or JSON for docs/Performance.md."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", help="write rows to this file")
+    parser.add_argument("--repeat", type=int, default=10)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads(),
+                        help="with one, processor time is measured")  # fmt: skip
+    parser.add_argument("--no-memory", action="store_true")
+    parser.add_argument("--peak-of", nargs=2, metavar=("CASE", "VARIANT"), help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.peak_of:
+        print(peak(*args.peak_of))
+        return 0
+    torch.set_num_threads(args.threads)
+    rows = measure(args.repeat, not args.no_memory)
+    if args.json:
+        with open(args.json, "w", encoding="utf-8") as file:
+            json.dump({"threads": args.threads, "rows": rows}, file, indent=1)
+    for row in rows:
+        memory = f"{row['peak_mb']:8.0f} MB {row['peak_ratio']:5.2f}x" if "peak_mb" in row else ""
+        print(
+            f"{row['case']:32} {row['variant']:20} {row['ms']:8.1f} ms {row['ratio']:5.2f}x{memory}"
+        )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
