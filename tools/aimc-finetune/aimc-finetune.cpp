@@ -149,8 +149,8 @@ Result<int> tune(const Arguments &arguments) {
   if (auto opened = monitor.openLog(arguments.log, train.resume); !opened)
     return tl::unexpected(opened.error());
   monitor.catchInterrupts();
-  auto outcome =
-      train::train(*model, *data, evaluation ? &*evaluation : nullptr, train, nullptr, monitor);
+  auto outcome = train::train(*model, *data, evaluation ? &*evaluation : nullptr, train,
+                              circuit->get(), monitor);
   monitor.clear();
   if (!outcome)
     return tl::unexpected(outcome.error());
