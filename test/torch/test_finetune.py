@@ -80,7 +80,11 @@ def torch_steps(model, start, arrays, orders, rate):
         optimizer.zero_grad()
         loss.backward()
         sizes = [np.zeros(p.shape) if p.grad is None else p.grad.abs().numpy() for p in parameters]
-        least = sizes if least is None else [np.minimum(a, b) for a, b in zip(least, sizes, strict=True)]
+        least = (
+            sizes
+            if least is None
+            else [np.minimum(a, b) for a, b in zip(least, sizes, strict=True)]
+        )
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
         losses.append(loss.item())

@@ -54,6 +54,12 @@ std::string readHead(const std::vector<std::string> &words, onnx::Classifier &he
   return head.classes ? "" : "expected classes=N";
 }
 
+/// The manual says what a value means; its range is said where it is missed.
+CLI::Validator quiet(CLI::Validator validator) {
+  validator.description("");
+  return validator;
+}
+
 std::string wrong(const Arguments &arguments) {
   const train::TrainOptions &t = arguments.train;
   if (t.resume && t.checkpoint.empty())
@@ -79,9 +85,9 @@ std::optional<int> parseArguments(int argc, char **argv, Arguments &arguments) {
   app.get_formatter()->column_width(34);
   train::TrainOptions &t = arguments.train;
   std::vector<std::string> head;
-  auto positive = CLI::Range(int64_t(1), int64_t(1) << 40);
-  auto counted = CLI::Range(int64_t(0), int64_t(1) << 40);
-  auto number = CLI::Range(0.0, 1e6);
+  auto positive = quiet(CLI::Range(int64_t(1), int64_t(1) << 40));
+  auto counted = quiet(CLI::Range(int64_t(0), int64_t(1) << 40));
+  auto number = quiet(CLI::Range(0.0, 1e6));
   app.add_option("model", arguments.model, "ONNX model")->required()->type_name("MODEL");
   app.add_option("-o,--output", arguments.output, "where the tuned model goes")
       ->required()
@@ -95,7 +101,7 @@ std::optional<int> parseArguments(int argc, char **argv, Arguments &arguments) {
       ->capture_default_str();
   app.add_option("--eval-data", arguments.evalData, "examples to evaluate on")->type_name("NPZ");
   app.add_option("--eval-chips", t.evalChips, "chip instances an evaluation runs on")
-      ->check(CLI::Range(1, 10000))
+      ->check(quiet(CLI::Range(1, 10000)))
       ->capture_default_str();
   app.add_option("--eval-every", t.evalEvery, "steps between evaluations (default: an epoch)")
       ->check(positive);
@@ -114,17 +120,17 @@ std::optional<int> parseArguments(int argc, char **argv, Arguments &arguments) {
       ->capture_default_str();
   app.add_option("--drift-time", tiles.times,
                  "seconds since programming; a step takes one of them in turn")
-      ->check(CLI::Range(0.0, 1e12))
+      ->check(quiet(CLI::Range(0.0, 1e12)))
       ->type_name("SECONDS");
   app.add_option("--gaussian", tiles.gaussian,
                  "instead of devices: noise on weights, as a share of a column's largest")
-      ->check(CLI::Range(0.0, 10.0));
+      ->check(quiet(CLI::Range(0.0, 10.0)));
   app.add_option("--scale", tiles.scale,
                  "weight that the largest conductance stands for: max, sigma:<q> or optimal")
       ->capture_default_str();
   app.add_option("--compensate", tiles.compensate,
                  "what to do about the wires: none, gain or weights (default: as in the spec)")
-      ->check(CLI::IsMember({"none", "gain", "weights"}));
+      ->check(quiet(CLI::IsMember({"none", "gain", "weights"})));
   app.add_option("--refresh", tiles.refresh,
                  "steps after which optimal scales and compensation follow the weights")
       ->check(positive)
@@ -135,17 +141,17 @@ std::optional<int> parseArguments(int argc, char **argv, Arguments &arguments) {
   app.add_option("--steps", t.steps, "steps at most")->check(positive);
   app.add_option("--batch", t.batch, "examples a step")->check(positive)->capture_default_str();
   app.add_option("--optimizer", t.optimizer.kind, "adamw or sgd")
-      ->transform(CLI::CheckedTransformer(kOptimizers))
+      ->transform(quiet(CLI::CheckedTransformer(kOptimizers)))
       ->type_name("NAME");
   app.add_option("--lr", t.optimizer.rate, "learning rate")->check(number)->capture_default_str();
   app.add_option("--weight-decay", t.optimizer.weightDecay, "decay of weights")
       ->check(number)
       ->capture_default_str();
   app.add_option("--momentum", t.optimizer.momentum, "of sgd")
-      ->check(CLI::Range(0.0, 1.0))
+      ->check(quiet(CLI::Range(0.0, 1.0)))
       ->capture_default_str();
   app.add_option("--schedule", t.schedule, "constant, linear or cosine (default: linear)")
-      ->transform(CLI::CheckedTransformer(kSchedules))
+      ->transform(quiet(CLI::CheckedTransformer(kSchedules)))
       ->type_name("NAME");
   app.add_option("--warmup", t.warmup, "steps, or below 1 a share of all steps")
       ->check(number)
@@ -154,14 +160,14 @@ std::optional<int> parseArguments(int argc, char **argv, Arguments &arguments) {
       ->check(number)
       ->capture_default_str();
   app.add_option("--loss", t.loss, "cross-entropy, mse, distill or distill-mse")
-      ->transform(CLI::CheckedTransformer(kLosses))
+      ->transform(quiet(CLI::CheckedTransformer(kLosses)))
       ->type_name("NAME");
   app.add_option("--temperature", t.temperature, "of distill")
-      ->check(CLI::Range(0.01, 1000.0))
+      ->check(quiet(CLI::Range(0.01, 1000.0)))
       ->capture_default_str();
   app.add_option("--distill-weight", t.distillWeight,
                  "share of distillation; the rest goes to cross-entropy")
-      ->check(CLI::Range(0.0, 1.0))
+      ->check(quiet(CLI::Range(0.0, 1.0)))
       ->capture_default_str();
   app.add_option("--train-output", arguments.outputName,
                  "output that the loss reads (default: 'logits', or the only one)")
@@ -192,7 +198,7 @@ std::optional<int> parseArguments(int argc, char **argv, Arguments &arguments) {
   app.add_option("--log", arguments.log, "file that gets a JSON line per step and evaluation")
       ->type_name("FILE");
   app.add_option("--threads", arguments.threads, "threads (default: all processors)")
-      ->check(CLI::Range(1, 4096));
+      ->check(quiet(CLI::Range(1, 4096)));
   try {
     app.parse(argc, argv);
     if (!head.empty()) {
