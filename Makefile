@@ -4,6 +4,8 @@
 #   make demo     export MiniLM-L6, compile it to tiles, run it, print what the tiles cost
 #   make test     lint, unit, dialect and Python tests (SUITES="lint lit" picks some)
 #   make bench    measure, and write docs/Performance.md
+#   make validate judge circuit and devices by ngspice and AIHWKIT, and write docs/Validation.md
+#                 (about 20 minutes; ONLY="fidelity scale" makes these sections anew)
 #   make lint     what pre-commit and CI check         make format   rewrite files to the format
 #   make docs     regenerate docs/generated            make debug    sanitizer build in build/debug
 #   make install  PREFIX=/usr/local                    make clean    remove build/, keep .venv
@@ -30,7 +32,7 @@ export AIMC_BIN_DIR := $(AIMC_BUILD_DIR)/bin
 export AIMC_LIB_DIR := $(AIMC_BUILD_DIR)/lib
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: build setup configure demo test bench lint format tidy docs install debug clean
+.PHONY: build setup configure demo test bench validate lint format tidy docs install debug clean
 
 setup:
 	@tools/dev/setup
@@ -54,6 +56,9 @@ bench: build
 	@$(PYTHON) -m aimc.demo --output build/demo
 	@$(PYTHON) test/benchmark/bench.py --output docs/Performance.md \
 	  --demo build/demo/results.json --readme README.md
+
+validate: build
+	@$(PYTHON) test/validation/validate.py $(if $(ONLY),--only $(ONLY))
 
 lint: setup
 	@$(PYTHON) tools/dev/lint

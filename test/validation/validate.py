@@ -53,13 +53,13 @@ def main() -> int:
     parser.add_argument("--only", nargs="+", choices=(*SECTIONS, STUDY), help="sections to make")
     args = parser.parse_args()
     wanted = args.only or (*SECTIONS, STUDY)
-    texts = {}
+    done: dict[str, str] = {}
     for name in SECTIONS:
-        kept = None if name in wanted else pages.stored(args.output, name)
-        texts[name] = made(name) if name in wanted else kept or f"## {name}\nNot made.\n"
-        # What is done is on the page even if a later section fails.
-        rest = {n: pages.stored(args.output, n) or f"## {n}\nNot made.\n" for n in SECTIONS}
-        pages.write(args.output, HEAD.format(machine=machine()), rest | texts)
+        if name in wanted:
+            done[name] = made(name)
+            # What is done is on the page even if a later section fails.
+            rest = {n: pages.stored(args.output, n) or f"## {n}\nNot made.\n" for n in SECTIONS}
+            pages.write(args.output, HEAD.format(machine=machine()), rest | done)
     if STUDY in wanted:
         study = args.output.parent / "studies" / "Variation.md"
         study.parent.mkdir(parents=True, exist_ok=True)

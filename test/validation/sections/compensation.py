@@ -134,4 +134,4 @@ def _draw(axes, done: list[Layer]) -> None:
     axes.set_yscale("log")
     axes.set_xticks(range(len(CONDITIONS)), [f"{i}\n{o:g} ohm" for i, o in CONDITIONS])
     axes.set_ylabel("error / DAC rounding")
-    axes.legend(frameon=False, fontsize=7, ncols=4, loc="upper center")
+    axes.legend(frameon=False, fontsize=7, ncols=4, loc="lower center", bbox_to_anchor=(0.5, 1.0))

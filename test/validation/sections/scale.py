@@ -58,7 +58,7 @@ def section() -> str:
 ## Conductance scale
 
 The weight s_j that g_max stands for in a column: the largest (`max`), q standard deviations, or where
-clipping and the device's own programming noise balance (`optimal`, docs/Physics.md section 9). Every
+clipping and the device's own programming noise balance (`optimal`, docs/Physics.md section 5). Every
 layer of MiniLM-L6, {VECTORS} tokens, all columns, {len(SEEDS)} chips, programming noise and nothing
 else. Error: root mean square of a layer's outputs to the wanted product, relative to it.
 

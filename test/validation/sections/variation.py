@@ -189,7 +189,8 @@ The pieces of a column wire have independent normal factors 1 + spread x N(0, 1)
 {picture}
 The wires' own effect is a sum over hundreds of pieces, so that independent spreads average out: 10% of
 spread adds {min(ratio):.1%} to {max(ratio):.1%} of the uniform, uncorrected effect. It grows in
-proportion to the spread and to the wire's resistance, and knowing the nominal value is enough.
+proportion to the spread, and less than that with the wire's resistance; knowing the nominal value is
+enough.
 
 Row and column wires together, one tile of 512 x 512:
 
