@@ -339,7 +339,10 @@ def test_bad_specs_are_named(tmp_path):
     "change, words",
     [
         ({"wire": aimc.Wire(row_ohm=1.0)}, "wire.row_ohm"),
-        ({"wire": aimc.Wire(idle="open")}, "wire.idle"),
+        (
+            {"wire": aimc.Wire(idle="open"), "geometry": aimc.Geometry(readout="alternating")},
+            "geometry.readout",
+        ),
         ({"geometry": aimc.Geometry(pairs=2)}, "geometry.pairs"),
         ({"dac": aimc.Dac(mode="bit_serial")}, "dac.mode"),
     ],

@@ -221,3 +221,104 @@ def test_layers_can_be_frozen(tmp_path, data):
     for name, array in before.items():
         np.testing.assert_array_equal(after[name], array)
     assert np.abs(after["classifier.bias"]).max() > 0
+
+
+def losses_of(log):
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    return [line["loss"] for line in lines if "step" in line]
+
+
+@pytest.fixture(scope="module")
+def classifier(tmp_path_factory, data):
+    """An export with a classifier that has learnt a little."""
+    path = tmp_path_factory.mktemp("classifier") / "model.onnx"
+    finetune(exports.ensure("varied-bert", "dynamo"), data, path, *head_of("last_hidden_state"),
+             "--trainable", "classifier*", "--lr", "0.1", "--epochs", 5)  # fmt: skip
+    return path
+
+
+def test_distillation_starts_at_its_teacher(tmp_path, classifier, data):
+    for loss in ("distill", "distill-mse"):
+        log = tmp_path / loss
+        options = ["--loss", loss, "--gaussian", "0.2", "--target", "ideal", "--batch", EXAMPLES]
+        finetune(classifier, data, tmp_path / "x.onnx", "--loss", loss, "--log", log, "--lr", 0)
+        assert abs(losses_of(log)[0]) < 1e-9
+        finetune(classifier, data, tmp_path / "y.onnx", *options, "--log", log, "--epochs", 2)
+        first, second = losses_of(log)
+        assert first > 1e-4 and second > 1e-4  # noise alone stands between the two
+
+
+def test_sgd_on_squares_equals_torch(tmp_path, classifier, data):
+    import torch
+
+    arrays = examples()
+    goal = np.random.default_rng(1).normal(size=(EXAMPLES, CLASSES)).astype(np.float32)
+    np.savez(tmp_path / "goal.npz", goal=goal)
+    log, tuned = tmp_path / "log", tmp_path / "x.onnx"
+    finetune(classifier, data, tuned, "--labels", f"{tmp_path / 'goal.npz'}:goal", "--loss", "mse",
+             "--optimizer", "sgd", "--lr", "0.05", "--epochs", 4, "--batch", EXAMPLES, "--log", log,
+             "--trainable", "classifier.*", "--schedule", "cosine", "--warmup", 1)  # fmt: skip
+    start, end = weights_of(classifier), weights_of(tuned)
+    arrays.pop("labels")
+    # the pooled states are fixed: logits give them through the classifier's own weights
+    hidden = reference(str(classifier), arrays)[0]
+    mask = arrays["attention_mask"][..., None]
+    pooled = torch.tensor((hidden * mask).sum(1) / mask.sum(1), dtype=torch.float32)
+    head = torch.nn.Linear(48, CLASSES)
+    with torch.no_grad():
+        head.weight.copy_(torch.tensor(start["classifier.weight"]))
+        head.bias.copy_(torch.tensor(start["classifier.bias"]))
+    optimizer = torch.optim.SGD(head.parameters(), lr=0.05, momentum=0.9, weight_decay=0.01)
+    factors = [0.0] + [0.5 * (1 + np.cos(np.pi * i / 3)) for i in range(3)]
+    expected = []
+    for factor in factors:
+        optimizer.param_groups[0]["lr"] = 0.05 * factor
+        loss = torch.nn.functional.mse_loss(head(pooled), torch.tensor(goal))
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(head.parameters(), 1.0)
+        optimizer.step()
+        expected.append(loss.item())
+    np.testing.assert_allclose(losses_of(log), expected, rtol=1e-5)
+    got = end["classifier.weight"]
+    np.testing.assert_allclose(got, head.weight.detach().numpy(), rtol=1e-5, atol=1e-6)
+
+
+def test_early_stop_keeps_the_best(tmp_path, classifier, data):
+    arrays = examples(seed=3)
+    arrays["labels"] = (arrays["labels"] + 1) % CLASSES  # training makes these worse
+    np.savez(tmp_path / "eval.npz", **arrays)
+    done = finetune(classifier, data, tmp_path / "x.onnx", "--eval-data", tmp_path / "eval.npz",
+                    "--early-stop", 2, "--epochs", 50, "--lr", "1e-2", "--loss", "mse",
+                    "--loss", "cross-entropy", status=2)  # fmt: skip
+    assert done.stderr.startswith("aimc-finetune: error: ")
+    done = finetune(classifier, data, tmp_path / "x.onnx", "--eval-data", tmp_path / "eval.npz",
+                    "--early-stop", 2, "--epochs", 50, "--lr", "1e-2")  # fmt: skip
+    lines = done.stdout.splitlines()
+    accuracies = [float(line.split("accuracy ")[1].rstrip("%")) for line in lines[:-1]]
+    assert "stopped early" in lines[-1] and len(accuracies) < 50
+    best = int(lines[-1].split("best weights of step ")[1].split(",")[0].split()[0])
+    labels = arrays.pop("labels")
+    accuracy = 100 * np.mean(reference(str(tmp_path / "x.onnx"), arrays)[-1].argmax(1) == labels)
+    assert accuracy == pytest.approx(max(accuracies), abs=0.01)
+    assert accuracies.index(max(accuracies)) + 1 == best
+
+
+def test_progress_on_a_terminal(tmp_path, classifier, data):
+    import os
+    import pty
+
+    outer, inner = pty.openpty()
+    command = [program("aimc-finetune"), classifier, "--data", data, "-o", tmp_path / "x.onnx"]
+    command += ["--threads", "1", "--epochs", "3", "--batch", "4"]
+    with subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL, stderr=inner) as run:
+        os.close(inner)
+        shown = b""
+        try:
+            while chunk := os.read(outer, 4096):
+                shown += chunk
+        except OSError:  # how Linux says that the other end is closed
+            pass
+    os.close(outer)
+    assert run.returncode == 0
+    assert b"step 1/15" in shown and b"loss" in shown and b"accuracy" in shown

@@ -80,7 +80,8 @@ Result<std::unique_ptr<train::Circuit>> makeCircuit(const train::Model &model,
   return train::tileCircuit(model, &*target, {}, options);
 }
 
-std::string summary(const train::Outcome &outcome, const Arguments &arguments) {
+std::string summary(const train::Outcome &outcome, const train::Model &model,
+                    const Arguments &arguments) {
   char text[512];
   std::snprintf(text, sizeof text, "%lld steps, loss %.4f to %.4f",
                 static_cast<long long>(outcome.step), outcome.firstLoss, outcome.lastLoss);
@@ -89,6 +90,12 @@ std::string summary(const train::Outcome &outcome, const Arguments &arguments) {
     line += ", stopped early";
   if (outcome.bestStep)
     line += ", best weights of step " + std::to_string(*outcome.bestStep);
+  int64_t shared = 0;
+  for (const train::Weight &weight : model.weights())
+    shared += weight.trained && weight.names.size() > 1;
+  if (shared > 0) // a reader whose layers merely start alike has to know
+    line +=
+        ", " + std::to_string(shared) + " weights that the file holds several times trained as one";
   return line + ", written to " + arguments.output;
 }
 
@@ -162,7 +169,7 @@ Result<int> tune(const Arguments &arguments) {
   }
   if (auto done = model->write(arguments.output); !done)
     return tl::unexpected(done.error());
-  std::printf("%s\n", summary(*outcome, arguments).c_str());
+  std::printf("%s\n", summary(*outcome, *model, arguments).c_str());
   return 0;
 }
 } // namespace
