@@ -23,21 +23,21 @@ def _seeded():
     torch.manual_seed(0)
 
 
-def conducting(ticks, plus, minus):
+def conducting(ticks, plus, minus, at=AT):
     """(loads of a column whose rows still conduct, width) between each two pulse ends."""
     begin = 0.0
     for end in sorted({abs(t) for t in ticks if t != 0}):
         loads = np.zeros(TILE)
-        loads[AT : AT + ROWS] = (plus + minus) * (np.abs(ticks) >= end)
+        loads[at : at + ROWS] = (plus + minus) * (np.abs(ticks) >= end)
         yield loads, np.abs(ticks) >= end, end - begin
         begin = end
 
 
-def exact_charge(ticks, plus, minus, volt=0.2):
+def exact_charge(ticks, plus, minus, at, volt=0.2):
     """One column, interval by interval, each by its node equations."""
     total = 0.0
-    for loads, on, width in conducting(ticks, plus, minus):
-        t = oracle.transfer(loads, OHM)[AT : AT + ROWS]
+    for loads, on, width in conducting(ticks, plus, minus, at):
+        t = oracle.transfer(loads, OHM)[at : at + ROWS]
         total += width * volt * np.sum(t * np.sign(ticks) * on * (plus - minus))
     return total
 
@@ -100,16 +100,13 @@ def test_one_product_is_close_to_the_exact_circuit():
     w = layer.weight.detach().double().t().numpy()
     s = np.abs(w).max(0)
     expected = np.zeros_like(y)
+    at = TILE - ROWS  # next to the ADC
     for v in range(len(x)):
         full = x[v].abs().max().item()
         ticks = np.round(x[v].numpy() / full * 127)
         for j in range(COLS):
             plus, minus = oracle.pairs(w[:, j], s[j], 0.1, 25.0)
-            # The layer places a block next to the ADC.
-            global AT
-            before, AT = AT, TILE - ROWS
-            charge = exact_charge(ticks, plus, minus)
-            AT = before
+            charge = exact_charge(ticks, plus, minus, at)
             expected[v, j] = charge * s[j] / (0.2 * 24.9) * full / 127
     ideal = (x @ layer.weight.t()).detach().numpy()
     error = np.linalg.norm(y - expected) / np.linalg.norm(expected)
@@ -118,20 +115,21 @@ def test_one_product_is_close_to_the_exact_circuit():
     assert error < 0.15 * drop
 
 
-def test_the_runtime_reads_the_same():
+@pytest.mark.parametrize("fidelity", ["exact", "one_product"])
+def test_the_runtime_reads_nearly_the_same(fidelity):
+    """Both sides approximate the exact circuit with reference columns of their own choice."""
     plain, x = layer_and_inputs()
     layer = convert(plain, TARGET, recipe=Circuit())
     parts = {
         "geometry": {"rows": TILE, "cols": 16},
-        "wire": {"column_ohm": OHM, "idle": "open", "fidelity": "one_product"},
+        "wire": {"column_ohm": OHM, "idle": "open", "fidelity": fidelity},
         "adc": {"kind": "ideal"},
     }
     tile = aimc.Tile(layer.weight.detach().t().contiguous().numpy(), parts, at_row=TILE - ROWS,
                      effects={"programming": False, "read_noise": False})  # fmt: skip
     expected = tile.read(x.numpy())
     error = np.linalg.norm(layer(x).detach().numpy() - expected) / np.linalg.norm(expected)
-    # The runtime lumps slots by 24, training by 8.
-    assert error < 2e-3
+    assert error < 1e-2
 
 
 def test_gradient_of_an_open_read():

@@ -80,6 +80,7 @@ def convert(
             recipe=chosen,
             layout=entry.layout if entry else None,
             input_range=entry.input_range if entry else None,
+            activity=entry.activity if entry else None,
             name=name,
             site=site,
             seed=seed,

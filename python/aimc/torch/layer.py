@@ -12,10 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from aimc.errors import InvalidArgumentError
+from aimc.errors import InvalidArgumentError, UnsupportedError
 from aimc.target import Target
 from aimc.torch import operators  # noqa: F401, registers torch.ops.aimc
 from aimc.torch.layout import Layout, check
+from aimc.torch.open_rows import open_read
 from aimc.torch.recipes import Recipe, strength
 
 _OPS = torch.ops.aimc
@@ -39,6 +40,7 @@ class AnalogLinear(nn.Module):  # type: ignore[misc]
     shape: Tensor
     gains: Tensor
     curves: Tensor
+    activity: Tensor | None
 
     def __init__(
         self,
@@ -50,6 +52,7 @@ class AnalogLinear(nn.Module):  # type: ignore[misc]
         recipe: Recipe,
         layout: Layout | None = None,
         input_range: float | None = None,
+        activity: Tensor | None = None,
         name: str = "",
         site: int = 0,
         seed: int = 0,
@@ -75,12 +78,30 @@ class AnalogLinear(nn.Module):  # type: ignore[misc]
         options = {"device": weight.device, "dtype": self._dtype()}
         key = torch.tensor([seed, site, 0], dtype=torch.int64, device=weight.device)
         self.register_buffer("clock", key, persistent=False)
+        self.register_buffer("activity", activity, persistent=False)
+        self._check_open()
         self._start_ranges(input_range, options)
         for empty in ("scales", "shape", "gains", "curves"):
             self.register_buffer(empty, None, persistent=False)
         self._law: list[float] = []
         self.set_step(0)
         self.refresh()
+
+    def _check_open(self) -> None:
+        circuit, device = self.recipe.circuit, self.recipe.device
+        if self.target.wire.idle != "open" or circuit is None:
+            return
+        modes = {
+            circuit.compensate or "none",
+            *(b.compensate or "none" for b in self.layout.blocks),
+        }
+        if modes != {"none"}:
+            raise UnsupportedError("compensate: training has no model of it for idle = open")
+        if device and device.read != 0 and self.target.device.kind != "ideal":
+            raise UnsupportedError(
+                "device.read: training has no model of read noise for idle = open; Device(read=0) "
+                "leaves it out"
+            )
 
     def _dtype(self) -> torch.dtype:
         return torch.float64 if self.weight.dtype == torch.float64 else torch.float32
@@ -258,14 +279,23 @@ class AnalogLinear(nn.Module):  # type: ignore[misc]
         lsb = self.adc_lsb.clamp_min(1e-9) if mode else None
         levels = 2 ** (dac.bits - 1) - 1
         converters = (levels, _ROUND if circuit.dac else 0, mode, adc.bits)
-        if not (self.recipe.device and noisy):
+        is_open = target.wire.idle == "open"
+        if not (self.recipe.device and noisy) and not is_open:
             return _OPS.tile_linear(
                 x, weight, scale, gains, ranges, lsb, self.blocks, self.transposed,
                 target.geometry.rows, ohm, adc_ohm, self._alternating(), device.g_min_us,
                 device.g_max_us, dac.v_read_v, dac.tick_ns, *converters,
             )[0]  # fmt: skip
         plus, minus = _OPS.target_pairs(weight, self._wide(scale), device.g_min_us, device.g_max_us)
-        plus, minus = self._devices(plus, 0), self._devices(minus, 1)
+        if self.recipe.device and noisy:
+            plus, minus = self._devices(plus, 0), self._devices(minus, 1)
+        if is_open:
+            if self.transposed:
+                plus, minus = plus.t(), minus.t()
+            return open_read(
+                x, plus, minus, scale, gains, ranges, lsb, self.layout, target, ohm, adc_ohm,
+                converters, self.activity,
+            )  # fmt: skip
         weff, transfer = _OPS.fold(
             plus, minus, None, self.blocks, self.transposed, target.geometry.rows, ohm, adc_ohm,
             self._alternating(), dac.v_read_v, 2 * device.g_min_us,

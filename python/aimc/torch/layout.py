@@ -63,13 +63,14 @@ def check(target: Target) -> None:
         "wire.row_ohm": (target.wire.row_ohm, 0),
         "wire.driver_ohm": (target.wire.driver_ohm, 0),
         "wire.spread": (target.wire.spread, 0),
-        "wire.idle": (target.wire.idle, "midrail"),
         "adc.gain_spread": (target.adc.gain_spread, 0),
         "adc.offset_spread_lsb": (target.adc.offset_spread_lsb, 0),
         "adc.v_off_v": (target.adc.v_off_v, 0),
     }
     if target.adc.kind != "ideal":
         wanted["dac.mode"] = (target.dac.mode, "one_pass")
+    if target.wire.idle == "open":
+        wanted["geometry.readout"] = (target.geometry.readout, "single")
     for key, (value, known) in wanted.items():
         if value != known:
             raise UnsupportedError(f"{key}: training models {known!r} alone, but got {value!r}")

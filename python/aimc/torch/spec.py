@@ -11,6 +11,8 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from torch import Tensor
+
 from aimc.errors import InvalidArgumentError
 from aimc.target import Target
 from aimc.torch.layout import Block, Layout
@@ -26,6 +28,7 @@ class SpecLayer:
     target: Target
     layout: Layout
     input_range: float | None
+    activity: Tensor | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,4 +117,5 @@ def _layer(
         target=targets[used.pop()],
         layout=Layout(entry["rows"], entry["cols"], tuple(blocks)),
         input_range=entry.get("input_range"),
+        activity=tensors[entry["activity"]] if entry.get("activity") else None,
     )

@@ -60,4 +60,11 @@ TORCH_LIBRARY(aimc, m) {
   m.def("compensate(Tensor weight, Tensor scale, int[] blocks, bool transposed, int tile_rows, "
         "float column_ohm, float adc_ohm, bool alternating, float g_min, float g_max, str mode) -> "
         "(Tensor shape, Tensor gain)");
+
+  m.def("row_activity(Tensor? histogram, int rows, int bits, int slots=24) -> (Tensor probability, "
+        "Tensor share)");
+  m.def("reference_ticks(Tensor ticks, float g_ref, float column_ohm, float terminal_ohm, bool "
+        "reversed) -> Tensor");
+  m.def("reference_ticks_backward(Tensor grad, Tensor ticks, float g_ref, float column_ohm, float "
+        "terminal_ohm, bool reversed) -> Tensor");
 }
