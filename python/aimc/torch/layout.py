@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 from aimc.errors import InvalidArgumentError, UnsupportedError
 from aimc.target import Target
@@ -58,7 +59,7 @@ class Layout:
 
 def check(target: Target) -> None:
     """Refuses what a target asks for and training has no model of, instead of leaving it out."""
-    wanted = {
+    wanted: dict[str, tuple[Any, Any]] = {
         "geometry.pairs": (target.geometry.pairs, 1),
         "wire.row_ohm": (target.wire.row_ohm, 0),
         "wire.driver_ohm": (target.wire.driver_ohm, 0),
