@@ -338,7 +338,7 @@ def test_bad_specs_are_named(tmp_path):
 @pytest.mark.parametrize(
     "change, words",
     [
-        ({"wire": aimc.Wire(row_ohm=1.0)}, "wire.row_ohm"),
+        ({"wire": aimc.Wire(row_ohm=1.0, idle="open")}, "wire.row_ohm"),
         (
             {"wire": aimc.Wire(idle="open"), "geometry": aimc.Geometry(readout="alternating")},
             "geometry.readout",

@@ -10,7 +10,7 @@ import subprocess
 import numpy as np
 import onnx
 import pytest
-from onnx_case import program
+from onnx_case import program, reference
 from test_finetune import EXAMPLES, LENGTH, data, examples, finetune, head_of, weights_of  # noqa: F401
 
 from aimc.testing import exports
@@ -137,3 +137,29 @@ def test_divergence_names_the_tile(tmp_path, model, data):  # noqa: F811
                     target, "--train-output", "logits", status=1)  # fmt: skip
     assert "step 1: the loss is inf" in done.stderr
     assert "the tile of layer '" in done.stderr and "% of its readings" in done.stderr
+
+
+@pytest.mark.parametrize("flavour", exports.FLAVOURS)
+def test_shared_tiles_stay_shared(tmp_path, data, flavour):  # noqa: F811
+    source, tuned = exports.ensure("varied-albert", flavour), tmp_path / "tuned.onnx"
+    done = finetune(source, data, tuned, *head_of("last_hidden_state"), "--lr", "1e-2")
+    assert ("trained as one" in done.stdout) == (flavour == "dynamo")  # which copies per use
+    package = tmp_path / "model.aimc"
+    counts = []
+    for model in (source, tuned):
+        compiled = [program("aimc-compile"), model, "-o", package, "--dim", f"batch={EXAMPLES}",
+                    "--dim", f"seq={LENGTH}"]  # fmt: skip
+        subprocess.run(compiled, check=True)
+        manifest = json.loads((package / "manifest.json").read_text())
+        counts.append((len(manifest["weights"]), len(manifest["grids"])))
+    (weights, grids), after = counts
+    assert weights < grids and after == (weights + 1, grids + 1)  # the classifier
+    arrays = examples()
+    labels = arrays.pop("labels")
+    assert len(labels) == EXAMPLES
+    np.savez(tmp_path / "in.npz", **arrays)
+    command = [program("aimc-run"), package, "--input", tmp_path / "in.npz", "--ideal",
+               "--output", tmp_path / "out.npz"]  # fmt: skip
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    expected = reference(str(tuned), arrays)[-1]
+    np.testing.assert_allclose(np.load(tmp_path / "out.npz")["logits"], expected, atol=1e-4)

@@ -244,8 +244,9 @@ at::Tensor TileSite::forward(const at::Tensor &x, const at::Tensor &stored) {
   const TileTarget &t = *spec.target;
   bool varied =
       t.chipSpread + t.tileSpread + t.columnSpread + t.deviceSpread + t.stuckOff + t.stuckOn > 0;
-  bool noisy = options.gaussian == 0 && (t.device != "ideal" || varied) &&
-               options.programming + options.read + options.drift > 0;
+  bool ages = !options.times.empty() && options.drift > 0;
+  bool noisy = options.gaussian == 0 && (options.programming > 0 || options.read > 0 || ages) &&
+               (t.device != "ideal" || varied);
   if (noisy)
     return throughDevices(x, weight, scale, gain);
   return ops::tileLinear(x, weight, scale, gain, range, lsb, blocks, transposed, t.circuit);
