@@ -89,15 +89,23 @@ class AnalogLinear(nn.Module):  # type: ignore[misc]
 
     def _check_open(self) -> None:
         circuit, device = self.recipe.circuit, self.recipe.device
-        if self.target.wire.idle != "open" or circuit is None:
+        wire = self.target.wire
+        if circuit is None or (wire.idle != "open" and wire.row_ohm + wire.driver_ohm == 0):
             return
         modes = {
             circuit.compensate or "none",
             *(b.compensate or "none" for b in self.layout.blocks),
         }
         if modes != {"none"}:
-            raise UnsupportedError("compensate: training has no model of it for idle = open")
-        if device and device.read != 0 and self.target.device.kind != "ideal":
+            raise UnsupportedError(
+                "compensate: training has no model of it with idle = open or row wires"
+            )
+        if (
+            wire.idle == "open"
+            and device
+            and device.read != 0
+            and self.target.device.kind != "ideal"
+        ):
             raise UnsupportedError(
                 "device.read: training has no model of read noise for idle = open; Device(read=0) "
                 "leaves it out"
@@ -280,7 +288,10 @@ class AnalogLinear(nn.Module):  # type: ignore[misc]
         levels = 2 ** (dac.bits - 1) - 1
         converters = (levels, _ROUND if circuit.dac else 0, mode, adc.bits)
         is_open = target.wire.idle == "open"
-        if not (self.recipe.device and noisy) and not is_open:
+        share = self._level["wire"]
+        row_ohm, driver_ohm = target.wire.row_ohm * share, target.wire.driver_ohm * (share > 0)
+        plane = row_ohm > 0 or driver_ohm > 0
+        if not (self.recipe.device and noisy) and not is_open and not plane:
             return _OPS.tile_linear(
                 x, weight, scale, gains, ranges, lsb, self.blocks, self.transposed,
                 target.geometry.rows, ohm, adc_ohm, self._alternating(), device.g_min_us,
@@ -296,17 +307,29 @@ class AnalogLinear(nn.Module):  # type: ignore[misc]
                 x, plus, minus, scale, gains, ranges, lsb, self.layout, target, ohm, adc_ohm,
                 converters, self.activity,
             )  # fmt: skip
-        weff, transfer = _OPS.fold(
-            plus, minus, None, self.blocks, self.transposed, target.geometry.rows, ohm, adc_ohm,
-            self._alternating(), dac.v_read_v, 2 * device.g_min_us,
-        )  # fmt: skip
-        noise = device.read_noise_scale * self._level["read"] if device.kind != "ideal" else 0.0
+        if plane:
+            weff, transfer = _OPS.fold_crossbar(
+                plus, minus, self.blocks, self.transposed, target.geometry.rows,
+                target.geometry.cols, ohm, adc_ohm, row_ohm, driver_ohm, self._alternating(),
+                dac.v_read_v, 2 * device.g_min_us,
+            )  # fmt: skip
+        else:
+            weff, transfer = self._fold(plus, minus, ohm, adc_ohm)
+        level = self._level.get("read", 0.0) if noisy else 0.0
+        noise = device.read_noise_scale * level
         read = noise > 0 and device.kind in ("pcm", "hermes1", "hermes2")
         return _OPS.read(
             x, weff, scale, gains, ranges, lsb, plus if read else None, minus if read else None,
             transfer if read else None, self.blocks, self.transposed, device.g_min_us,
             device.g_max_us, dac.v_read_v, dac.tick_ns, *converters, noise, self.clock,
             _PART["read"],
+        )  # fmt: skip
+
+    def _fold(self, plus: Tensor, minus: Tensor, ohm: float, adc_ohm: float) -> Any:
+        target = self.target
+        return _OPS.fold(
+            plus, minus, None, self.blocks, self.transposed, target.geometry.rows, ohm, adc_ohm,
+            self._alternating(), target.dac.v_read_v, 2 * target.device.g_min_us,
         )  # fmt: skip
 
     def _wide(self, scale: Tensor) -> Tensor:

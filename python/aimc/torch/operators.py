@@ -111,3 +111,5 @@ torch.library.register_vmap(_PREFIX + "fold_backward", _looped("fold_backward", 
 torch.library.register_vmap(_PREFIX + "tile_linear", _tile_linear)
 torch.library.register_vmap(_PREFIX + "tile_linear_backward", _looped("tile_linear_backward", 6))
 torch.library.register_vmap(_PREFIX + "noise", _looped("noise", 1))
+torch.library.register_vmap(_PREFIX + "reference_ticks", _looped("reference_ticks", 1))
+torch.library.register_vmap(_PREFIX + "fold_crossbar", _looped("fold_crossbar", 2))
