@@ -57,6 +57,7 @@ train::Result<> Monitor::openLog(const std::string &path, bool append) {
 void Monitor::catchInterrupts() {
   std::signal(SIGINT, onInterrupt);
   std::signal(SIGTERM, onInterrupt);
+  std::signal(SIGXFSZ, SIG_IGN); // a write beyond the limit is an error like any other
 }
 
 bool Monitor::interrupted() { return stopAsked != 0; }
