@@ -138,8 +138,9 @@ void tileRead(benchmark::State &state, const exec::Kernels *kernels, Mode mode) 
           if (mode == Mode::Noisy)
             conversions[p].draws = {&stream, 0};
           if (mode == Mode::OpenProduct) {
-            kernels->arrive(arrived[p], inputs[p], block.open->reference[0]);
-            conversions[p].arrived[0] = &arrived[p];
+            kernels->arrive(arrived[p], inputs[p], block.open->references);
+            conversions[p].arrived = &arrived[p];
+            conversions[p].panelReference = block.open->panelReference.data();
           }
         }
         kernels->read(conversions, 0, block.panels(), {}, y.data(), n, begin != 0, &counters);

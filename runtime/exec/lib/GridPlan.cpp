@@ -40,8 +40,9 @@ bool same(const std::vector<Dac> &a, const std::vector<Dac> &b) {
 
 /// Columns lie in the same panels.
 bool sameColumns(const PackedBlock &a, const PackedBlock &b) {
-  const bool sortedA = a.open && a.open->alternating, sortedB = b.open && b.open->alternating;
-  return sortedA == sortedB && (!sortedA || a.open->sideCol[0] == b.open->sideCol[0]);
+  const bool sortedA = a.open && !a.open->column.empty();
+  const bool sortedB = b.open && !b.open->column.empty();
+  return sortedA == sortedB && (!sortedA || a.open->column == b.open->column);
 }
 } // namespace
 
@@ -52,7 +53,7 @@ void Grids::numberConversions(Plan &plan) {
     band.firstInput = plan.conversions;
     band.firstArrival = plan.arrivals;
     plan.conversions += band.passes.size();
-    plan.arrivals += band.passes.size() * band.references.size();
+    plan.arrivals += band.references.empty() ? 0 : band.passes.size();
   }
 }
 
@@ -85,14 +86,15 @@ void Grids::addBlock(Plan &plan, const Chip &chip, const Grid &grid, size_t w, s
     if (!open || open->fidelity != model::Fidelity::OneProduct)
       continue;
     auto &references = plan.bands[index].references;
-    for (int side = 0; side < kSides; ++side) {
-      if (open->sidePanels[side] == 0)
-        continue;
-      auto found = std::find(references.begin(), references.end(), open->reference[side]);
-      piece.references[k][side] = static_cast<size_t>(found - references.begin());
+    std::vector<int32_t> places;
+    for (const OpenReference &reference : open->references) {
+      auto found = std::find(references.begin(), references.end(), reference);
+      places.push_back(static_cast<int32_t>(found - references.begin()));
       if (found == references.end())
-        references.push_back(open->reference[side]);
+        references.push_back(reference);
     }
+    for (int32_t panel : open->panelReference)
+      piece.references[k].push_back(places[static_cast<size_t>(panel)]);
   }
   piece.band = index;
   piece.col = block.col;
@@ -143,6 +145,8 @@ Grids::Plan Grids::analogPlan(const Manifest &manifest, const Options &options, 
       plan.ranges.push_back(std::move(range));
     }
   }
+  plan.whole = std::none_of(plan.ranges.begin(), plan.ranges.end(),
+                            [](const Range &range) { return range.aligned; });
   numberConversions(plan);
   return plan;
 }

@@ -111,11 +111,10 @@ void Grids::record(Site &site, size_t grid, int64_t rows, const float *x) {
           Conversion c;
           c.block = plane;
           c.input = &inputs[band.firstInput + pass];
-          if (plane->open && !band.references.empty())
-            for (int side = 0; side < kSides; ++side)
-              if (plane->open->sidePanels[side])
-                c.arrived[side] = &arrivals[band.firstArrival + pass * band.references.size() +
-                                            piece.references[k][side]];
+          if (!piece.references[k].empty()) {
+            c.arrived = &arrivals[band.firstArrival + pass];
+            c.panelReference = piece.references[k].data();
+          }
           charges.assign(static_cast<size_t>(n * plane->cols), 0.0f);
           kernels.read(std::span(&c, 1), 0, plane->panels(), mode, charges.data(), plane->cols,
                        false);

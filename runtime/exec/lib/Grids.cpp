@@ -16,6 +16,8 @@ namespace {
 /// Rows that are converted and read together: enough to use a panel of weights many times while it
 /// is in the second-level cache, few enough that their pulses stay there too.
 constexpr int64_t kChunkRows = 128;
+/// Fewer are not worth a pass over the weights.
+constexpr int64_t kLeastRows = 28;
 /// Bound of the pulses that one pass keeps.
 constexpr int64_t kPassBytes = 32 << 20;
 /// Outputs of a task stay in the second-level cache while bands add to them.
@@ -70,6 +72,10 @@ void Grids::execute(Site &site, const Plan &plan, int64_t rows, const float *x, 
                     const ReadMode &mode) {
   // Equal chunks: a last chunk of one row would cost a whole pass over the weights.
   int64_t chunks = (rows + kChunkRows - 1) / kChunkRows;
+  // Blocks with columns in orders of their own are read whole: rows keep the threads busy then.
+  if (plan.open && plan.whole && threads.count() > 1)
+    chunks = std::max(chunks,
+                      std::min<int64_t>(2 * threads.count(), (rows + kLeastRows - 1) / kLeastRows));
   int64_t chunkRows = (rows + chunks - 1) / chunks;
   int64_t chunkBytes = plan.noisy ? 2 : 1;
   for (const Band &band : plan.bands)
@@ -133,11 +139,10 @@ void Grids::convert(const Plan &plan, int64_t row0, int64_t rows, int64_t chunkR
       while (plan.bands[b].references.empty())
         --b; // shares its place with the band that has some
       const Band &band = plan.bands[b];
-      const size_t local = at - band.firstArrival;
       kernels.arrive(arrivals[static_cast<size_t>(i)],
                      inputs[static_cast<size_t>(i / through) * plan.conversions + band.firstInput +
-                            local / band.references.size()],
-                     band.references[local % band.references.size()]);
+                            at - band.firstArrival],
+                     band.references);
     }
   });
 }
@@ -206,11 +211,10 @@ void Grids::readUnit(const Site &site, const Plan &plan, const Unit &unit, int64
         c.block = piece.planes[k];
         c.input = input + band.firstInput + p;
         const PackedOpen *open = c.block->open.get();
-        if (!mode.exact && !band.references.empty() && open)
-          for (int side = 0; side < kSides; ++side)
-            if (open->sidePanels[side])
-              c.arrived[side] = arrived + band.firstArrival + p * band.references.size() +
-                                piece.references[k][side];
+        if (!mode.exact && open && !piece.references[k].empty()) {
+          c.arrived = arrived + band.firstArrival + p;
+          c.panelReference = piece.references[k].data();
+        }
         if (!band.noise || mode.quiet)
           continue;
         // Call site, block, plane and pass name a stream.

@@ -164,16 +164,15 @@ Result<void> Tile::chargesByKernels(model::Fidelity fidelity, const double *tick
   mode.charges = mode.quiet = true;
   for (int64_t k = 0; k < pairs; ++k) {
     const PackedBlock &packed = bare->block(0, 0, static_cast<size_t>(k));
-    ArrivedPulses arrived[kSides];
+    ArrivedPulses arrived;
     Conversion conversion;
     conversion.block = &packed;
     conversion.input = &input;
-    if (packed.open && fidelity == model::Fidelity::OneProduct)
-      for (int side = 0; side < kSides; ++side)
-        if (packed.open->sidePanels[side] > 0) {
-          kernels.arrive(arrived[side], input, packed.open->reference[side]);
-          conversion.arrived[side] = &arrived[side];
-        }
+    if (packed.open && !packed.open->references.empty()) {
+      kernels.arrive(arrived, input, packed.open->references);
+      conversion.arrived = &arrived;
+      conversion.panelReference = packed.open->panelReference.data();
+    }
     kernels.read(std::span(&conversion, 1), 0, packed.panels(), mode, charge.data(), cols, false);
     for (int64_t v = 0; v < n; ++v)
       std::copy_n(charge.data() + v * cols, cols, out + (v * pairs + k) * cols);

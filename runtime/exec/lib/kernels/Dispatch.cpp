@@ -38,17 +38,8 @@ RawBlock rawBlock(const PackedBlock &b) {
   raw.correction = orNull(b.correction);
   raw.adc = static_cast<int>(b.adc);
   raw.maxCode = b.maxCode;
-  raw.sidePanels = raw.panels;
-  raw.sideCols[0] = b.cols;
-  raw.colStep = 1;
-  if (b.open && b.open->alternating) {
-    raw.sidePanels = b.open->sidePanels[0];
-    raw.colStep = 2;
-    for (int side = 0; side < kSides; ++side) {
-      raw.sideCol[side] = b.open->sideCol[side];
-      raw.sideCols[side] = b.open->sidePanels[side] ? (b.cols - b.open->sideCol[side] + 1) / 2 : 0;
-    }
-  }
+  if (b.open && !b.open->column.empty())
+    raw.column = b.open->column.data();
   return raw;
 }
 
@@ -184,14 +175,20 @@ void Kernels::packPlain(PackedInput &out, const float *x, int64_t ldx, int64_t m
 }
 
 void Kernels::arrive(ArrivedPulses &out, const PackedInput &pulses,
-                     const OpenReference &reference) const {
-  const auto space = static_cast<size_t>(pulses.rows * ((pulses.inputs + 31) / 32 * 32));
+                     std::span<const OpenReference> references) const {
+  out.stride = pulses.rows * ((pulses.inputs + 31) / 32 * 32);
+  out.rows = pulses.rows;
+  const size_t space = references.size() * static_cast<size_t>(out.stride);
   if (out.ticks.size() < space)
     out.ticks.resize(space);
-  if (out.leak.size() < static_cast<size_t>(pulses.rows))
-    out.leak.resize(static_cast<size_t>(pulses.rows));
-  table->arrive(out.ticks.data(), out.leak.data(), rawInput(pulses), rawReference(reference),
-                pulses.longest);
+  const size_t leaks = references.size() * static_cast<size_t>(out.rows);
+  if (out.leak.size() < leaks)
+    out.leak.resize(leaks);
+  std::vector<RawReference> raw;
+  for (const OpenReference &reference : references)
+    raw.push_back(rawReference(reference));
+  table->arrive(out.ticks.data(), out.stride, out.leak.data(), rawInput(pulses), raw.data(),
+                static_cast<int64_t>(raw.size()), pulses.longest);
 }
 
 void Kernels::read(const PackedBlock &block, const PackedInput &input, int64_t panel0,
@@ -232,12 +229,12 @@ void Kernels::read(std::span<const Conversion> conversions, int64_t panel0, int6
         open[i] = rawOpen(block, fidelity == model::Fidelity::Segments);
         to.block.open = &open[i];
         to.block.leak = nullptr; // the ladder has it
-      } else {
-        for (int side = 0; side < kSides; ++side)
-          if (from.arrived[side]) {
-            to.arrived[side] = from.arrived[side]->ticks.data();
-            to.arrivedLeak[side] = from.arrived[side]->leak.data();
-          }
+      } else if (from.arrived) {
+        to.arrived = from.arrived->ticks.data();
+        to.arrivedLeak = from.arrived->leak.data();
+        to.arrivedStride = from.arrived->stride;
+        to.arrivedRows = from.arrived->rows;
+        to.panelReference = from.panelReference;
       }
     }
     if (mode.quiet) {

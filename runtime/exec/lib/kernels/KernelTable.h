@@ -85,10 +85,8 @@ struct RawBlock {
   const float *offset, *leak, *correction; ///< each may be null
   int adc;                                 ///< 0 ideal, 1 linear, 2 cco
   float maxCode;
-  const RawOpen *open; ///< null: a matrix product
-  // Output columns of panel p: firstCol + (p * 32 + lane) * colStep, from one side's panels on
-  // those of the other.
-  int64_t sidePanels, sideCol[2], sideCols[2], colStep;
+  const RawOpen *open;   ///< null: a matrix product
+  const int32_t *column; ///< [panels * 32]: output column, -1 for filling; null: as they come
 };
 
 struct RawDraws {
@@ -105,7 +103,10 @@ struct RawConversion {
   RawBlock block;
   RawInput input;
   RawDraws draws;
-  const float *arrived[2], *arrivedLeak[2]; ///< per side; null: the input's own ticks
+  // Per reference; null: the input's own ticks.
+  const float *arrived, *arrivedLeak;
+  int64_t arrivedStride, arrivedRows;
+  const int32_t *panelReference;
   float window;
   int32_t longest; ///< ticks of the pass
   float weight;    ///< of its codes among the conversions
@@ -121,8 +122,9 @@ struct KernelTable {
   int64_t (*packInput)(const RawInput &out, const float *x, int64_t ldx, const RawDac &dac,
                        const RawNoise *noise);
   void (*packPlain)(const RawInput &out, const float *x, int64_t ldx);
-  void (*arrive)(float *ticks, float *leak, const RawInput &pulses, const RawReference &reference,
-                 int32_t longest);
+  /// Reference r's results are at ticks + r * stride and leak + r * pulses.rows.
+  void (*arrive)(float *ticks, int64_t stride, float *leak, const RawInput &pulses,
+                 const RawReference *references, int64_t count, int32_t longest);
   /// `counters` may be null.
   void (*read)(const RawConversion *conversions, int64_t count, int64_t panel0, int64_t panel1,
                float *y, int64_t ldy, bool accumulate, RawCounters *counters);

@@ -134,6 +134,19 @@ inline F16 lookup128(const float *table, I16 index) {
   return {_mm256_i32gather_ps(table, index.lo, 4), _mm256_i32gather_ps(table, index.hi, 4)};
 }
 inline F16 lookup16(const float *table, I16 index) { return lookup128(table, index); }
+/// Lane i has a's lane i - N; the first N are zero.
+template <int N> inline F16 shiftUp(F16 a) {
+  static_assert(N == 1 || N == 2 || N == 4 || N == 8);
+  const __m256i lo = _mm256_castps_si256(a.lo), hi = _mm256_castps_si256(a.hi);
+  if constexpr (N == 8)
+    return {_mm256_setzero_ps(), a.lo};
+  // Four lanes up, then back within halves.
+  const __m256i lo4 = _mm256_permute2x128_si256(lo, lo, 0x08);
+  const __m256i hi4 = _mm256_permute2x128_si256(lo, hi, 0x21);
+  constexpr int kBytes = N == 8 ? 0 : 16 - 4 * N;
+  return {_mm256_castsi256_ps(_mm256_alignr_epi8(lo, lo4, kBytes)),
+          _mm256_castsi256_ps(_mm256_alignr_epi8(hi, hi4, kBytes))};
+}
 inline F16 gatherPairs(const float *base, I16 index) {
   return {_mm256_i32gather_ps(base, index.lo, 8), _mm256_i32gather_ps(base, index.hi, 8)};
 }

@@ -88,6 +88,10 @@ inline F16 lookup16(const float *table, I16 index) {
   const F16 entries = load(table);
   return _mm512_permutex2var_ps(entries, index, entries);
 }
+/// Lane i has a's lane i - N; the first N are zero.
+template <int N> inline F16 shiftUp(F16 a) {
+  return asFloat(_mm512_alignr_epi32(asInt(a), _mm512_setzero_si512(), 16 - N));
+}
 inline F16 gatherPairs(const float *base, I16 index) { return _mm512_i32gather_ps(index, base, 8); }
 inline void storeInt16(int16_t *p, I16 a) {
   _mm256_storeu_si256(reinterpret_cast<__m256i *>(p), _mm512_cvtepi32_epi16(a));

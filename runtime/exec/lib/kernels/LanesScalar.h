@@ -168,6 +168,10 @@ inline F16 lookup128(const float *table, I16 index) {
 }
 /// table[index] of each lane for a table of 16 entries.
 inline F16 lookup16(const float *table, I16 index) { return lookup128(table, index); }
+/// Lane i has a's lane i - N; the first N are zero.
+template <int N> inline F16 shiftUp(F16 a) {
+  return mapF([&](int i) { return i < N ? 0.0f : a.v[i - N]; });
+}
 /// base[index * 2] of each lane: one field of a table of pairs.
 inline F16 gatherPairs(const float *base, I16 index) {
   return mapF([&](int i) { return base[2 * index.v[i]]; });

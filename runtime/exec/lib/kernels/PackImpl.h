@@ -125,7 +125,8 @@ float predistortRow(const RawDac &dac, const float *x, int64_t inputs, float inv
     for (int side = 0; side < 2; ++side) {
       if (!dac.predistort[side])
         continue;
-      arriveRow(*dac.predistort[side], ticks, stride, arrivedTicks, 16, dac.levels);
+      float leak;
+      arriveRow(dac.predistort[side], 1, ticks, stride, arrivedTicks, 0, 16, &leak, 0, dac.levels);
       for (int64_t c = 0; c < chunks; ++c) {
         const int64_t n = inputs - c * 16;
         const float *means = dac.referenceMean[side] + c * 16;

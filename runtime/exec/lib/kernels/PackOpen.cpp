@@ -4,9 +4,11 @@
 //===----------------------------------------------------------------------===//
 //
 // The columns of a block with alternating read-out are sorted by the side of their ADC first, each
-// side filled up to whole panels. What one_product multiplies with is the mean-field attenuation
-// of each cell over that of the reference column, both averaged over the converter's passes with
-// the input power that each carries.
+// side filled up to whole panels. For one_product they are sorted by their load then: what a
+// reference column stands for should load as it does, so each panel has a reference of its own,
+// in steps, so that conversions are shared. What one_product multiplies with is the mean-field
+// attenuation of each cell over that of its reference, both averaged over the converter's passes
+// with the input power that each carries.
 //
 //===----------------------------------------------------------------------===//
 #include "PackOpen.h"
@@ -21,8 +23,9 @@ namespace aimc::exec {
 
 namespace {
 
-/// Steps of g_ref. Errors of g_ref are second order: the ratio of mean fields takes it back.
-constexpr double kReferenceSteps = 24.0; ///< per factor e
+/// Steps of the reference that pulses are pre-distorted by, per factor e. Errors of g_ref are
+/// second order there: the ratio of mean fields takes it back.
+constexpr double kReferenceSteps = 24.0;
 
 float referenceConductance(double mean) {
   return mean > 0.0 ? static_cast<float>(
@@ -30,22 +33,83 @@ float referenceConductance(double mean) {
                     : 0.0f;
 }
 
-/// Where packed column c of a block is in the block; -1: filling.
-std::vector<int64_t> sortColumns(const BlockSource &s, PackedOpen &open) {
-  const model::BlockWindow &w = s.open->window;
+/// Steps of panels' references in a block of some mean: equal ones, because an error counts
+/// against the load of the whole, of a size that blocks share.
+constexpr double kPanelSteps = 10.0; ///< about so many between 0 and the mean
+
+double panelStep(double mean) {
+  return mean > 0.0 ? std::exp2(std::round(2.0 * std::log2(mean / kPanelSteps)) / 2.0) : 0.0;
+}
+double panelConductance(double g, double step) {
+  return step > 0.0 ? step * std::max(1.0, std::round(g / step)) : 0.0;
+}
+
+/// Mean of G+ + G- of each column of the block.
+std::vector<double> columnLoads(const BlockSource &s) {
+  std::vector<double> loads(static_cast<size_t>(s.cols), 0.0);
+  for (int64_t i = 0; i < s.rows; ++i)
+    for (int64_t j = 0; j < s.cols; ++j)
+      loads[static_cast<size_t>(j)] += static_cast<double>(s.gPlus[i * s.gStride + j]) +
+                                       static_cast<double>(s.gMinus[i * s.gStride + j]);
+  for (double &load : loads)
+    load /= static_cast<double>(std::max<int64_t>(s.rows, 1));
+  return loads;
+}
+
+/// Columns of the block in the places of its panels, -1: filling; `conductance`: that of each
+/// panel's reference.
+struct Places {
   std::vector<int64_t> order;
-  for (int side = 0; side < kSides; ++side) {
-    for (int64_t j = 0; j < w.cols; ++j)
-      if (model::readAtFirstRow(s.open->readout, w.col + j) == (side == 1)) {
-        if (order.size() % kPanelCols == 0)
-          ++open.sidePanels[side];
-        if (open.sidePanels[side] == 1 && order.size() % kPanelCols == 0)
-          open.sideCol[side] = j;
-        order.push_back(j);
-      }
-    order.resize((order.size() + kPanelCols - 1) / kPanelCols * kPanelCols, -1);
+  std::vector<double> conductance;
+};
+
+/// One side's columns. Where they load alike they stay as they come, with one reference.
+void placeSide(std::vector<int64_t> side, const std::vector<double> &loads, double step,
+               Places &places) {
+  const auto panels = (side.size() + kPanelCols - 1) / kPanelCols;
+  auto sorted = side;
+  std::stable_sort(sorted.begin(), sorted.end(), [&](int64_t a, int64_t b) {
+    return loads[static_cast<size_t>(a)] < loads[static_cast<size_t>(b)];
+  });
+  std::vector<double> means;
+  double total = 0.0;
+  for (size_t p = 0; p < panels; ++p) {
+    const size_t begin = p * kPanelCols, end = std::min(sorted.size(), begin + kPanelCols);
+    double sum = 0.0;
+    for (size_t c = begin; c < end; ++c)
+      sum += loads[static_cast<size_t>(sorted[c])];
+    means.push_back(sum / static_cast<double>(end - begin));
+    total += sum;
   }
-  return order;
+  if (panels > 0 && step > 0.0 && means.back() - means.front() > step)
+    side = std::move(sorted);
+  else
+    std::fill(means.begin(), means.end(), total / static_cast<double>(side.size()));
+  for (double mean : means)
+    places.conductance.push_back(panelConductance(mean, step));
+  side.resize(panels * kPanelCols, -1);
+  places.order.insert(places.order.end(), side.begin(), side.end());
+}
+
+/// `step` 0: only sides count.
+Places placeColumns(const BlockSource &s, const std::vector<double> &loads, double step,
+                    PackedOpen &open) {
+  const model::BlockWindow &w = s.open->window;
+  Places places;
+  for (int side = 0; side < kSides; ++side) {
+    std::vector<int64_t> columns;
+    for (int64_t j = 0; j < w.cols; ++j)
+      if (model::readAtFirstRow(s.open->readout, w.col + j) == (side == 1))
+        columns.push_back(j);
+    open.sidePanels[side] = (static_cast<int64_t>(columns.size()) + kPanelCols - 1) / kPanelCols;
+    placeSide(std::move(columns), loads, step, places);
+  }
+  bool natural = true;
+  for (size_t c = 0; c < places.order.size(); ++c)
+    natural = natural && (places.order[c] < 0 || places.order[c] == static_cast<int64_t>(c));
+  if (!natural)
+    open.column.assign(places.order.begin(), places.order.end());
+  return places;
 }
 
 /// Values [rows x cols] in packed order.
@@ -148,71 +212,75 @@ std::vector<double> referenceMean(const OpenReference &r, const model::RowActivi
   return mean;
 }
 
-/// Mean field of the block, of its references, and the ratio of the two; averages over passes.
+/// Mean field of the block, and its ratio to that of the columns' references; averages over passes.
 struct Fold {
   std::vector<float> transfer, ratio; ///< [rows x cols]
   std::vector<float> outRatio;        ///< [cols]
-  std::vector<double> mean[kSides];   ///< [rows]
 };
 
-void foldReferences(const BlockSource &s, PackedOpen &open, Fold &fold) {
+/// Tm^ref of a reference, summed over passes with their weights, and its G_out.
+struct MeanReference {
+  OpenReference reference;
+  std::vector<double> mean; ///< [rows]
+  double out = 0;
+};
+
+OpenReference makeReference(const OpenSource &o, bool atFirstRow, double g) {
+  const auto column = model::referenceColumn(o.tile, o.wires, o.window, atFirstRow, g);
+  return {o.window.rows, static_cast<float>(g), static_cast<float>(column.wire),
+          static_cast<float>(column.terminal), atFirstRow};
+}
+
+/// `referenceOf`: that of each column of the block among `references`.
+void foldReferences(const BlockSource &s, std::vector<MeanReference> &references,
+                    const std::vector<size_t> &referenceOf, Fold &fold) {
   const OpenSource &o = *s.open;
   const model::BlockWindow &w = o.window;
   const auto rows = static_cast<size_t>(w.rows), cols = static_cast<size_t>(w.cols);
-  const float g = referenceConductance(model::meanConductance(o.tile, w));
-  model::Wires uniform = o.wires;
-  uniform.columnFactor = nullptr;
   const std::vector<model::DacPass> passes = o.passes.empty() ? model::onePass(8) : o.passes;
   std::vector<double> transfer(rows * cols, 0.0), out(cols, 0.0), weight(rows, 0.0);
-  double outMean[kSides] = {};
-  for (int side = 0; side < kSides; ++side) {
-    fold.mean[side].assign(rows, 0.0);
-    const auto column = model::referenceColumn(o.tile, uniform, w, side == 1, double(g));
-    if (open.sidePanels[side])
-      open.reference[side] = {w.rows, g, static_cast<float>(column.wire),
-                              static_cast<float>(column.terminal), side == 1};
-  }
+  // A side without columns has no reference.
+  for (MeanReference &r : references)
+    r.mean.assign(static_cast<size_t>(r.reference.rows), 0.0);
   std::vector<float> one(rows * cols), oneOut(cols);
+  std::vector<double> share(rows);
   for (const model::DacPass &pass : passes) {
     const auto activity = model::rowActivity(o.histogram, w.rows, pass);
     model::meanField(o.tile, o.wires, o.readout, w, activity, one.data(), w.cols, oneOut.data());
-    double oneMeanOut[kSides] = {};
-    std::vector<double> oneMean[kSides];
-    for (int side = 0; side < kSides; ++side)
-      if (open.sidePanels[side])
-        oneMean[side] = referenceMean(open.reference[side], activity, oneMeanOut[side]);
     for (size_t i = 0; i < rows; ++i) {
-      const double share = (activity.power[i] + 1e-9) * pass.factor() * pass.factor();
-      weight[i] += share;
+      share[i] = (activity.power[i] + 1e-9) * pass.factor() * pass.factor();
+      weight[i] += share[i];
       for (size_t j = 0; j < cols; ++j)
-        transfer[i * cols + j] += share * static_cast<double>(one[i * cols + j]);
-      for (int side = 0; side < kSides; ++side)
-        if (open.sidePanels[side])
-          fold.mean[side][i] += share * oneMean[side][i];
+        transfer[i * cols + j] += share[i] * static_cast<double>(one[i * cols + j]);
     }
     for (size_t j = 0; j < cols; ++j)
       out[j] += static_cast<double>(oneOut[j]);
-    for (int side = 0; side < kSides; ++side)
-      outMean[side] += oneMeanOut[side];
+    for (MeanReference &r : references) {
+      double oneMeanOut = 0.0;
+      const auto oneMean = referenceMean(r.reference, activity, oneMeanOut);
+      for (size_t i = 0; i < r.mean.size(); ++i)
+        r.mean[i] += share[i] * oneMean[i];
+      r.out += oneMeanOut;
+    }
   }
   fold.transfer.resize(rows * cols);
   fold.ratio.resize(rows * cols);
   fold.outRatio.assign(cols, 0.0f);
-  for (int side = 0; side < kSides; ++side)
-    for (size_t i = 0; i < rows; ++i)
-      fold.mean[side][i] /= weight[i];
+  for (MeanReference &r : references)
+    for (size_t i = 0; i < r.mean.size(); ++i)
+      r.mean[i] /= weight[i];
   for (size_t j = 0; j < cols; ++j) {
-    const int side = model::readAtFirstRow(o.readout, w.col + static_cast<int64_t>(j)) ? 1 : 0;
+    const MeanReference &reference = references[referenceOf[j]];
     for (size_t i = 0; i < rows; ++i) {
       const double t = transfer[i * cols + j] / weight[i];
       const auto cell = static_cast<int64_t>(i) * s.gStride + static_cast<int64_t>(j);
       fold.transfer[i * cols + j] = static_cast<float>(t);
       fold.ratio[i * cols + j] = static_cast<float>(
-          t / fold.mean[side][i] *
+          t / reference.mean[i] *
           (static_cast<double>(s.gPlus[cell]) - static_cast<double>(s.gMinus[cell])));
     }
-    if (outMean[side] > 0.0)
-      fold.outRatio[j] = static_cast<float>(out[j] / outMean[side]);
+    if (reference.out > 0.0)
+      fold.outRatio[j] = static_cast<float>(out[j] / reference.out);
   }
 }
 
@@ -223,13 +291,44 @@ PackedBlock packOpenBlock(const BlockSource &s) {
   const bool product = o.fidelity == model::Fidelity::OneProduct;
   auto open = std::make_shared<PackedOpen>();
   open->fidelity = o.fidelity;
-  open->alternating = o.readout == model::Readout::Alternating;
-  const auto order = sortColumns(s, *open);
+  const auto loads = columnLoads(s);
+  const double mean = model::meanConductance(o.tile, o.window);
+  const Places places = placeColumns(s, loads, product ? panelStep(mean) : 0.0, *open);
+  const auto &order = places.order;
   const auto cols = static_cast<int64_t>(order.size());
 
   Fold fold;
-  if ((product || o.predistort || s.noise) && s.rows > 0 && s.cols > 0)
-    foldReferences(s, *open, fold);
+  if ((product || o.predistort || s.noise) && s.rows > 0 && s.cols > 0) {
+    // Those of pulses first, then those of panels.
+    std::vector<MeanReference> references(kSides);
+    for (int side = 0; side < kSides; ++side)
+      if (open->sidePanels[side])
+        open->reference[side] = references[static_cast<size_t>(side)].reference =
+            makeReference(o, side == 1, static_cast<double>(referenceConductance(mean)));
+    std::vector<size_t> referenceOf(static_cast<size_t>(s.cols), 0);
+    for (size_t c = 0; c < order.size(); ++c) {
+      if (order[c] < 0)
+        continue;
+      const bool first = model::readAtFirstRow(o.readout, o.window.col + order[c]);
+      const double g = places.conductance[c / kPanelCols];
+      size_t r = first ? 1 : 0;
+      if (product) {
+        const OpenReference wanted = makeReference(o, first, g);
+        for (r = kSides; r < references.size() && !(references[r].reference == wanted); ++r) {
+        }
+        if (r == references.size())
+          references.push_back({wanted, {}, 0});
+        if (c % kPanelCols == 0)
+          open->panelReference.push_back(static_cast<int32_t>(r) - kSides);
+      }
+      referenceOf[static_cast<size_t>(order[c])] = r;
+    }
+    foldReferences(s, references, referenceOf, fold);
+    for (size_t r = kSides; r < references.size(); ++r)
+      open->references.push_back(references[r].reference);
+    for (size_t side = 0; side < kSides; ++side)
+      open->referenceMean[side].assign(references[side].mean.begin(), references[side].mean.end());
+  }
   if (!product || o.exact)
     packCircuit(s, order, *open);
 
@@ -257,8 +356,6 @@ PackedBlock packOpenBlock(const BlockSource &s) {
     sorted.transfer = transfer.data();
     sorted.weff = ratio.data();
     sorted.columnOutUS = product ? out.data() : nullptr;
-    for (int side = 0; side < kSides; ++side)
-      open->referenceMean[side].assign(fold.mean[side].begin(), fold.mean[side].end());
   }
   PackedBlock block = packFolded(sorted);
   block.cols = s.cols;

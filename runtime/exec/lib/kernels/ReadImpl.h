@@ -40,23 +40,24 @@ inline void addNoise(const RawBlock &block, const RawInput &input, const RawDraw
   }
 }
 
-/// Where a panel's columns go: `left` of them, at out[lane * step].
-struct PanelColumns {
-  int64_t first, left, step;
-};
-inline PanelColumns panelColumns(const RawBlock &block, int64_t panel) {
-  const int side = panel >= block.sidePanels ? 1 : 0;
-  const int64_t local = (panel - (side ? block.sidePanels : 0)) * kCols;
-  return {block.sideCol[side] + local * block.colStep, block.sideCols[side] - local, block.colStep};
+/// Columns of the block in a panel.
+inline int64_t panelColumns(const RawBlock &block, int64_t panel) {
+  int64_t n = 0;
+  if (!block.column)
+    n = block.cols - panel * kCols < kCols ? block.cols - panel * kCols : kCols;
+  else
+    while (n < kCols && block.column[panel * kCols + n] >= 0)
+      ++n;
+  return n;
 }
 
 /// Adds what the ADC's input is off by: tile += offset + leak * window.
 inline void addOffsets(const RawConversion &c, int64_t row0, int64_t rows, int64_t panel,
                        float *tile) {
   const RawBlock &block = c.block;
-  const int side = panel >= block.sidePanels ? 1 : 0;
+  const float *leaks =
+      c.arrived ? c.arrivedLeak + c.panelReference[panel] * c.arrivedRows : nullptr;
   for (int64_t r = 0; r < rows; ++r) {
-    const float *leaks = c.arrivedLeak[side];
     const F16 window = set1(leaks ? leaks[row0 + r] : c.window);
     for (int v = 0; v < kCols; v += 16) {
       F16 x = load(tile + r * kCols + v);
@@ -83,8 +84,7 @@ inline void toCodes(const RawBlock &block, int64_t rows, float *tile) {
 inline void deliver(const RawBlock &block, const RawInput &input, int64_t row0, int64_t rows,
                     int64_t panel, const float *tile, float *y, int64_t ldy, bool accumulate) {
   const float *scale = block.scale + panel * kCols;
-  const PanelColumns columns = panelColumns(block, panel);
-  const int64_t left = columns.left;
+  const int64_t left = panelColumns(block, panel);
   for (int64_t r = 0; r < rows; ++r) {
     const F16 rowScale = set1(input.rowScale[row0 + r]);
     for (int v = 0; v < kCols && v < left; v += 16) {
@@ -92,17 +92,17 @@ inline void deliver(const RawBlock &block, const RawInput &input, int64_t row0, 
       if (block.correction)
         code = add(code, load(block.correction + panel * kCols + v));
       const F16 value = mul(code, load(scale + v));
-      float *out = y + (row0 + r) * ldy + columns.first + v * columns.step;
-      if (columns.step != 1) {
+      float *out = y + (row0 + r) * ldy + panel * kCols + v;
+      if (block.column) {
         alignas(64) float values[16];
+        const int32_t *to = block.column + panel * kCols + v;
+        float *line = y + (row0 + r) * ldy;
         const int64_t n = left - v < 16 ? left - v : 16;
-        for (int64_t i = 0; i < n; ++i)
-          values[i] = accumulate ? out[i * columns.step] : 0.0f;
-        for (int64_t i = n; i < 16; ++i)
-          values[i] = 0.0f;
+        for (int64_t i = 0; i < 16; ++i)
+          values[i] = accumulate && i < n ? line[to[i]] : 0.0f;
         store(values, accumulate ? fma(value, rowScale, load(values)) : mul(value, rowScale));
         for (int64_t i = 0; i < n; ++i)
-          out[i * columns.step] = values[i];
+          line[to[i]] = values[i];
       } else if (left - v >= 16) {
         store(out, accumulate ? fma(value, rowScale, load(out)) : mul(value, rowScale));
       } else {
@@ -135,8 +135,7 @@ inline double power(const float *tile, int64_t rows) {
 inline void countCharges(const RawConversion &c, int64_t rows, int64_t panel, const float *tile,
                          const float *variance, RawCounters &counters) {
   const RawBlock &block = c.block;
-  const int64_t left = panelColumns(block, panel).left;
-  counters.codes += rows * (left < kCols ? left : kCols);
+  counters.codes += rows * panelColumns(block, panel);
   if (variance) {
     F16 sum = set1(0.0f);
     for (int64_t i = 0; i < rows * kCols; i += 16)
@@ -206,7 +205,8 @@ inline void readGroup(const RawConversion *conversions, int64_t count, int64_t r
     for (int64_t panel = panel0; panel < panel1; ++panel) {
       float *tile = tiles + (panel - panel0) * kTile;
       if (!c.block.open) {
-        const float *arrived = c.arrived[panel >= c.block.sidePanels ? 1 : 0];
+        const float *arrived =
+            c.arrived ? c.arrived + c.panelReference[panel] * c.arrivedStride : nullptr;
         Table::sum[rows - 1]((arrived ? arrived : c.input.ticks) + row0 * padded,
                              c.block.charge + panel * c.block.rows * kCols, c.block.rows, tile);
       }

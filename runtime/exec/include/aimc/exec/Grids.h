@@ -18,7 +18,6 @@
 #include "aimc/exec/Recording.h"
 #include "aimc/exec/Threads.h"
 
-#include <array>
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <span>
@@ -53,15 +52,15 @@ private:
     std::vector<Dac> passes;
     const model::ReadNoiseTable *noise = nullptr;
     std::vector<OpenReference> references;   ///< that blocks of this band look through
-    size_t firstInput = 0, firstArrival = 0; ///< in a chunk's lists: [passes], [passes][references]
+    size_t firstInput = 0, firstArrival = 0; ///< in a chunk's lists, [passes] each
   };
   /// One block as a part of an output.
   struct Piece {
     std::vector<const PackedBlock *> planes;
     size_t band = 0;
-    std::vector<std::array<size_t, kSides>> references; ///< of the band, per plane
-    int64_t col = 0;                                    ///< first output column
-    bool first = false;                                 ///< writes its columns; otherwise adds
+    std::vector<std::vector<int32_t>> references; ///< of the band, per plane and panel
+    int64_t col = 0;                              ///< first output column
+    bool first = false;                           ///< writes its columns; otherwise adds
     uint64_t drawId = 0; ///< names (call site, block) in read-noise streams
     size_t weight = 0, block = 0;
   };
@@ -79,6 +78,7 @@ private:
     std::vector<Range> ranges;
     size_t conversions = 0, arrivals = 0; ///< of a chunk
     bool exact = false, noisy = false, open = false;
+    bool whole = false; ///< no range is aligned
   };
   /// A task of the second loop: panels [panel0, panel1) of a range.
   struct Unit {

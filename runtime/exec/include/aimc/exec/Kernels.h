@@ -54,11 +54,11 @@ template <class T> struct AlignedAllocator {
 template <class T> using AlignedVector = std::vector<T, AlignedAllocator<T>>;
 
 /// Columns whose ADC is at the last row, and those whose ADC is at the first. With idle = open and
-/// alternating read-out a block's columns are packed in two groups, each with panels of its own.
+/// alternating read-out a block's columns are packed in two parts, each with panels of its own.
 inline constexpr int kSides = 2;
 
-/// The reference column of one_product as the kernels walk it: chunks of 16 rows and at most 32
-/// groups of ticks (Kernels::arrive). g_ref comes in geometric steps, so that blocks share it.
+/// A reference column of one_product as the kernels walk it: chunks of 16 rows and 16 groups of
+/// ticks (Kernels::arrive). g_ref comes in steps, so that panels and blocks share it.
 struct OpenReference {
   int64_t rows = 0;
   float conductance = 0;        ///< g_ref, uS per cell; 0: there is no such column
@@ -70,11 +70,15 @@ struct OpenReference {
 /// What a block with idle = open holds beside PackedBlock.
 struct PackedOpen {
   model::Fidelity fidelity = model::Fidelity::OneProduct;
-  bool alternating = false;
   int64_t sidePanels[kSides] = {}; ///< panels whose ADC is at the last and at the first row
-  int64_t sideCol[kSides] = {};    ///< first column of the block on each side; then every second
+  /// Column of the block in each place, [panels * 32]; -1: filling, at the end of a side's panels.
+  /// Empty: as they come.
+  AlignedVector<int32_t> column;
+  /// Fidelity one_product: columns that load alike share a panel, each panel has a reference.
+  std::vector<OpenReference> references;
+  std::vector<int32_t> panelReference; ///< [panels]
+  /// Of all columns of a side, and its Tm^ref [rows]: pulses are pre-distorted by it.
   OpenReference reference[kSides];
-  /// Tm^ref of the reference, [rows] per side; pulses are pre-distorted by it.
   AlignedVector<float> referenceMean[kSides];
   /// Circuit of fidelity exact and segments: cells in row order, [panels][rows][32].
   AlignedVector<float> load;   ///< G+ + G-, uS
@@ -106,7 +110,7 @@ struct PackedBlock {
   double unitFc = 1;      ///< charge of an ADC unit
   std::shared_ptr<const PackedOpen> open; ///< null: idle rows stay driven
 
-  /// Panels of the block. A panel holds 32 columns, or every second of 64 (PackedOpen).
+  /// Panels of the block, 32 columns each: neighbours, or what PackedOpen::column says.
   int64_t panels() const {
     return open ? open->sidePanels[0] + open->sidePanels[1] : (cols + kPanelCols - 1) / kPanelCols;
   }
@@ -198,10 +202,11 @@ struct PackedInput {
   void reserve(const Kernels &kernels, int64_t maxRows, int64_t maxInputs, bool withNoise);
 };
 
-/// Pulses of a PackedInput as they arrive through a reference column.
+/// Pulses of a PackedInput as they arrive through reference columns.
 struct ArrivedPulses {
-  AlignedVector<float> ticks; ///< laid out as PackedInput::ticks
-  AlignedVector<float> leak;  ///< per row: G_out of the reference over the read, uS ticks
+  AlignedVector<float> ticks;   ///< per reference: laid out as PackedInput::ticks
+  AlignedVector<float> leak;    ///< per reference and row: its G_out over the read, uS ticks
+  int64_t stride = 0, rows = 0; ///< from one reference to the next in `ticks` and `leak`
 };
 
 /// Which draws a read takes: `stream` null means none. Row r of the input draws as row
@@ -216,8 +221,10 @@ struct ReadDraws {
 struct Conversion {
   const PackedBlock *block = nullptr;
   const PackedInput *input = nullptr;
-  /// Fidelity one_product: what Kernels::arrive gave, per side that the block has.
-  const ArrivedPulses *arrived[kSides] = {};
+  /// Fidelity one_product: what Kernels::arrive gave.
+  const ArrivedPulses *arrived = nullptr;
+  /// Reference of each panel of the block among the arrived ones.
+  const int32_t *panelReference = nullptr;
   ReadDraws draws;
 };
 
@@ -253,8 +260,9 @@ struct Kernels {
                  const Dac &dac, const model::ReadNoiseTable *noise) const;
   /// Takes x as it is, for gemm.
   void packPlain(PackedInput &out, const float *x, int64_t ldx, int64_t m, int64_t k) const;
-  /// What of `pulses` arrives through a reference column.
-  void arrive(ArrivedPulses &out, const PackedInput &pulses, const OpenReference &reference) const;
+  /// What of `pulses` arrives through each of the references: many cost little more than one.
+  void arrive(ArrivedPulses &out, const PackedInput &pulses,
+              std::span<const OpenReference> references) const;
   /// The read of one conversion, see below.
   void read(const PackedBlock &block, const PackedInput &input, int64_t panel0, int64_t panel1,
             ReadDraws draws, float *y, int64_t ldy, bool accumulate,
