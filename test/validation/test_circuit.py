@@ -166,7 +166,7 @@ def test_exported_tile_holds_all_its_blocks_and_their_devices(module):
     levels = dict(re.findall(r"^Vp(\d+) \S+ 0 PWL\(0 0.4 \S+ 0.4 \S+ (\S+) ", done.stdout, re.M))
     assert levels == {"2": "0.6", "3": "0.2", "4": "0.6", "5": "0.6"}
     ends = re.findall(r"^Vp\d+ .* (\S+) 0\.4\)$", done.stdout, re.M)
-    ticks = [round(float(end) * 1e9 - 1.05, 3) for end in ends]
+    ticks = [round(float(end) * 1e9 - 1.25, 3) for end in ends]
     assert ticks == [42.0, 127.0, 21.0, 85.0]
 
 

@@ -43,7 +43,7 @@ Timing timing(const Circuit &circuit, const Pass &pass) {
     if (d != 0)
       shortest = std::min(shortest, std::fabs(d));
   if (circuit.idle == model::Idle::Midrail)
-    return {std::min(0.1, shortest / 2), std::max(1.0, pass.window / 12)};
+    return {std::min(0.5, shortest / 2), std::max(1.0, pass.window / 12)};
   const double step = std::min(0.25, std::max(0.02, pass.window / 200)) * std::min(1.0, shortest);
   return {6e-5 * step, step};
 }

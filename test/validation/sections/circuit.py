@@ -71,11 +71,11 @@ def few(setting: Setting, pattern: str) -> bool:
     """Whether a large array with row wires is worth ngspice's minutes for this pattern."""
     if setting.rows <= 32:
         return True
+    if setting.mode != "one_pass":
+        return setting.rows <= 64 and pattern == "random" and not setting.used
     if setting.rows <= 64:
-        return setting.mode == "one_pass" or pattern in ("random", "all on")
-    if setting.mode == "one_pass":
         return pattern in ("random", "all on")
-    return pattern == "random" and setting.mode == "bit_serial" and not setting.used
+    return pattern == ("random" if setting.used else "all on")
 
 
 def cases() -> list[Case]:
