@@ -38,6 +38,10 @@ TARGET = aimc.Target(geometry=aimc.Geometry(rows=32, cols=32), wire=aimc.Wire(co
 @pytest.fixture(autouse=True)
 def _seeded():
     torch.manual_seed(0)
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)  # the cases are tiny
+    yield
+    torch.set_num_threads(before)
 
 
 def parts(target):

@@ -21,6 +21,10 @@ TARGET = aimc.Target(geometry=aimc.Geometry(rows=TILE, cols=16), adc=aimc.Adc(ki
 @pytest.fixture(autouse=True)
 def _seeded():
     torch.manual_seed(0)
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)  # the cases are tiny
+    yield
+    torch.set_num_threads(before)
 
 
 def conducting(ticks, plus, minus, at=AT):

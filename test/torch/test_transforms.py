@@ -19,6 +19,10 @@ TARGET = aimc.Target(geometry=aimc.Geometry(rows=16, cols=16), wire=aimc.Wire(co
 @pytest.fixture(autouse=True)
 def _seeded():
     torch.manual_seed(0)
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)  # the cases are tiny
+    yield
+    torch.set_num_threads(before)
 
 
 def tile_arguments(adc=1, grad=False):

@@ -317,7 +317,7 @@ class AnalogLinear(nn.Module):  # type: ignore[misc]
             weff, transfer = self._fold(plus, minus, ohm, adc_ohm)
         level = self._level.get("read", 0.0) if noisy else 0.0
         noise = device.read_noise_scale * level
-        read = noise > 0 and device.kind in ("pcm", "hermes1", "hermes2")
+        read = noise > 0 and device.kind == "pcm"  # as DeviceModel::noisyReads
         return _OPS.read(
             x, weff, scale, gains, ranges, lsb, plus if read else None, minus if read else None,
             transfer if read else None, self.blocks, self.transposed, device.g_min_us,
