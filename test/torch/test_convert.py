@@ -16,9 +16,11 @@ from torch import nn
 import aimc
 from aimc.torch import (
     AnalogLinear,
+    Block,
     Circuit,
     Device,
     Gaussian,
+    Layout,
     Ramp,
     Recipe,
     analog_layers,
@@ -197,6 +199,25 @@ def test_a_chip_stays_and_chips_differ():
     torch.testing.assert_close(model(x), clean)
     assert not torch.equal(one, two)
     assert not torch.equal(one, clean)
+
+
+@pytest.mark.parametrize("time", [None, 86400.0])
+def test_a_chip_is_the_runtime_s_chip(time):
+    """The same seed means the same devices in training's evaluation and in the runtime."""
+    target = aimc.Target(geometry=aimc.Geometry(rows=64, cols=40), adc=aimc.Adc(kind="ideal"),
+                         wire=aimc.Wire(column_ohm=2.0),
+                         device=aimc.Device(read_noise_scale=0.0))  # fmt: skip
+    plain = nn.Linear(48, 24, bias=False)
+    block = Block(0, 48, 0, 24, 16, 3, stream=Block.stream_of(0, 2, 5))
+    layer = AnalogLinear(plain.weight, None, transposed=True, target=target,
+                         recipe=Recipe.of(Device()), layout=Layout(48, 24, (block,))).eval()  # fmt: skip
+    x = torch.randn(9, 48)
+    with on_chip(layer, 11, time_s=time):
+        got = layer(x).detach().numpy()
+    tile = aimc.Tile(plain.weight.detach().t().contiguous().numpy(), parts(target), at_row=16, at_col=3,
+                     chip=2, tile=5, seed=11, time_s=time)  # fmt: skip
+    expected = tile.read(x.numpy())
+    np.testing.assert_allclose(got, expected, rtol=0, atol=1e-4 * np.abs(expected).max())
 
 
 def test_programming_noise_has_the_device_s_variance():

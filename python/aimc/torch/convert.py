@@ -197,8 +197,11 @@ def set_step(module: nn.Module, step: int) -> None:
 
 @contextlib.contextmanager
 def on_chip(module: nn.Module, chip: int, time_s: float | None = None) -> Iterator[nn.Module]:
-    """Evaluate on one chip instance: its devices are drawn once from `chip`, reads are not noisy
-    beyond what the recipe's devices do, `time_s` after programming."""
+    """Evaluate on one chip instance, `time_s` after programming.
+
+    Devices are drawn from the seed `chip` as the runtime draws them. With a spec, which says on
+    which tile each block lies, it is the same chip as in :class:`aimc.Session` with that seed.
+    """
     layers = list(analog_layers(module))
     before = [(layer.chip, layer.time_s) for layer in layers]
     try:

@@ -25,6 +25,8 @@ _ROUND = 2
 # Parts of a site's noise: the generator keys draws by them.
 _PART = {"gaussian": 0, "program": 1, "life": 3, "low": 5, "spread": 7, "stuck": 9, "chip": 11,
          "tile": 12, "column": 13, "read": 14}  # fmt: skip
+# StreamKind of runtime/model: Programming, Drift, OneOverF.
+_STREAM = {"program": 1, "life": 3, "low": 5}
 _LEARNED = ("input_range", "adc_lsb")
 
 
@@ -347,13 +349,26 @@ class AnalogLinear(nn.Module):  # type: ignore[misc]
         timed = self.time_s is not None
         g = target
         if kind.kind != "ideal":
-            draws = [self._draw("program", target.shape, which)]
-            draws += [
-                self._draw(n, target.shape, which) if timed else None for n in ("life", "low")
-            ]
+            names = ("program", "life", "low") if timed else ("program",)
+            draws: list[Tensor | None] = [self._device_draw(n, target, which) for n in names]
+            draws += [None] * (3 - len(draws))
             like = [None if d is None else d.to(target.dtype) for d in draws]
             g = _OPS.device_state(target, *like, self.curves, self._law)
         return self._vary(g, which) if spread.variation else g
+
+    def _device_draw(self, name: str, like: Tensor, which: int) -> Tensor:
+        """Draws for devices; of a chip instance those that the runtime makes from the same seed."""
+        if self.chip is None:
+            return self._draw(name, like.shape, which)
+        out = torch.empty(self.in_features, self.out_features)
+        for index, b in enumerate(self.layout.blocks):
+            own = int(self.clock[1]) << 12 | index
+            out[b.row : b.row + b.rows, b.col : b.col + b.cols] = _OPS.normals(
+                self.chip, _STREAM[name], own if b.stream is None else b.stream, which, b.at_row,
+                b.at_col, b.rows, b.cols, self.time_s if name == "low" else None,
+            )  # fmt: skip
+        out = out.to(like.device)
+        return out.t() if self.transposed else out
 
     def _vary(self, g: Tensor, which: int) -> Tensor:
         kind = self.target.device

@@ -24,6 +24,12 @@ class Block:
     lsb_fc: float | None = None
     compensate: str | None = None
     scales: tuple[float, ...] | None = None
+    stream: int | None = None  # what the runtime's draws name this tile by; None: a layer's own
+
+    @staticmethod
+    def stream_of(target: int, chip: int, tile: int) -> int:
+        """As TileId::stream() of runtime/exec."""
+        return target << 60 | chip << 30 | tile
 
 
 @dataclasses.dataclass(frozen=True)

@@ -101,6 +101,8 @@ def _layer(
             lsb_fc=b.get("lsb_fc"),
             compensate=b.get("compensate"),
             scales=tuple(tensors[b["scales"]].tolist()) if b.get("scales") else None,
+            # Targets are numbered by their sorted names, as the runtime does.
+            stream=Block.stream_of(sorted(targets).index(b["target"]), b["chip"], b["tile"]),
         )
         for b in entry["blocks"]
     ]  # fmt: skip

@@ -356,20 +356,20 @@ Tensor stateAutograd(const Tensor &target, const MaybeTensor &programming, const
 }
 
 Tensor drawNormals(int64_t seed, int64_t kind, int64_t id, int64_t sub, int64_t row, int64_t col,
-                   int64_t rows, int64_t cols) {
+                   int64_t rows, int64_t cols, std::optional<double> time) {
   TORCH_CHECK_VALUE(rows >= 0 && cols >= 0 && row >= 0 && col >= 0,
                     "expected a block at row and column 0 or more, but got ", rows, " x ", cols,
                     " at ", row, ", ", col);
-  const auto stream =
-      model::makeStream(static_cast<uint64_t>(seed), static_cast<model::StreamKind>(kind),
-                        static_cast<uint64_t>(id), static_cast<uint32_t>(sub));
+  auto stream = model::makeStream(static_cast<uint64_t>(seed), static_cast<model::StreamKind>(kind),
+                                  static_cast<uint64_t>(id), static_cast<uint32_t>(sub));
+  if (time)
+    stream = model::atTime(stream, *time);
   Tensor out = at::empty({rows, cols}, at::kFloat);
   float *data = out.mutable_data_ptr<float>();
   at::parallel_for(0, rows, 16, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i)
-      for (int64_t j = 0; j < cols; ++j)
-        data[i * cols + j] =
-            model::normal(stream, static_cast<uint32_t>(row + i), static_cast<uint32_t>(col + j));
+      model::normals(stream, static_cast<uint32_t>(row + i), static_cast<uint32_t>(col), cols,
+                     data + i * cols);
   });
   return out;
 }
@@ -393,7 +393,7 @@ Tensor deviceState(const Tensor &target, const MaybeTensor &programming, const M
 
 Tensor normals(int64_t seed, int64_t stream, int64_t id, int64_t sub, int64_t row, int64_t col,
                int64_t rows, int64_t cols) {
-  return drawNormals(seed, stream, id, sub, row, col, rows, cols);
+  return drawNormals(seed, stream, id, sub, row, col, rows, cols, std::nullopt);
 }
 
 } // namespace aimc::ops

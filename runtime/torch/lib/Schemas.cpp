@@ -51,8 +51,8 @@ TORCH_LIBRARY(aimc, m) {
         "Tensor curves, float[] law) -> Tensor");
   m.def("device_state_slope(Tensor target, Tensor? programming, Tensor? life, Tensor? "
         "low_frequency, Tensor curves, float[] law) -> Tensor");
-  m.def("normals(int seed, int stream, int id, int sub, int row, int col, int rows, int cols) -> "
-        "Tensor");
+  m.def("normals(int seed, int stream, int id, int sub, int row, int col, int rows, int cols, "
+        "float? time_s=None) -> Tensor");
   m.def("noise(SymInt[] size, Tensor key, int part=0) -> Tensor");
 
   m.def("choose_scales(Tensor weight, int[] blocks, bool transposed, str rule, str kind, float "
