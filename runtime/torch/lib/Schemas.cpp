@@ -68,9 +68,10 @@ TORCH_LIBRARY(aimc, m) {
   m.def("reference_ticks_backward(Tensor grad, Tensor ticks, float g_ref, float column_ohm, float "
         "terminal_ohm, bool reversed) -> Tensor");
 
-  m.def("fold_crossbar(Tensor plus, Tensor minus, int[] blocks, bool transposed, int tile_rows, int "
-        "tile_cols, float column_ohm, float adc_ohm, float row_ohm, float driver_ohm, bool "
-        "alternating, float read_volt, float rest_us) -> (Tensor weff, Tensor transfer)");
+  m.def(
+      "fold_crossbar(Tensor plus, Tensor minus, int[] blocks, bool transposed, int tile_rows, int "
+      "tile_cols, float column_ohm, float adc_ohm, float row_ohm, float driver_ohm, bool "
+      "alternating, float read_volt, float rest_us) -> (Tensor weff, Tensor transfer)");
   m.def("fold_crossbar_backward(Tensor weff_grad, Tensor plus, Tensor minus, int[] blocks, bool "
         "transposed, int tile_rows, int tile_cols, float column_ohm, float adc_ohm, float row_ohm, "
         "float driver_ohm, bool alternating, float read_volt, float rest_us) -> (Tensor, Tensor)");
