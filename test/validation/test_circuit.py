@@ -170,6 +170,30 @@ def test_exported_tile_holds_all_its_blocks_and_their_devices(module):
     assert ticks == [42.0, 127.0, 21.0, 85.0]
 
 
+READS = """
+func.func @main(%x: tensor<1x4xf32>, %y: tensor<1x3xf32>) -> tensor<1x3xf32> {{
+  %0 = aimc.mvm @q.r0.c0 ins(%x : tensor<1x4xf32>) outs(%y : tensor<1x3xf32>)
+    {{input_range = {first} : f32}} -> tensor<1x3xf32>
+  %1 = aimc.mvm @q.r0.c0 ins(%x : tensor<1x4xf32>) outs(%0 : tensor<1x3xf32>)
+    {{input_range = {second} : f32}} -> tensor<1x3xf32>
+  return %1 : tensor<1x3xf32>
+}}
+"""
+
+
+def test_exported_pulses_follow_the_range_of_the_calls_that_read_the_block(module):
+    text = module.read_text()
+    module.write_text(text + READS.format(first="12.0", second="12.0"))
+    arguments = ("--export-spice", module, "--tile=@q.r0.c0", "--input=1,-3,0.5,2")
+    done = run_program("aimc-translate", *arguments)
+    assert done.status == 0, done.stderr
+    ends = re.findall(r"^Vp\d+ .* (\S+) 0\.4\)$", done.stdout, re.M)
+    # round(127 |x| / 12)
+    assert [round(float(end) * 1e9 - 1.25, 3) for end in ends] == [11.0, 32.0, 5.0, 21.0]
+    module.write_text(text + READS.format(first="12.0", second="6.0"))
+    assert_one_error(run_program("aimc-translate", *arguments), "input range", "--ticks")
+
+
 @pytest.mark.skipif(not shutil.which("ngspice"), reason="ngspice is not installed")
 def test_exported_netlist_simulates_to_the_charges_of_the_node_equations(module, tmp_path):
     netlist = tmp_path / "q.cir"
