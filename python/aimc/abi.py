@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import json
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -36,6 +38,27 @@ def plain(value: object) -> Any:
     raise errors.InvalidArgumentError(
         f"expected plain values as options, but got {type(value).__name__}"
     )
+
+
+def encode(value: object, what: str) -> str:
+    """Options as JSON. JSON has no nan or inf, and no setting means one.
+
+    Raises:
+        InvalidArgumentError: names the setting that is not finite or not plain.
+    """
+
+    def check(part: object, path: str) -> None:
+        if isinstance(part, Mapping):
+            for key, inner in part.items():
+                check(inner, f"{path}.{key}")
+        elif isinstance(part, list | tuple | np.ndarray):
+            for number, inner in enumerate(part):
+                check(inner, f"{path}[{number}]")
+        elif isinstance(part, float | np.floating) and not np.isfinite(part):
+            raise errors.InvalidArgumentError(f"{path}: expected a finite number, but got {part}")
+
+    check(value, what)
+    return json.dumps(value, default=plain)
 
 
 class Tensor(ctypes.Structure):

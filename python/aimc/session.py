@@ -54,7 +54,7 @@ class Session:
             self.options = options
             if isinstance(options.get("chip"), os.PathLike):
                 options = options | {"chip": os.fspath(options["chip"])}
-            given = json.dumps(options, default=abi.plain).encode()
+            given = abi.encode(options, "session options").encode()
             abi.check(lib.aimc_session_create(package, given, ctypes.byref(self._handle)))
         finally:
             # A session keeps what it needs of its package.

@@ -182,8 +182,8 @@ class Tile:
             raise InvalidArgumentError(
                 f"target: expected a mapping or an aimc.Target, but got {type(given).__name__}"
             )
-        self._target: dict[str, Any] = json.loads(json.dumps(given, default=abi.plain))
-        self._options = json.dumps(options, default=abi.plain)
+        self._target: dict[str, Any] = json.loads(abi.encode(given, "target"))
+        self._options = abi.encode(options, "options")
 
     def _create(self, function: str, arrays: list[Floats], rows: int, cols: int) -> None:
         create = getattr(abi.library(), function)

@@ -13,8 +13,10 @@ import zipfile
 
 import numpy as np
 import pytest
+from onnx import helper
 
 import aimc
+from aimc.testing import models
 from aimc.testing.programs import assert_one_error, listing, run_program
 
 FILES = ("model.so", "weights.safetensors", "module.mlirbc")
@@ -80,6 +82,27 @@ def refuse(package, feeds, *causes, args=(), setup=None):
 )
 def test_input_that_does_not_fit(package, feeds, causes):
     refuse(package, feeds, *causes)
+
+
+def test_nan_that_arises_inside_the_model_is_named_by_layer(tmp_path):
+    """0 / 0 in front of a tile: outputs are nan as in any fp32 program, and a warning says where."""
+    nodes = [
+        helper.make_node("Div", ["x", "x"], ["ratio"], name="divide"),
+        helper.make_node("MatMul", ["ratio", "w"], ["y"], name="layer"),
+    ]
+    model = models.save(tmp_path / "div.onnx", nodes, {"x": [2, 8]}, {"y": [2, 4]},
+                        {"w": models.weight(8, 4)})  # fmt: skip
+    assert run_program("aimc-compile", model, "-o", tmp_path / "div.aimc").status == 0
+    feed = np.ones((2, 8), np.float32)
+    feed[1, 3] = 0
+    np.savez(tmp_path / "x.npz", x=feed)
+    done = run_program("aimc-run", tmp_path / "div.aimc", "--input", tmp_path / "x.npz",
+                       "--output", tmp_path / "y.npz")  # fmt: skip
+    assert done.status == 0, done.stderr
+    warnings = [line for line in done.stderr.splitlines() if "warning" in line]
+    assert len(warnings) == 1 and "layer" in warnings[0] and "1 of 2" in warnings[0]
+    y = np.load(tmp_path / "y.npz")["y"]
+    assert np.isfinite(y[0]).all() and np.isnan(y[1]).all()
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"not a zip archive at all" * 9])

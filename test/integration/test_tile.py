@@ -116,6 +116,7 @@ def test_stuck_devices_and_spreads_have_their_statistics():
         ((np.full((2, 2), np.inf),), "got inf at \\[0, 0\\]"),
         ((np.zeros((2, 2)), {"dac": {"tick_ns": 0}}), "tick_ns: expected a number from 1e-06"),
         ((np.zeros((2, 2)), [1]), "target: expected a mapping"),
+        ((np.zeros((2, 2)), {"device": {"g_min_us": np.nan}}), "target.device.g_min_us: .* nan"),
     ],
 )
 def test_mistakes_are_named(arguments, cause):

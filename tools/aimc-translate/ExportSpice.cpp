@@ -58,7 +58,7 @@ private:
   FailureOr<llvm::ArrayRef<float>> data(Operation *op, const char *what, Attribute value,
                                         std::vector<float> *splat, int64_t count);
   LogicalResult convertInput();
-  float inputRange();
+  FailureOr<float> inputRange();
   InFlightDiagnostic fail() { return module.emitError(); }
 
   ModuleOp module;
@@ -180,18 +180,30 @@ LogicalResult Exporter::collectBlocks() {
   return success();
 }
 
-/// The DAC's full scale as the op that reads this block states it; 0: the vector's own.
-float Exporter::inputRange() {
-  float range = 0;
+/// The DAC's full scale as the op that reads this block states it; 0: the vector's own. A block
+/// that several calls read has a range only where they agree.
+FailureOr<float> Exporter::inputRange() {
+  const StringRef name = block.getSymName();
+  std::optional<float> range;
+  bool agree = true;
   module.walk([&](Operation *op) {
-    const auto attr = op->getAttrOfType<FloatAttr>("input_range");
-    if (!attr)
+    bool reads = false;
+    if (auto mvm = llvm::dyn_cast<MvmOp>(op))
+      reads = mvm.getTile() == name;
+    else if (auto grid = llvm::dyn_cast<GridOp>(op))
+      reads = llvm::any_of(grid.getTiles().getAsRange<FlatSymbolRefAttr>(),
+                           [&](FlatSymbolRefAttr tile) { return tile.getValue() == name; });
+    if (!reads)
       return;
-    const auto uses = SymbolTable::getSymbolUses(block.getSymNameAttr(), op);
-    if (uses && !uses->empty())
-      range = static_cast<float>(attr.getValueAsDouble());
+    const auto attr = op->getAttrOfType<FloatAttr>("input_range");
+    const float own = attr ? static_cast<float>(attr.getValueAsDouble()) : 0.0f;
+    agree = agree && (!range || *range == own);
+    range = own;
   });
-  return range;
+  if (!agree)
+    return block.emitError("expected one input range for all calls that read this block, but got "
+                           "several; give --ticks");
+  return range.value_or(0.0f);
 }
 
 LogicalResult Exporter::convertInput() {
@@ -220,10 +232,15 @@ LogicalResult Exporter::convertInput() {
     std::copy(x.begin(), x.end(), ticks.begin() + static_cast<ptrdiff_t>(first));
     return success();
   }
-  if (placed[blockNumber].compensate == model::Compensate::WeightsAndPulses)
+  // At mid-rail pulses arrive as they are sent, so there is nothing to pre-distort.
+  if (placed[blockNumber].compensate == model::Compensate::WeightsAndPulses &&
+      target.idle == model::Idle::Open)
     return block.emitError("expected --ticks for a block whose pulses are pre-distorted");
   std::vector<float> single(x.begin(), x.end());
-  const float given0 = inputRange(), range = given0 > 0 ? given0 : model::absMax(single);
+  const auto stated = inputRange();
+  if (failed(stated))
+    return failure();
+  const float range = *stated > 0 ? *stated : model::absMax(single);
   const int32_t levels = model::converterLevels(target.dacBits);
   const float inverse = model::ticksPerUnit(range, levels);
   const model::DacPass pass = exec::dacPasses(target)[static_cast<size_t>(options.pass)];

@@ -4,11 +4,10 @@
 //===----------------------------------------------------------------------===//
 #include "Translations.h"
 
+#include "Duration.h"
 #include "aimc/InitAll.h"
 
 #include "mlir/Bytecode/BytecodeWriter.h"
-
-#include <cmath>
 
 using namespace llvm;
 
@@ -57,7 +56,8 @@ SpiceFlags::SpiceFlags(cl::OptionCategory &category)
             cl::cat(category)),
       input("input", cl::desc("what goes into the DAC: numbers, x.npy or x.npz:name"),
             cl::value_desc("vector"), cl::cat(category)),
-      time("time", cl::desc("seconds since programming"), cl::value_desc("s"), cl::cat(category)),
+      time("time", cl::desc("time since programming: 90s, 12h, 30d"), cl::value_desc("time"),
+           cl::cat(category)),
       vector("vector", cl::desc("row of the file to take"), cl::init(0), cl::cat(category)),
       pass("pass", cl::desc("pass of the DAC, least significant first"), cl::init(0),
            cl::cat(category)),
@@ -83,8 +83,8 @@ std::string SpiceFlags::mistake() {
            std::string(block.empty() ? "--tile" : "--input");
   if (!time.empty()) {
     double seconds = 0;
-    if (StringRef(time).getAsDouble(seconds) || !(seconds >= 0) || !std::isfinite(seconds))
-      return "expected --time in seconds of at least 0, but got '" + time + "'";
+    if (std::string wrong = run::readDuration(time, seconds); !wrong.empty())
+      return "--time: " + wrong;
     options.timeS = seconds;
   }
   return {};

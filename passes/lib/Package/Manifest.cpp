@@ -9,10 +9,13 @@
 //===----------------------------------------------------------------------===//
 
 #include "Contents.h"
+#include "aimc/Analysis/ConstantView.h"
 #include "aimc/CodeGen/Passes.h"
 #include "aimc/Config.h"
 #include "aimc/IR/AIMC.h"
 #include "aimc/exec/abi.h"
+
+#include <cmath>
 
 using namespace mlir;
 using namespace mlir::aimc;
@@ -141,6 +144,22 @@ static llvm::Error addTensor(json::Object &object, StringRef key, std::optional<
   return llvm::Error::success();
 }
 
+/// A weight with nan or inf cannot be programmed; say which element, and say it before packaging.
+static llvm::Error checkFinite(WeightOp weight, ElementsAttr value) {
+  bool isSplat = false;
+  auto data = elementsOf(value, isSplat);
+  if (failed(data))
+    return llvm::Error::success(); // what holds no data is refused where it is written
+  const auto bad = llvm::find_if(*data, [](float w) { return !std::isfinite(w); });
+  if (bad == data->end())
+    return llvm::Error::success();
+  const int64_t at = bad - data->begin();
+  const int64_t width = weight.getTransposed() ? weight.numRows() : weight.numCols();
+  return problem("weight '" + weight.getSymName() + "': expected finite values, but got " +
+                 (std::isnan(*bad) ? "nan" : "inf") + " at [" + llvm::Twine(at / width) + ", " +
+                 llvm::Twine(at % width) + "]");
+}
+
 /// As the runtime spells it.
 static StringRef spell(Compensate mode) {
   return mode == Compensate::WeightsPulses ? "weights+pulses" : stringifyEnum(mode);
@@ -177,6 +196,8 @@ llvm::Error mlir::aimc::describeMapping(ModuleOp tiled, PackageContents &content
     auto value = dyn_cast_or_null<ElementsAttr>(weight.getValueAttr());
     if (!value)
       return problem("weight '" + weight.getSymName() + "' has no data in the module");
+    if (llvm::Error error = checkFinite(weight, value))
+      return error;
     StringAttr name = weight.getSymNameAttr();
     contents.weightIndex[name] = static_cast<int64_t>(contents.weights.size());
     json::Object object{{"name", weight.getSymName()},

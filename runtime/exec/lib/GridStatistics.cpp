@@ -96,6 +96,11 @@ json Grids::warnings() const {
     const Site &site = sites[g];
     const Grid &grid = manifest.grids[g];
     const std::string layer = "layer " + grid.layer;
+    if (site.notFinite > 0)
+      list.push_back(layer + ": " + std::to_string(site.notFinite) + " of " +
+                     std::to_string(site.rows) +
+                     " input vectors hold nan or inf, which no pulse stands for; their outputs are "
+                     "nan");
     const double dacClips = site.inputs ? double(site.clippedInputs) / double(site.inputs) : 0;
     if (dacClips > kHeavyClipping)
       list.push_back(layer + ": " + brief(100 * dacClips) +

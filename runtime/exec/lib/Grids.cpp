@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cmath>
 
 namespace aimc::exec {
 
@@ -156,9 +157,13 @@ void Grids::executeRows(Site &site, const Plan &plan, int64_t row0, int64_t rows
     for (const Band &band : plan.bands) {
       site.inputs += rows * band.rows;
       // Every pass sees the same codes.
-      for (int64_t c = 0; c < chunks; ++c)
-        site.clippedInputs +=
-            inputs[static_cast<size_t>(c) * plan.conversions + band.firstInput].clipped;
+      for (int64_t c = 0; c < chunks; ++c) {
+        const PackedInput &input =
+            inputs[static_cast<size_t>(c) * plan.conversions + band.firstInput];
+        site.clippedInputs += input.clipped;
+        for (int64_t r = 0; r < input.rows; ++r)
+          site.notFinite += std::isnan(input.rowScale[static_cast<size_t>(r)]);
+      }
     }
 
   planUnits(plan, chunks);
@@ -274,7 +279,7 @@ void Grids::compareCircuit(Site &site, int64_t rows, const float *x) {
 
 void Grids::reset() {
   for (Site &site : sites) {
-    site.calls = site.rows = site.inputs = site.clippedInputs = 0;
+    site.calls = site.rows = site.inputs = site.clippedInputs = site.notFinite = 0;
     site.seconds = 0;
     std::fill(site.sums.begin(), site.sums.end(), OutputSums{});
   }

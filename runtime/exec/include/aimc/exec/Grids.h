@@ -95,6 +95,7 @@ private:
     int64_t calls = 0, rows = 0;
     int64_t readsBefore = 0; ///< vectors read before the first call here
     int64_t inputs = 0, clippedInputs = 0;
+    int64_t notFinite = 0; ///< vectors with nan or inf, which give nan
     double seconds = 0;
     std::vector<OutputSums> sums;
   };

@@ -183,7 +183,7 @@ AIMC_API aimc_status aimc_tile_read(aimc_tile *tile, const float *x, int64_t n, 
  *   effective                          [pairs x rows x cols] fC per ns of a unit input (midrail)
  *   scale                              [cols] s_j
  *   digital                            [pairs x cols] output per fC and unit of (range / levels)
- *   adc_gain, adc_offset_lsb           [pairs x cols] after digital calibration
+ *   adc_gain, adc_offset_lsb           [pairs x cols] as drawn, before digital calibration
  *   column_factor, row_factor          [pairs x tile rows x tile cols] wire spread */
 AIMC_API aimc_status aimc_tile_array(aimc_tile *tile, const char *name, double *data,
                                      int64_t count);
