@@ -6,9 +6,9 @@
 // Neighbouring cells lumped to a segment that keeps M_G = sum G, M_0 = sum i and the first moment
 // M_1 = sum i (position - centre) over what conducts, and ticks lumped to groups (SlotsImpl.h). A
 // vector's rows are sorted once by segment and group, longest pulses first; then the columns go
-// segment by segment, all groups' ladders side by side: a row enters the sums in its group with
-// the part of the group that it conducts for, and with the rest in the next. Included after
-// one of the Lanes headers.
+// segment by segment, all groups' ladders side by side: a row enters the sums of the group it ends
+// in with the part that it conducts for, and those of the groups before it whole.
+// Included after one of the Lanes headers.
 //
 //===----------------------------------------------------------------------===//
 #pragma once
@@ -17,23 +17,24 @@
 
 namespace {
 
-/// A row's contribution to a group: part of the group, the same with the pulse's sign, and that
-/// times the row's position in its segment.
+/// A row where it ends: part of that group it conducts for, the same with the pulse's sign, the
+/// sign, and the sign times the row's position in its segment.
 struct Entry {
   int32_t cell;
-  float part, current, moment;
+  float part, current, sign, moment;
 };
 
 struct SegmentPlan {
   int64_t cells = 0, segments = 0;
   TickGroups groups;
   /// Entries [start[segment * groups + position], start[.. + 1]); position 0 is the last group.
-  Entry entries[2 * kMaxRows];
+  Entry *entries = nullptr; ///< room for all rows
   int32_t start[kMaxGroups * 64 + 1];
 };
 
 inline void planSegments(const RawOpen &open, const Walk &walk, int longest, SegmentPlan &plan) {
   int ends[kMaxTicks + 1] = {};
+  uint8_t lasts[kMaxRows];
   for (int64_t i = 0; i < walk.rows; ++i)
     ++ends[endTick(walk.size[i], longest)];
   cutTicks(ends, longest, static_cast<int>(open.groups), plan.groups);
@@ -47,10 +48,8 @@ inline void planSegments(const RawOpen &open, const Walk &walk, int longest, Seg
     const float centre = 0.5f * static_cast<float>(end - begin - 1);
     int32_t count[kMaxGroups + 1] = {};
     for (int64_t i = begin; i < end; ++i) {
-      const int g = plan.groups.of[endTick(walk.size[i], longest)];
-      const int position = groups - 1 - g;
-      count[position] += walk.size[i] > 0.0f;
-      count[position + 1] += walk.size[i] > 0.0f && g > 0;
+      lasts[i] = plan.groups.of[endTick(walk.size[i], longest)];
+      count[groups - 1 - lasts[i]] += walk.size[i] > 0.0f;
     }
     int32_t *start = plan.start + s * groups;
     int32_t next[kMaxGroups + 1];
@@ -58,20 +57,15 @@ inline void planSegments(const RawOpen &open, const Walk &walk, int longest, Seg
       start[p] = next[p] = filled;
       filled += count[p];
     }
-    next[groups] = filled;
     for (int64_t i = begin; i < end; ++i) {
       if (!(walk.size[i] > 0.0f))
         continue;
-      const int g = plan.groups.of[endTick(walk.size[i], longest)];
-      const int position = groups - 1 - g;
-      const float position0 = static_cast<float>(i - begin) - centre;
-      float part = (walk.size[i] - plan.groups.begin[g]) * plan.groups.perWidth[g];
-      const auto cell = static_cast<int32_t>(walk.cell(i));
+      const int g = lasts[i];
+      const float part = (walk.size[i] - plan.groups.begin[g]) * plan.groups.perWidth[g];
       const float sign = walk.sign[i];
-      plan.entries[next[position]++] = {cell, part, part * sign, part * sign * position0};
-      part = 1.0f - part;
-      if (g > 0)
-        plan.entries[next[position + 1]++] = {cell, part, part * sign, part * sign * position0};
+      plan.entries[next[groups - 1 - g]++] = {static_cast<int32_t>(walk.cell(i)), part, part * sign,
+                                              sign,
+                                              sign * (static_cast<float>(i - begin) - centre)};
     }
   }
   plan.start[plan.segments * groups] = filled;
@@ -120,6 +114,7 @@ void segmentColumns(const RawOpen &open, const Walk &walk, const SegmentPlan &pl
     carried[v] = set1(0.0f);
   const F16 half = set1(0.5f);
   for (int64_t s = 0; s < plan.segments; ++s) {
+    // Sums over rows that conduct for a whole group.
     F16 lead[V], cell[V], sum[V], zeroth[V], first[V];
 #pragma GCC unroll 4
     for (int v = 0; v < V; ++v) {
@@ -131,17 +126,25 @@ void segmentColumns(const RawOpen &open, const Walk &walk, const SegmentPlan &pl
     }
     const int32_t *start = plan.start + s * groups;
     for (int p = 0; p < groups; ++p) {
+      // With the parts of rows that end here; half of them in the first moment, a small term.
+      F16 load_[V], current[V], before[V];
+#pragma GCC unroll 4
+      for (int v = 0; v < V; ++v) {
+        load_[v] = sum[v];
+        current[v] = zeroth[v];
+        before[v] = first[v];
+      }
       for (int32_t e = start[p]; e < start[p + 1]; ++e) {
         const Entry &entry = plan.entries[e];
         const int64_t at = int64_t{entry.cell} * kCols;
-        const F16 part = set1(entry.part), current = set1(entry.current),
-                  moment = set1(entry.moment);
 #pragma GCC unroll 4
         for (int v = 0; v < V; ++v) {
-          const F16 drive = load(open.drive + offset[v] + at);
-          sum[v] = fma(part, load(open.load + offset[v] + at), sum[v]);
-          zeroth[v] = fma(current, drive, zeroth[v]);
-          first[v] = fma(moment, drive, first[v]);
+          const F16 g = load(open.load + offset[v] + at), i = load(open.drive + offset[v] + at);
+          load_[v] = fma(set1(entry.part), g, load_[v]);
+          current[v] = fma(set1(entry.current), i, current[v]);
+          sum[v] = add(sum[v], g);
+          zeroth[v] = fma(set1(entry.sign), i, zeroth[v]);
+          first[v] = fma(set1(entry.moment), i, first[v]);
         }
       }
 #pragma GCC unroll 4
@@ -157,11 +160,11 @@ void segmentColumns(const RawOpen &open, const Walk &walk, const SegmentPlan &pl
           b = set1(1.0f);
         }
         // The source inside the segment sees what flows past the segment's centre.
-        const F16 past = fma(sum[v], mul(b, half), a);
-        c = fma(past, mul(first[v], cell[v]), c);
+        const F16 past = fma(load_[v], mul(b, half), a);
+        c = fma(past, mul(mul(add(before[v], first[v]), half), cell[v]), c);
         store(at[0], b);
-        store(at[1], fma(sum[v], b, a));
-        store(at[2], fma(zeroth[v], b, c));
+        store(at[1], fma(load_[v], b, a));
+        store(at[2], fma(current[v], b, c));
       }
     }
   }
@@ -182,25 +185,27 @@ void segmentColumns(const RawOpen &open, const Walk &walk, const SegmentPlan &pl
   }
 }
 
-/// charge[panel][32] of one vector; panels all on one side.
-inline void segmentRow(const RawOpen &open, const Walk &walk, int longest, int64_t panel0,
-                       int64_t panel1, int64_t tileStride, float *charge) {
-  SegmentPlan plan;
-  planSegments(open, walk, longest, plan);
+/// charge[panel][row][32]: vectors of which each has a plan; panels all on one side. Two panels of
+/// cells stay in the second cache while all vectors go over them.
+inline void segmentRows(const RawOpen &open, const Walk &walk, const SegmentPlan *plans,
+                        int64_t rows, int64_t panel0, int64_t panel1, int64_t tileStride,
+                        float *charge) {
   int64_t offset[4], column[4];
   float *out[4];
   for (int64_t p = panel0; p < panel1;) {
     const int64_t n = p + 2 <= panel1 ? 2 : 1;
-    for (int64_t v = 0; v < 2 * n; ++v) {
-      const int64_t panel = p + v / 2, lane = v % 2 * 16;
-      offset[v] = panel * walk.panelRows * kCols + lane;
-      column[v] = panel * kCols + lane;
-      out[v] = charge + (panel - panel0) * tileStride + lane;
+    for (int64_t r = 0; r < rows; ++r) {
+      for (int64_t v = 0; v < 2 * n; ++v) {
+        const int64_t panel = p + v / 2, lane = v % 2 * 16;
+        offset[v] = panel * walk.panelRows * kCols + lane;
+        column[v] = panel * kCols + lane;
+        out[v] = charge + (panel - panel0) * tileStride + r * kCols + lane;
+      }
+      if (n == 2)
+        segmentColumns<4>(open, walk, plans[r], offset, column, out);
+      else
+        segmentColumns<2>(open, walk, plans[r], offset, column, out);
     }
-    if (n == 2)
-      segmentColumns<4>(open, walk, plan, offset, column, out);
-    else
-      segmentColumns<2>(open, walk, plan, offset, column, out);
     p += n;
   }
 }
@@ -214,7 +219,12 @@ inline void openTiles(const RawConversion &c, int64_t row0, int64_t rows, int64_
     store(tiles + i, set1(0.0f));
   Walk walk;
   walk.rows = walk.panelRows = c.block.rows;
-  for (int64_t r = 0; r < rows; ++r)
+  Entry entries[kMaxRows];
+  SegmentPlan plans[kGroupRows];
+  // As many vectors as there is room for their entries.
+  int64_t together = open.segments ? kMaxRows / (walk.rows > 0 ? walk.rows : 1) : 1;
+  together = together < 1 ? 1 : (together < kGroupRows ? together : kGroupRows);
+  for (int64_t first = 0; first < rows; first += together)
     for (int side = 0; side < 2; ++side) {
       const int64_t begin =
           side == 0 ? panel0 : (panel0 > open.firstSidePanels ? panel0 : open.firstSidePanels);
@@ -223,18 +233,26 @@ inline void openTiles(const RawConversion &c, int64_t row0, int64_t rows, int64_
       if (begin >= end)
         continue;
       walk.reversed = side == 1;
-      const float *ticks = c.input.ticks + row0 * padded + r * 16;
-      for (int64_t i = 0; i < walk.rows; ++i) {
-        const int64_t cell = walk.cell(i);
-        const float d = ticks[cell / 16 * rows * 16 + cell % 16];
-        walk.size[i] = d < 0.0f ? -d : d;
-        walk.sign[i] = d < 0.0f ? -1.0f : 1.0f;
+      const int64_t last = first + together < rows ? first + together : rows;
+      for (int64_t r = first; r < last; ++r) {
+        const float *ticks = c.input.ticks + row0 * padded + r * 16;
+        for (int64_t i = 0; i < walk.rows; ++i) {
+          const int64_t cell = walk.cell(i);
+          const float d = ticks[cell / 16 * rows * 16 + cell % 16];
+          walk.size[i] = d < 0.0f ? -d : d;
+          walk.sign[i] = d < 0.0f ? -1.0f : 1.0f;
+        }
+        SegmentPlan &plan = plans[r - first];
+        plan.entries = entries + (r - first) * walk.rows;
+        if (open.segments)
+          planSegments(open, walk, static_cast<int>(c.longest), plan);
+        else
+          exactRow(open, walk, begin, end, tileStride,
+                   tiles + (begin - panel0) * tileStride + r * kCols);
       }
-      float *charge = tiles + (begin - panel0) * tileStride + r * kCols;
       if (open.segments)
-        segmentRow(open, walk, static_cast<int>(c.longest), begin, end, tileStride, charge);
-      else
-        exactRow(open, walk, begin, end, tileStride, charge);
+        segmentRows(open, walk, plans, last - first, begin, end, tileStride,
+                    tiles + (begin - panel0) * tileStride + first * kCols);
     }
 }
 

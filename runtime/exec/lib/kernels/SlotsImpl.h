@@ -18,7 +18,7 @@ namespace {
 
 constexpr int64_t kMaxRows = 1 << 14;
 constexpr int kMaxTicks = 256; ///< of a pulse; converters have up to 9 bits
-constexpr int kMaxGroups = 40;
+constexpr int kMaxGroups = 64;
 
 struct TickGroups {
   int count = 0;
