@@ -243,13 +243,17 @@ void foldReferences(const BlockSource &s, std::vector<MeanReference> &references
   for (MeanReference &r : references)
     r.mean.assign(static_cast<size_t>(r.reference.rows), 0.0);
   std::vector<float> one(rows * cols), oneOut(cols);
-  std::vector<double> share(rows);
+  // own[i]: how far row i conducts in the mean field while its own pulse lasts, where it does.
+  std::vector<double> share(rows), own(rows, 0.0);
   for (const model::DacPass &pass : passes) {
     const auto activity = model::rowActivity(o.histogram, w.rows, pass);
     model::meanField(o.tile, o.wires, o.readout, w, activity, one.data(), w.cols, oneOut.data());
     for (size_t i = 0; i < rows; ++i) {
       share[i] = (activity.power[i] + 1e-9) * pass.factor() * pass.factor();
       weight[i] += share[i];
+      for (size_t slot = 0; slot < static_cast<size_t>(activity.slots); ++slot)
+        own[i] += share[i] * static_cast<double>(activity.share[slot * rows + i]) *
+                  static_cast<double>(activity.probability[slot * rows + i]);
       for (size_t j = 0; j < cols; ++j)
         transfer[i * cols + j] += share[i] * static_cast<double>(one[i * cols + j]);
     }
@@ -271,13 +275,21 @@ void foldReferences(const BlockSource &s, std::vector<MeanReference> &references
       r.mean[i] /= weight[i];
   for (size_t j = 0; j < cols; ++j) {
     const MeanReference &reference = references[referenceOf[j]];
+    const OpenReference &r = reference.reference;
     for (size_t i = 0; i < rows; ++i) {
       const double t = transfer[i * cols + j] / weight[i];
       const auto cell = static_cast<int64_t>(i) * s.gStride + static_cast<int64_t>(j);
       fold.transfer[i * cols + j] = static_cast<float>(t);
-      fold.ratio[i * cols + j] = static_cast<float>(
-          t / reference.mean[i] *
-          (static_cast<double>(s.gPlus[cell]) - static_cast<double>(s.gMinus[cell])));
+      const double plus = static_cast<double>(s.gPlus[cell]),
+                   minus = static_cast<double>(s.gMinus[cell]);
+      // A row's own cell loads the column whenever the row counts, here and in the reference.
+      const double pieces = static_cast<double>(r.reversed ? i : rows - 1 - i);
+      const double missing =
+          (1.0 - own[i] / weight[i]) * t *
+          (static_cast<double>(r.wire) * pieces + static_cast<double>(r.terminal));
+      const double alone =
+          (1.0 + missing * static_cast<double>(r.conductance)) / (1.0 + missing * (plus + minus));
+      fold.ratio[i * cols + j] = static_cast<float>(t / reference.mean[i] * alone * (plus - minus));
     }
     if (reference.out > 0.0)
       fold.outRatio[j] = static_cast<float>(out[j] / reference.out);
