@@ -4,6 +4,7 @@
 
 import contextlib
 import json
+import os
 import sys
 
 import torch
@@ -53,7 +54,10 @@ def main():
     with contextlib.closing(sys.stdout):
         recipes = {"circuit": Circuit(), "first": Gaussian(0.05), "again": Gaussian(0.05)}
         print(json.dumps({name: run(recipe, rank, world) for name, recipe in recipes.items()}))
+    dist.barrier()
     dist.destroy_process_group()
+    # gloo's threads may still live when the interpreter takes the library down, which then aborts.
+    os._exit(0)
 
 
 if __name__ == "__main__":
