@@ -63,32 +63,54 @@ struct Places {
   std::vector<double> conductance;
 };
 
-/// One side's columns. Where they load alike they stay as they come, with one reference.
-void placeSide(std::vector<int64_t> side, const std::vector<double> &loads, double step,
-               Places &places) {
-  const auto panels = (side.size() + kPanelCols - 1) / kPanelCols;
+/// One side's columns; returns the number of panels. Where they load alike they stay as they come,
+/// with one reference. A few columns far lighter than the rest get a panel that is not full: they
+/// hold a few large weights, so their outputs may be the largest of a layer.
+int64_t placeSide(std::vector<int64_t> side, const std::vector<double> &loads, double step,
+                  Places &places) {
+  const auto loadOf = [&](int64_t column) { return loads[static_cast<size_t>(column)]; };
   auto sorted = side;
-  std::stable_sort(sorted.begin(), sorted.end(), [&](int64_t a, int64_t b) {
-    return loads[static_cast<size_t>(a)] < loads[static_cast<size_t>(b)];
-  });
+  std::stable_sort(sorted.begin(), sorted.end(),
+                   [&](int64_t a, int64_t b) { return loadOf(a) < loadOf(b); });
+  const size_t n = side.size(), full = (n + kPanelCols - 1) / kPanelCols;
+  size_t extra = full >= 8 ? 2 : 1;
+  std::vector<size_t> begins;
+  for (size_t begin = 0; begin < n;) {
+    begins.push_back(begin);
+    const double limit = 2.0 * loadOf(sorted[begin]);
+    size_t end = std::min<size_t>(n, begin + kPanelCols);
+    if (step > 0.0 && extra > 0 && loadOf(sorted[end - 1]) > limit + step) {
+      while (loadOf(sorted[end - 1]) > limit)
+        --end;
+      --extra;
+    }
+    begin = end;
+  }
+  begins.push_back(n);
   std::vector<double> means;
   double total = 0.0;
-  for (size_t p = 0; p < panels; ++p) {
-    const size_t begin = p * kPanelCols, end = std::min(sorted.size(), begin + kPanelCols);
+  for (size_t p = 0; p + 1 < begins.size(); ++p) {
     double sum = 0.0;
-    for (size_t c = begin; c < end; ++c)
-      sum += loads[static_cast<size_t>(sorted[c])];
-    means.push_back(sum / static_cast<double>(end - begin));
+    for (size_t c = begins[p]; c < begins[p + 1]; ++c)
+      sum += loadOf(sorted[c]);
+    means.push_back(sum / static_cast<double>(begins[p + 1] - begins[p]));
     total += sum;
   }
-  if (panels > 0 && step > 0.0 && means.back() - means.front() > step)
-    side = std::move(sorted);
-  else
-    std::fill(means.begin(), means.end(), total / static_cast<double>(side.size()));
-  for (double mean : means)
-    places.conductance.push_back(panelConductance(mean, step));
-  side.resize(panels * kPanelCols, -1);
-  places.order.insert(places.order.end(), side.begin(), side.end());
+  if (means.empty() || step <= 0.0 || means.back() - means.front() <= step) {
+    sorted = side;
+    means.assign(full, n > 0 ? total / static_cast<double>(n) : 0.0);
+    begins.clear();
+    for (size_t p = 0; p < full; ++p)
+      begins.push_back(p * kPanelCols);
+    begins.push_back(n);
+  }
+  for (size_t p = 0; p < means.size(); ++p) {
+    for (size_t c = begins[p]; c < begins[p + 1]; ++c)
+      places.order.push_back(sorted[c]);
+    places.order.resize((places.order.size() + kPanelCols - 1) / kPanelCols * kPanelCols, -1);
+    places.conductance.push_back(panelConductance(means[p], step));
+  }
+  return static_cast<int64_t>(means.size());
 }
 
 /// `step` 0: only sides count.
@@ -101,8 +123,7 @@ Places placeColumns(const BlockSource &s, const std::vector<double> &loads, doub
     for (int64_t j = 0; j < w.cols; ++j)
       if (model::readAtFirstRow(s.open->readout, w.col + j) == (side == 1))
         columns.push_back(j);
-    open.sidePanels[side] = (static_cast<int64_t>(columns.size()) + kPanelCols - 1) / kPanelCols;
-    placeSide(std::move(columns), loads, step, places);
+    open.sidePanels[side] = placeSide(std::move(columns), loads, step, places);
   }
   bool natural = true;
   for (size_t c = 0; c < places.order.size(); ++c)

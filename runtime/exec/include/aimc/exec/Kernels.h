@@ -71,7 +71,7 @@ struct OpenReference {
 struct PackedOpen {
   model::Fidelity fidelity = model::Fidelity::OneProduct;
   int64_t sidePanels[kSides] = {}; ///< panels whose ADC is at the last and at the first row
-  /// Column of the block in each place, [panels * 32]; -1: filling, at the end of a side's panels.
+  /// Column of the block in each place, [panels * 32]; -1: filling, at the end of a panel.
   /// Empty: as they come.
   AlignedVector<int32_t> column;
   /// Fidelity one_product: columns that load alike share a panel, each panel has a reference.
