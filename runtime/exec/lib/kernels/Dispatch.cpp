@@ -60,7 +60,7 @@ struct Lumps {
   float strength; ///< up to this PackedOpen::strength
   int64_t segments, groups;
 };
-constexpr Lumps kLumps[] = {{0.42f, 12, 16}, {0.9f, 14, 32}, {3.2f, 24, 48}, {1e30f, 32, 56}};
+constexpr Lumps kLumps[] = {{0.33f, 12, 16}, {0.9f, 14, 32}, {3.2f, 24, 48}, {1e30f, 32, 56}};
 
 RawOpen rawOpen(const PackedBlock &b, bool segments) {
   const PackedOpen &o = *b.open;
