@@ -9,7 +9,6 @@ import dataclasses
 import json
 import os
 from collections.abc import Mapping, Sequence
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ import numpy.typing as npt
 
 from aimc import abi
 from aimc.errors import InvalidArgumentError
+from aimc.owner import Owner
 from aimc.target import Target
 
 Array = npt.NDArray[Any]
@@ -31,7 +31,7 @@ class NodeArg:
     shape: list[int]
 
 
-class Session:
+class Session(Owner):
     """A package with one chip instance programmed from it.
 
     Options are those of the runtime's JSON object (docs/RuntimeABI.md): ``seed``, ``threads``,
@@ -129,21 +129,6 @@ class Session:
         if self._handle:
             abi.library().aimc_session_destroy(self._handle)
             self._handle = ctypes.c_void_p()
-
-    def __enter__(self) -> Session:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def __del__(self) -> None:
-        if getattr(self, "_handle", None):
-            self.close()
 
     def _open_handle(self) -> ctypes.c_void_p:
         if not self._handle:

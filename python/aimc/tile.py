@@ -12,7 +12,6 @@ import ctypes
 import dataclasses
 import json
 from collections.abc import Mapping
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ import numpy.typing as npt
 
 from aimc import abi
 from aimc.errors import InvalidArgumentError
+from aimc.owner import Owner
 from aimc.target import Target
 
 Floats = npt.NDArray[np.float32]
@@ -34,7 +34,7 @@ _OF_TILE = ("tile_plus", "tile_minus", "column_factor", "row_factor")
 _OF_COLUMNS = ("digital", "adc_gain", "adc_offset_lsb")
 
 
-class Tile:
+class Tile(Owner):
     """Weights on one tile.
 
     ``weights`` [inputs x outputs] are programmed as a session programs them. ``target`` is a target
@@ -159,21 +159,6 @@ class Tile:
         if self._handle:
             abi.library().aimc_tile_destroy(self._handle)
             self._handle = ctypes.c_void_p()
-
-    def __enter__(self) -> Tile:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def __del__(self) -> None:
-        if getattr(self, "_handle", None):
-            self.close()
 
     def _start(self, target: Mapping[str, Any] | Any, options: Mapping[str, Any]) -> None:
         self._handle = ctypes.c_void_p()
