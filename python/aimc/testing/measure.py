@@ -40,12 +40,12 @@ def interleaved(
     sides: Mapping[str, Callable[[], object]],
     repeats: int = 15,
     budget_s: float = 60.0,
-    pause_s: float = 0.02,
+    pause_s: float = 0.15,
 ) -> dict[str, Timing]:
     """Time each side `repeats` times, taking turns, at least 3 times and then within the budget.
 
     The pause lets the worker threads of the side before stop spinning, which would otherwise take
-    a core from the side after.
+    a core from the side after; OpenBLAS's spin for 2^26 and more cycles.
     """
     for run in sides.values():
         run()
