@@ -94,6 +94,7 @@ def library() -> ctypes.CDLL:
         "aimc_session_run": (status, [handle, i32, tensors, i32, tensors, i32]),
         "aimc_session_reset": (status, [handle]),
         "aimc_session_statistics": (status, [handle, ctypes.POINTER(text)]),
+        "aimc_session_warnings": (status, [handle, ctypes.POINTER(text)]),
         "aimc_session_age": (status, [handle, f64]),
         "aimc_session_save_chip": (status, [handle, text]),
         "aimc_session_save_record": (status, [handle, text]),
@@ -106,6 +107,7 @@ def library() -> ctypes.CDLL:
         "aimc_tile_age": (status, [handle, f64]),
         "aimc_tile_reset": (status, [handle]),
         "aimc_tile_statistics": (status, [handle, ctypes.POINTER(text)]),
+        "aimc_tile_warnings": (status, [handle, ctypes.POINTER(text)]),
         "aimc_tile_destroy": (None, [handle]),
     }
     for name, (result, parameters) in signatures.items():
@@ -120,3 +122,11 @@ def check(status: int) -> None:
     if status != OK:
         text: bytes = library().aimc_last_error()
         raise _EXCEPTIONS.get(status, errors.RunError)(text.decode(errors="replace"))
+
+
+def check_target(target: Mapping[str, Any]) -> None:
+    """Raise what the runtime says against a target, given as a manifest has it."""
+    text, tile, weight = encode(target, "target").encode(), ctypes.c_void_p(), ctypes.c_float(0)
+    status = library().aimc_tile_create(text, None, ctypes.byref(weight), 1, 1, ctypes.byref(tile))
+    check(status)
+    library().aimc_tile_destroy(tile)

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from aimc.errors import CompileError
+from aimc.errors import CompileError, Warner
 from aimc.locate import find_program
 from aimc.target import Target
 
@@ -52,6 +52,9 @@ def compile(
 
     Raises:
         CompileError: with the compiler's own line, which names file, node and cause.
+
+    Warns:
+        aimc.HardwareWarning: for each warning of the compiler.
     """
     package = pathlib.Path(output) if output else pathlib.Path(model).with_suffix(".aimc")
     command = [find_program("aimc-compile"), os.fspath(model), "-o", str(package)]
@@ -86,6 +89,9 @@ def compile(
         )
     if done.returncode != 0:
         raise CompileError(_cause(done))
+    marker = "aimc-compile: warning: "
+    said = [line for line in done.stderr.splitlines() if line.startswith(marker)]
+    Warner().tell((line.removeprefix(marker) for line in said), level=2)
     return package
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aimc import abi
-from aimc.errors import InvalidArgumentError
+from aimc.errors import InvalidArgumentError, Warner
 from aimc.owner import Owner
 from aimc.target import Target
 
@@ -37,7 +37,8 @@ class Session(Owner):
     Options are those of the runtime's JSON object (docs/RuntimeABI.md): ``seed``, ``threads``,
     ``ideal``, ``time_s``, ``effects``, ``target``, ``targets``, ``compare_ideal``, ``compensate``,
     ``scale``, ``drift_compensation``, ``chip``, ``record``, ``compare_exact``. Unknown ones are
-    refused by the runtime.
+    refused by the runtime. What the runtime doubts (an ADC that throws the signal away, inputs that
+    are not finite, an option without effect) is an :class:`aimc.HardwareWarning`, once per message.
     """
 
     def __init__(
@@ -60,6 +61,8 @@ class Session(Owner):
             # A session keeps what it needs of its package.
             lib.aimc_package_close(package)
         self._entries: list[dict[str, Any]] = self.manifest["entries"]
+        self._warner = Warner()
+        self._warner.tell(self._warnings(), level=2)
 
     def get_inputs(self) -> list[NodeArg]:
         """Inputs of the first entry, in the model's order."""
@@ -99,6 +102,7 @@ class Session(Owner):
                 self._open_handle(), number, given.array, len(feeds), made.array, len(outputs)
             )
         )
+        self._warner.tell(self._warnings(), level=2)
         return [outputs[name] for name in output_names or outputs]
 
     def reset(self) -> None:
@@ -129,6 +133,12 @@ class Session(Owner):
         if self._handle:
             abi.library().aimc_session_destroy(self._handle)
             self._handle = ctypes.c_void_p()
+
+    def _warnings(self) -> list[str]:
+        text = ctypes.c_char_p()
+        abi.check(abi.library().aimc_session_warnings(self._open_handle(), ctypes.byref(text)))
+        messages: list[str] = json.loads(text.value or b"[]")
+        return messages
 
     def _open_handle(self) -> ctypes.c_void_p:
         if not self._handle:

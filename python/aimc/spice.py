@@ -54,15 +54,16 @@ def _writer() -> Any:
     return function
 
 
-def window_ticks(target: dict[str, Any], pass_number: int = 0) -> int:
-    """Ticks that the ADCs integrate in a pass: the longest pulse of the DAC."""
+def window_ticks(target: dict[str, Any], pass_number: int | None = None) -> int:
+    """Ticks that the ADCs integrate: the longest pulse of a pass of the DAC, None of any pass."""
     dac = target["dac"]
     bits = int(dac["bits"]) - 1
     if dac["mode"] == "bit_serial":
         return 1
     if dac["mode"] == "split":
         low = int(dac["lsb_bits"])
-        bits = low if pass_number == 0 else bits - low
+        parts = [low, bits - low]
+        bits = max(parts) if pass_number is None else parts[min(pass_number, 1)]
     return int(2**bits - 1)
 
 
@@ -79,8 +80,8 @@ def write(
 
     The netlist holds every device of the whole array, as it is at the tile's time, and every piece
     of wire. ``ticks`` are of the array's rows, or of a block that begins at ``at_row``; other rows
-    idle. ``window``: ticks that the ADCs integrate, by default the longest pulse of the DAC's first
-    pass.
+    idle. ``window``: ticks that the ADCs integrate, by default the longest pulse of the DAC, as in
+    :meth:`aimc.Tile.charges`.
 
     >>> tile = Tile(numpy.eye(4), seed=1)
     >>> spice.simulate(spice.write(tile, [1, 2, -3, 4], "tile.cir"))

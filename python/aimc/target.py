@@ -16,6 +16,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from aimc import abi
 from aimc.errors import InvalidArgumentError
 
 
@@ -55,8 +56,15 @@ class Device:
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str], **changes: Any) -> Device:
-        """The device that a table file describes, with its own conductance window."""
-        text = pathlib.Path(path).read_text(encoding="utf-8")
+        """The device that a table file describes, with its own conductance window.
+
+        Raises:
+            InvalidArgumentError: names the file, and the key that docs/Devices.md has otherwise.
+        """
+        try:
+            text = pathlib.Path(path).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InvalidArgumentError(f"{path}: cannot read the device file: {error}") from None
         try:
             table = json.loads(text)
         except json.JSONDecodeError as error:
@@ -64,7 +72,13 @@ class Device:
         if not isinstance(table, dict):
             raise InvalidArgumentError(f"{path}: expected a JSON object")
         window = {key: table[key] for key in ("g_min_us", "g_max_us") if key in table}
-        return cls(kind="table", table=table, **{**window, **changes})
+        device = cls(kind="table", table=table, **{**window, **changes})
+        try:
+            abi.check_target(Target(device=device).parts())
+        except InvalidArgumentError as error:
+            said = str(error).removeprefix("target: ").removeprefix("device.table.")
+            raise InvalidArgumentError(f"{path}: {said}") from None
+        return device
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,6 +152,15 @@ class Target:
             dac=part(Dac, parts["dac"]),
             adc=part(Adc, parts["adc"]),
         )
+
+    def parts(self) -> dict[str, Any]:
+        """The target as a manifest has it; what is at its neutral value of None stays out."""
+        parts = dataclasses.asdict(self)
+        parts.pop("name")
+        return {
+            part: {key: value for key, value in values.items() if value is not None}
+            for part, values in parts.items()
+        }
 
     def to_mlir(self) -> str:
         """The target as MLIR text. Optional parameters at their neutral value are left out."""

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aimc import abi
-from aimc.errors import InvalidArgumentError
+from aimc.errors import InvalidArgumentError, Warner
 from aimc.owner import Owner
 from aimc.target import Target
 
@@ -48,7 +48,8 @@ class Tile(Owner):
     >>> tile.read([[1.0, 0.0, 0.0, 0.0]]).shape
     (1, 4)
 
-    Raises :class:`aimc.InvalidArgumentError` for what the runtime refuses, with its message.
+    Raises :class:`aimc.InvalidArgumentError` for what the runtime refuses, with its message, and
+    warns with :class:`aimc.HardwareWarning`, once per message, of what it doubts.
     """
 
     _handle: ctypes.c_void_p
@@ -99,11 +100,15 @@ class Tile(Owner):
         inputs = _matrix("x", x, self.shape[0])
         outputs = np.empty((inputs.shape[0], self.shape[1]), np.float32)
         self._call("read", _pointer(inputs), inputs.shape[0], _pointer(outputs))
+        self._warner.tell(self._warnings(), level=2)
         return outputs
 
     def charges(self, ticks: npt.ArrayLike, fidelity: str | None = None) -> Doubles:
         """Charge in fC [n x pairs x outputs] of one pass whose pulses are ``ticks`` [n x inputs]
-        long (signed): the circuit alone, without DAC, noise or ADC.
+        long (signed): the circuit alone, without DAC, noise or ADC. Ticks are whole numbers up to
+        the longest pulse of the DAC (127 for 8 bits in one pass); where it has several passes, up
+        to that of the longest one, and an ADC off the rest level (``v_off_v``) integrates that
+        long.
 
         ``fidelity`` is ``exact``, ``segments`` or ``one_product`` where idle rows are open; None is
         the target's.
@@ -160,13 +165,26 @@ class Tile(Owner):
             abi.library().aimc_tile_destroy(self._handle)
             self._handle = ctypes.c_void_p()
 
+    def _warnings(self) -> list[str]:
+        text = ctypes.c_char_p()
+        self._call("warnings", ctypes.byref(text))
+        messages: list[str] = json.loads(text.value or b"[]")
+        return messages
+
     def _start(self, target: Mapping[str, Any] | Any, options: Mapping[str, Any]) -> None:
         self._handle = ctypes.c_void_p()
-        given = _parts(target) if isinstance(target, Target) else target or {}
+        given = target.parts() if isinstance(target, Target) else target or {}
         if not isinstance(given, Mapping):
             raise InvalidArgumentError(
                 f"target: expected a mapping or an aimc.Target, but got {type(given).__name__}"
             )
+        for part, values in given.items():
+            if dataclasses.is_dataclass(values):
+                kind = type(values).__name__
+                raise InvalidArgumentError(
+                    f"target: expected {part} as a mapping, but got aimc.{kind}; "
+                    f"aimc.Target({part}=aimc.{kind}(...)) takes one"
+                )
         self._target: dict[str, Any] = json.loads(abi.encode(given, "target"))
         self._options = abi.encode(options, "options")
 
@@ -176,6 +194,8 @@ class Tile(Owner):
         pointers = [_pointer(array) for array in arrays]
         abi.check(create(*texts, *pointers, rows, cols, ctypes.byref(self._handle)))
         self._whole = self.statistics()["target"]
+        self._warner = Warner()
+        self._warner.tell(self._warnings(), level=3)
 
     def _call(self, function: str, *arguments: Any) -> None:
         if not self._handle:
@@ -197,16 +217,6 @@ def _matrix(
             f"{name}: expected a matrix {expected}, but got shape {list(array.shape)}"
         )
     return array
-
-
-def _parts(target: Target) -> dict[str, Any]:
-    """A target as a manifest has it; what is at its neutral value of None stays out."""
-    parts = dataclasses.asdict(target)
-    parts.pop("name")
-    return {
-        part: {key: value for key, value in values.items() if value is not None}
-        for part, values in parts.items()
-    }
 
 
 def _planes(name: str, values: npt.ArrayLike) -> Floats:

@@ -102,6 +102,31 @@ def test_map_names_every_device(linear_package, chip, tmp_path):
         arrays["programmed_us"].tolist(), rel=1e-6, abs=1e-9
     )
     assert arrays["device"].tolist()[:2] == [1, -1]
+    assert list(arrays["weights"]) == [aimc.Chip(chip).blocks()[0].weight.encode()]
+    # Without a time nothing has moved since programming.
+    assert (arrays["now_us"] == arrays["programmed_us"]).all()
+
+
+def test_map_of_an_aged_chip_holds_what_devices_have_become(linear_package, chip, tmp_path):
+    """Conductances at a time, against those of a session on the same chip at that time."""
+    old, out = tmp_path / "old.safetensors", tmp_path / "map.npz"
+    ok("aimc-chip", "age", chip, "--time", "30d", "-o", old)
+    ok("aimc-chip", "dump-map", linear_package, "--chip", old, "-o", out)
+    arrays = np.load(out)
+    live = arrays["programmed_us"] > 0
+    assert (arrays["now_us"] < arrays["programmed_us"])[live].mean() > 0.9  # drift of PCM
+    weight = models.weight(96, 80)
+    plus = arrays["device"] == 1
+    now = np.empty((2, 96, 80))
+    for sign, chosen in ((0, plus), (1, ~plus)):
+        now[sign, arrays["row"][chosen], arrays["column"][chosen]] = arrays["now_us"][chosen]
+    scale = np.abs(weight).max(axis=0)
+    y = np.empty((4, 80))
+    options = {"adc": False, "dac": False, "wire": False, "read_noise": False}
+    with aimc.Session(linear_package, chip=old, effects=options) as session:
+        (y,) = session.run(None, {"x": batch()})
+    expected = batch() @ ((now[0] - now[1]) * scale / 24.9)
+    np.testing.assert_allclose(y, expected, atol=2e-5 * np.abs(expected).max())
 
 
 def test_compare_sees_what_differs(linear_package, chip, tmp_path):
@@ -153,9 +178,15 @@ def test_record_is_what_the_session_saw(linear_package, tmp_path):
         (["age", "{out}", "--time", "1d", "-o", "{out}"], 1, "out"),
         (["program", "{package}", "-o", "{out}/absent/c"], 1, "cannot write"),
         (["program", "{package}", "--seed", "-1", "-o", "{out}"], 2, "18446744073709551615"),
-        (["dump-map", "{package}", "--weight", "nobody"], 1, "nobody"),
+        (["dump-map", "{package}", "--weight", "nobody"], 1, "nobody'; it has "),
+        (
+            ["dump-map", "{package}", "-o", "{out}.txt"],
+            1,
+            "expected a name that ends with .csv or .npz",
+        ),
+        (["compare", "{chip}", "{package}"], 1, "it is a package, of which aimc-chip program"),
         (["dump-map", "{package}", "--chip", "{package}/manifest.json"], 1, "manifest.json"),
-        (["info", "{package}"], 1, "regular file"),
+        (["info", "{package}"], 1, "expected a chip file, but got a folder"),
         (["melt"], 2, "melt"),
         ([], 2, "expected a command among"),
     ],

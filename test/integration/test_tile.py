@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """`aimc.Tile`: one tile from Python, against matrices worked out in numpy."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -116,6 +118,12 @@ def test_stuck_devices_and_spreads_have_their_statistics():
         ((np.full((2, 2), np.inf),), "got inf at \\[0, 0\\]"),
         ((np.zeros((2, 2)), {"dac": {"tick_ns": 0}}), "tick_ns: expected a number from 1e-06"),
         ((np.zeros((2, 2)), [1]), "target: expected a mapping"),
+        (
+            (np.zeros((2, 2)), {"device": aimc.Device()}),
+            r"device as a mapping, but got aimc.Device; "
+            r"aimc.Target\(device=",
+        ),
+        (([[0, 0, 0], [0, 2e38, 0]],), r"weights: expected magnitudes of at most .* at \[1, 1\]"),
         ((np.zeros((2, 2)), {"device": {"g_min_us": np.nan}}), "target.device.g_min_us: .* nan"),
     ],
 )
@@ -129,3 +137,51 @@ def test_a_closed_tile_says_so():
     tile.close()
     with pytest.raises(aimc.InvalidArgumentError, match="closed"):
         tile.read(matrix(1, 2))
+
+
+@pytest.mark.parametrize("target", [{}, {"wire": {"idle": "open"}},
+                                    {"dac": {"mode": "split", "lsb_bits": 3}}])  # fmt: skip
+@pytest.mark.parametrize("fidelity", ["exact", "segments", "one_product"])
+def test_ticks_are_whole_and_within_the_longest_pulse(target, fidelity):
+    longest = 15 if "dac" in target else 127
+    with aimc.Tile(matrix(3, 2), target, seed=1) as tile:
+        assert np.isfinite(tile.charges([[longest, -longest, 0]], fidelity)).all()
+        for wrong in (longest + 1, -longest - 1, 0.5, np.inf, np.nan):
+            with pytest.raises(
+                aimc.InvalidArgumentError,
+                match=rf"whole numbers from -{longest} to {longest}, but got .* at \[0, 1\]",
+            ):
+                tile.charges([[0, wrong, 0]], fidelity)
+
+
+def test_an_offset_of_the_adc_is_integrated_over_the_longest_pass():
+    """Midrail and no pulse: the column's whole conductance times offset and window."""
+    offset = 0.01
+    for dac, ticks in (
+        ({}, 127),
+        ({"mode": "split", "lsb_bits": 3}, 15),
+        ({"mode": "bit_serial"}, 1),
+    ):
+        target = {"adc": {"v_off_v": offset}, "wire": {"column_ohm": 0.0}, "dac": dac}
+        with aimc.Tile(matrix(4, 3), target, effects=QUIET) as tile:
+            column = (tile.array("plus") + tile.array("minus")).sum(axis=1)
+            charge = tile.charges(np.zeros((1, 4)))[0]
+        np.testing.assert_allclose(charge, -column * offset * ticks, rtol=1e-6)
+
+
+def test_what_has_no_effect_is_a_warning_once():
+    """Fidelity and pulse compensation belong to open idle rows."""
+    with pytest.warns(aimc.HardwareWarning, match="wire.fidelity has no effect"):
+        aimc.Tile(matrix(2, 2), {"wire": {"fidelity": "exact"}})
+    with pytest.warns(aimc.HardwareWarning, match=r"weights\+pulses does what weights does"):
+        tile = aimc.Tile(matrix(2, 2), compensate="weights+pulses")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        tile.read(matrix(1, 2))
+        aimc.Tile(matrix(2, 2), {"wire": {"fidelity": "exact", "idle": "open"}})
+        aimc.Tile(matrix(2, 2), seed=3, scale="sigma:3")
+
+
+def test_a_scale_that_clips_most_weights_is_a_warning():
+    with pytest.warns(aimc.HardwareWarning, match="scale sigma:.* clips 100% of the weights"):
+        aimc.Tile(matrix(8, 8), scale="sigma:1e-9")

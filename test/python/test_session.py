@@ -3,6 +3,7 @@
 """The session's surface: names, types, shapes, options, statistics, errors."""
 
 import gc
+import warnings
 
 import numpy as np
 import onnxruntime
@@ -162,3 +163,17 @@ def test_target_overrides_change_the_circuit(linear_package):
     assert errors == sorted(errors)
     with pytest.raises(aimc.InvalidArgumentError, match="geometry"):
         aimc.Session(linear_package, target={"geometry": {"rows": 256}})
+
+
+def test_a_doubt_of_the_runtime_is_a_warning_once(linear_package):
+    """An ADC step of a whole column's charge leaves no bits; the second run says nothing new."""
+    feed = {"x": x(columns=96)}
+    with aimc.Session(linear_package, target={"adc": {"lsb_fc": 1e6}}) as session:
+        with pytest.warns(aimc.HardwareWarning, match="effective bits"):
+            session.run(None, feed)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            session.run(None, feed)
+            aimc.Session(linear_package).run(None, feed)
+    with pytest.warns(aimc.HardwareWarning, match="drift_compensation has no effect"):
+        aimc.Session(linear_package, drift_compensation="column").run(None, feed)

@@ -94,7 +94,8 @@ std::optional<int> parseArguments(int argc, char **argv, Arguments &arguments) {
   compares->add_flag("--json", arguments.json, "as JSON");
 
   CLI::App *dumps = app.add_subcommand(
-      "dump-map", "which device holds which weight, with target and programmed conductance");
+      "dump-map",
+      "which device holds which weight, with target, programmed and present conductance");
   packageOption(dumps);
   CLI::Option *dumpSeed = seedOption(dumps);
   dumps->add_option("--chip", arguments.chip, "a saved chip instead of one from a seed")
@@ -102,6 +103,11 @@ std::optional<int> parseArguments(int argc, char **argv, Arguments &arguments) {
       ->excludes(dumpSeed);
   dumps->add_option("--weight", arguments.weight, "only this weight")->type_name("NAME");
   outputOption(dumps, "map.csv or map.npz (default: CSV on standard output)");
+  dumps->footer(
+      "One line, or element of an array of a .npz, per device: weight (in a .npz an index "
+      "into weights), row and column in the weight, chip, tile, tile_row, tile_column, plane "
+      "(which pair), device (plus or minus, in a .npz 1 or -1), target_us, programmed_us and "
+      "now_us, the conductance at the chip's time.");
   const std::string first = argc > 1 ? argv[1] : "";
   bool known = !first.empty() && first[0] == '-';
   for (const CLI::App *sub : app.get_subcommands([](CLI::App *) { return true; }))

@@ -3,12 +3,14 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===----------------------------------------------------------------------===//
 //
-// Tile after tile: where each device is, what it should hold and what programming left in it.
+// Tile after tile: where each device is, what it should hold, what programming left in it, and what
+// it has become at the chip's time.
 //
 //===----------------------------------------------------------------------===//
 #include "Commands.h"
 
 #include "MapFile.h"
+#include "Names.h"
 #include "aimc/exec/Chip.h"
 #include "aimc/exec/ChipFile.h"
 
@@ -29,6 +31,7 @@ Result<void> dumpBlock(const Chip &chip, const Chip::Tile &tile, size_t b, const
     for (int64_t j = 0; j < block.cols; ++j)
       for (size_t k = 0; k < made.planes().size(); ++k) {
         const model::TileView target = wanted.targets(k);
+        const model::TileView now = made.now(k);
         const Plane &plane = made.planes()[k];
         const int64_t cell = (block.atRow + i) * target.stride + block.atCol + j;
         row.row = static_cast<int32_t>(block.row + i);
@@ -40,6 +43,7 @@ Result<void> dumpBlock(const Chip &chip, const Chip::Tile &tile, size_t b, const
           row.sign = sign;
           row.targetUS = (sign > 0 ? target.gPlus : target.gMinus)[cell];
           row.programmedUS = (sign > 0 ? plane.plus : plane.minus)[static_cast<size_t>(cell)];
+          row.nowUS = (sign > 0 ? now.gPlus : now.gMinus)[cell];
           if (auto done = map.add(row); !done)
             return done;
         }
@@ -74,8 +78,9 @@ Result<void> dumpMap(const Arguments &arguments) {
     found = found || weight.name == arguments.weight;
   }
   if (!found)
-    return fail(AIMC_INVALID_ARGUMENT,
-                "--weight: the package has no weight named " + quote(arguments.weight));
+    return fail(AIMC_INVALID_ARGUMENT, "--weight: the package has no weight named " +
+                                           quote(arguments.weight) + "; it has " +
+                                           run::nearestNames(arguments.weight, names));
 
   Threads threads(0);
   auto target = Chip::layOut(ChipSource(**package), *options, nullptr, threads);
@@ -100,6 +105,7 @@ Result<void> dumpMap(const Arguments &arguments) {
     (*target)->devices(tile, wantedList, wanted);
     if (saved)
       (*chip)->devices(tile, list, restored);
+    (saved ? restored : wanted).setTime(options->timeS);
     for (size_t b = 0; b < tile.placed.size(); ++b)
       if (chosen(tile.placed[b]))
         if (auto done = dumpBlock(**chip, tile, b, wanted, saved ? restored : wanted, **map); !done)

@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <optional>
 #include <zip.h>
 
@@ -41,14 +42,15 @@ public:
     for (const std::string &name : names)
       fields.push_back(field(name));
     text = "weight,row,column,chip,tile,tile_row,tile_column,plane,device,target_us,"
-           "programmed_us\n";
+           "programmed_us,now_us\n";
   }
   Result<void> add(const MapRow &r) override {
-    char numbers[160];
-    const int size = std::snprintf(
-        numbers, sizeof numbers, ",%d,%d,%d,%d,%d,%d,%d,%s,%.9g,%.9g\n", r.row, r.column, r.chip,
-        r.tile, r.tileRow, r.tileColumn, r.plane, r.sign > 0 ? "plus" : "minus",
-        static_cast<double>(r.targetUS), static_cast<double>(r.programmedUS));
+    char numbers[176];
+    const int size =
+        std::snprintf(numbers, sizeof numbers, ",%d,%d,%d,%d,%d,%d,%d,%s,%.9g,%.9g,%.9g\n", r.row,
+                      r.column, r.chip, r.tile, r.tileRow, r.tileColumn, r.plane,
+                      r.sign > 0 ? "plus" : "minus", static_cast<double>(r.targetUS),
+                      static_cast<double>(r.programmedUS), static_cast<double>(r.nowUS));
     text += fields[static_cast<size_t>(r.weight)];
     text.append(numbers, static_cast<size_t>(size));
     return text.size() < kBuffer ? Result<void>{} : flush();
@@ -120,7 +122,7 @@ public:
     for (size_t c = 0; c < integers.size(); ++c)
       if (std::fwrite(&integers[c], sizeof(int32_t), 1, columns[c].get()) != 1)
         return failure();
-    const std::array<float, 2> reals = {r.targetUS, r.programmedUS};
+    const std::array<float, 3> reals = {r.targetUS, r.programmedUS, r.nowUS};
     for (size_t c = 0; c < reals.size(); ++c)
       if (std::fwrite(&reals[c], sizeof(float), 1, columns[integers.size() + c].get()) != 1)
         return failure();
@@ -128,9 +130,9 @@ public:
     return {};
   }
   Result<void> finish() override {
-    constexpr const char *titles[] = {"weight", "row",       "column",       "chip",
-                                      "tile",   "tile_row",  "tile_column",  "plane",
-                                      "device", "target_us", "programmed_us"};
+    constexpr const char *titles[] = {"weight", "row",       "column",        "chip",
+                                      "tile",   "tile_row",  "tile_column",   "plane",
+                                      "device", "target_us", "programmed_us", "now_us"};
     int code = 0;
     zip_t *archive = zip_open(path.c_str(), ZIP_CREATE | ZIP_TRUNCATE, &code);
     if (!archive)
@@ -178,14 +180,18 @@ private:
 
   std::string path;
   std::vector<std::string> names;
-  std::array<std::unique_ptr<FILE, CloseFile>, 11> columns;
+  std::array<std::unique_ptr<FILE, CloseFile>, 12> columns;
   int64_t rows = 0;
 };
 } // namespace
 
 Result<std::unique_ptr<MapFile>> makeMapFile(const std::string &path,
                                              const std::vector<std::string> &names) {
-  if (path.size() >= 4 && path.substr(path.size() - 4) == ".npz") {
+  const std::string extension = std::filesystem::path(path).extension().string();
+  if (!path.empty() && extension != ".npz" && extension != ".csv")
+    return fail(AIMC_INVALID_ARGUMENT,
+                path + ": expected a name that ends with .csv or .npz, which says what to write");
+  if (extension == ".npz") {
     auto file = std::make_unique<NpzFile>(path, names);
     if (auto done = file->open(); !done)
       return tl::unexpected(done.error());

@@ -21,7 +21,7 @@ struct MapRow {
   int32_t weight = 0; ///< index into the names
   int32_t row = 0, column = 0, chip = 0, tile = 0, tileRow = 0, tileColumn = 0, plane = 0;
   int32_t sign = 1; ///< 1: the plus device, -1: the minus device
-  float targetUS = 0, programmedUS = 0;
+  float targetUS = 0, programmedUS = 0, nowUS = 0;
 };
 
 class MapFile {
@@ -31,8 +31,8 @@ public:
   virtual exec::Result<void> finish() = 0;
 };
 
-/// By the name: `.npz` holds a column per array and the names as `weights`; all else is CSV.
-/// Empty: CSV on standard output.
+/// By the name: `.npz` holds a column per array and the names as `weights`, `.csv` a line per
+/// device (docs/Contracts.md section 8). Empty: CSV on standard output. Other names are refused.
 exec::Result<std::unique_ptr<MapFile>> makeMapFile(const std::string &path,
                                                    const std::vector<std::string> &names);
 

@@ -131,6 +131,18 @@ aimc_status aimc_session_statistics(aimc_session *session, const char **json) {
   });
 }
 
+aimc_status aimc_session_warnings(aimc_session *session, const char **json) {
+  return guarded([&]() -> Result<void> {
+    if (!json)
+      return nullArgument("json");
+    *json = "";
+    if (!session)
+      return nullArgument("session");
+    *json = session->session->warnings().c_str();
+    return {};
+  });
+}
+
 aimc_status aimc_session_age(aimc_session *session, double time_s) {
   return guarded([&]() -> Result<void> {
     if (!session)

@@ -98,6 +98,15 @@ aimc_status aimc_tile_statistics(aimc_tile *tile, const char **json) {
   });
 }
 
+aimc_status aimc_tile_warnings(aimc_tile *tile, const char **json) {
+  if (json)
+    *json = "";
+  return onTile(tile, {{"json", json}}, [&](Tile &t) -> Result<void> {
+    *json = t.warnings().c_str();
+    return {};
+  });
+}
+
 void aimc_tile_destroy(aimc_tile *tile) { delete tile; }
 
 } // extern "C"

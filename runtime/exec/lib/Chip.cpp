@@ -137,6 +137,7 @@ void Chip::devices(const Tile &tile, std::vector<TileBlock> &list, TileState &st
 
 void Chip::buildTile(Tile &tile, Scratch &scratch) {
   makeDevices(tile, options.timeS.has_value(), scratch.list, scratch.state);
+  tile.clippedWeights = scratch.state.clippedCells();
   scratch.state.setTime(options.timeS);
   scratch.driftFactors.clear();
   if (options.timeS && options.driftCompensation != DriftCompensation::None)
@@ -256,44 +257,12 @@ void Chip::packExact(size_t weight) {
   }
 }
 
-Result<void> Chip::checkFinite(Threads &threads) const {
-  const auto &weights = manifest().weights;
-  std::vector<char> bad(weights.size(), 0);
-  auto elements = [&](size_t w) { return weights[w].rows * weights[w].cols; };
-  // All exponent bits set is infinity or NaN; the loop has no branch, so it runs at memory speed.
-  constexpr uint32_t exponent = 0x7f800000u;
-  threads.parallelFor(static_cast<int64_t>(weights.size()), [&](int64_t begin, int64_t end) {
-    for (int64_t w = begin; w < end; ++w) {
-      const auto *data = reinterpret_cast<const uint32_t *>(source.weights[size_t(w)].data);
-      uint32_t seen = 0;
-      for (int64_t i = 0; i < elements(size_t(w)); ++i)
-        seen |= (data[i] & exponent) == exponent;
-      bad[size_t(w)] = seen != 0;
-    }
-  });
-  for (size_t w = 0; w < bad.size(); ++w) {
-    if (!bad[w])
-      continue;
-    const float *data = source.weights[w].data;
-    int64_t i = 0;
-    while (std::isfinite(data[i]))
-      ++i;
-    const int64_t width = weights[w].transposed ? weights[w].rows : weights[w].cols;
-    return fail(AIMC_BAD_PACKAGE,
-                source.name + quote(weights[w].tensor) + ": expected finite values, but got " +
-                    (std::isnan(data[i]) ? "nan" : "inf") + " at [" + std::to_string(i / width) +
-                    ", " + std::to_string(i % width) + "]");
-  }
-  return {};
-}
-
 Result<std::unique_ptr<Chip>> Chip::layOut(ChipSource source, const Options &options,
                                            std::shared_ptr<const ChipFile> saved,
                                            Threads &threads) {
   std::unique_ptr<Chip> chip(new Chip(std::move(source), options, std::move(saved)));
-  if (!chip->source.name.empty()) // others are checked where they come from
-    if (auto finite = chip->checkFinite(threads); !finite)
-      return tl::unexpected(finite.error());
+  if (auto good = chip->checkWeights(threads); !good)
+    return tl::unexpected(good.error());
   chip->findTiles();
   return chip;
 }
@@ -341,6 +310,15 @@ void Chip::rebuild(Threads &threads) {
     for (int64_t t = begin; t < end; ++t)
       buildTile(tileList[static_cast<size_t>(t)], scratch);
   });
+}
+
+double Chip::clippedShare() const {
+  int64_t clipped = 0, all = 0;
+  for (const Tile &tile : tileList) {
+    clipped += tile.clippedWeights;
+    all += tile.usedDevices;
+  }
+  return all > 0 ? static_cast<double>(clipped) / static_cast<double>(all) : 0;
 }
 
 json Chip::statistics() const {

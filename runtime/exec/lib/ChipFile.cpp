@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <filesystem>
 #include <set>
 
 namespace aimc::exec {
@@ -99,6 +100,13 @@ std::string tileKey(const std::string &target, const TileId &id) {
 }
 
 Result<std::shared_ptr<const ChipFile>> ChipFile::open(const std::string &path) {
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored))
+    return fail(AIMC_BAD_PACKAGE,
+                path + ": expected a chip file, but got a folder" +
+                    (std::filesystem::exists(path + "/manifest.json", ignored)
+                         ? "; it is a package, of which aimc-chip program -o FILE makes a chip"
+                         : ""));
   auto file = MappedFile::open(path);
   if (!file)
     return tl::unexpected(file.error());

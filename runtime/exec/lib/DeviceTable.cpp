@@ -4,8 +4,6 @@
 //===----------------------------------------------------------------------===//
 #include "aimc/exec/DeviceTable.h"
 
-#include "aimc/exec/Target.h"
-
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -191,16 +189,16 @@ std::shared_ptr<const model::DeviceTable> readDeviceTable(const JsonObject &obje
   return object.raw("format") ? table : nullptr;
 }
 
-model::DeviceModel Target::deviceModel() const {
-  model::DeviceModel m;
-  m.kind = model::deviceKind(device).value_or(model::DeviceKind::Ideal);
-  m.range = range;
-  m.programmingScale = programmingNoiseScale;
-  m.readScale = readNoiseScale;
-  m.driftScale = driftScale;
-  m.acceptancePercent = acceptancePercent;
-  m.table = deviceTable;
-  return m;
+Result<std::shared_ptr<const model::DeviceTable>> parseDeviceTable(std::string_view text,
+                                                                   const std::string &file) {
+  auto json = parseJson(text, file, AIMC_INVALID_ARGUMENT);
+  if (!json)
+    return tl::unexpected(json.error());
+  JsonReader reader(file, AIMC_INVALID_ARGUMENT);
+  auto table = readDeviceTable(reader.root(*json));
+  if (reader.failed())
+    return reader.result();
+  return table;
 }
 
 } // namespace aimc::exec

@@ -84,6 +84,16 @@ json Grids::warnings() const {
   json list = json::array();
   if (options.ideal || options.record)
     return list;
+  for (const std::string &option : options.withoutEffect)
+    list.push_back(option);
+  bool ran = false; // a time may still come
+  for (const Site &site : sites)
+    ran = ran || site.rows > 0;
+  if (ran && options.driftCompensation != DriftCompensation::None && !options.timeS)
+    list.push_back("drift_compensation has no effect without a time since programming (time_s)");
+  if (options.scale && chip.clippedShare() > model::kHeavyClipping)
+    list.push_back("scale " + scaleRuleText(*options.scale) + " clips " +
+                   brief(100 * chip.clippedShare()) + "% of the weights");
   for (size_t t = 0; t < options.targets.size(); ++t) {
     const Target &target = options.targets[t];
     const double longest = target.maxPulseTicks() * target.tickNs;

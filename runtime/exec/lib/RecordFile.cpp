@@ -43,7 +43,10 @@ Result<void> saveRecord(const std::string &path, const Manifest &manifest,
       if (vectors > 0)
         used[static_cast<size_t>(w)] = true;
     }
-    grids.push_back({{"layer", grid.layer}, {"weights", names}, {"vectors", vectors}});
+    grids.push_back({{"layer", grid.layer},
+                     {"weights", names},
+                     {"vectors", vectors},
+                     {"input_range", grid.inputRange ? json(*grid.inputRange) : json()}});
     if (vectors > 0)
       tensors.add("grid." + std::to_string(g) + ".quantiles", {5}, recording.grids[g].quantiles());
   }

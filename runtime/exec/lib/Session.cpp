@@ -183,6 +183,12 @@ const std::string &Session::statistics() {
   return statisticsText;
 }
 
+const std::string &Session::warnings() {
+  std::lock_guard lock(mutex);
+  warningsText = grids->warnings().dump();
+  return warningsText;
+}
+
 //===----------------------------------------------------------------------===//
 // Called by compiled code
 //===----------------------------------------------------------------------===//

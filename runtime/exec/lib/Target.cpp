@@ -92,6 +92,8 @@ void readDevice(const JsonObject &object, Target &t) {
     object.mistake("table", "expected a device table for kind \"table\", and for no other kind");
   if (t.table.is_object()) {
     t.deviceTable = readDeviceTable(object.object("table"));
+    // A target with one probability of its own keeps both of its own: its devices' yield was
+    // characterised as a whole.
     if (t.deviceTable && t.stuckOff + t.stuckOn == 0) {
       t.stuckOff = t.deviceTable->stuckOff;
       t.stuckOn = t.deviceTable->stuckOn;
@@ -99,8 +101,11 @@ void readDevice(const JsonObject &object, Target &t) {
   }
   if (t.device == "table" && !t.deviceTable)
     return;
-  if (auto wrong = model::checkRange(t.deviceModel()))
-    object.mistake("g_max_us", *wrong);
+  // The key that lies outside, or the only one where both do.
+  const model::DeviceModel kind = t.deviceModel();
+  if (auto wrong = model::checkRange(kind))
+    object.mistake(
+        t.range.gMinUS < model::characterisedRange(kind).gMinUS ? "g_min_us" : "g_max_us", *wrong);
 }
 
 void readWire(const JsonObject &object, Target &t) {
@@ -177,6 +182,18 @@ int32_t Target::maxPulseTicks() const {
                      : dacMode == DacMode::Split ? std::max(lsbBits, magnitude - lsbBits)
                                                  : 1;
   return (int32_t(1) << widest) - 1;
+}
+
+model::DeviceModel Target::deviceModel() const {
+  model::DeviceModel m;
+  m.kind = model::deviceKind(device).value_or(model::DeviceKind::Ideal);
+  m.range = range;
+  m.programmingScale = programmingNoiseScale;
+  m.readScale = readNoiseScale;
+  m.driftScale = driftScale;
+  m.acceptancePercent = acceptancePercent;
+  m.table = deviceTable;
+  return m;
 }
 
 Target readTarget(const JsonObject &object, const std::string &name) {

@@ -192,6 +192,10 @@ Result<Tile::Given> Tile::parse(const char *targetJson, const char *optionsJson,
   if (!options)
     return tl::unexpected(options.error());
   given.options = std::move(*options);
+  if (target.idle == model::Idle::Midrail && targetRoot.has("wire") &&
+      targetRoot.object("wire").has("fidelity") && target.fidelity != model::Fidelity::OneProduct)
+    given.options.withoutEffect.push_back("wire.fidelity has no effect where idle rows are at "
+                                          "mid-rail, which is exact");
   // One tile is little work; a caller with many of them has threads of its own.
   if (!root.has("threads"))
     given.options.threads = 1;
@@ -344,6 +348,11 @@ const std::string &Tile::statistics() {
                {"warnings", grids->warnings()}};
   statisticsText = text.dump();
   return statisticsText;
+}
+
+const std::string &Tile::warnings() {
+  warningsText = grids->warnings().dump();
+  return warningsText;
 }
 
 } // namespace aimc::exec

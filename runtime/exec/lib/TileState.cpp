@@ -69,7 +69,7 @@ void TileState::chooseScales() {
     else if (block.rule.kind == model::ScaleRule::Kind::Max)
       model::columnScales(block.weight, scale);
     else
-      model::chooseScales(block.weight, block.rule, kind.range, noise, scale);
+      clipped += model::chooseScales(block.weight, block.rule, kind.range, noise, scale).clipped;
   }
   for (auto &values : digitalValues)
     values = scaleValues;
@@ -312,6 +312,7 @@ std::vector<Plane> &TileState::restore(const Request &wantedState) {
   if (!request.effects.readNoise)
     kind.readScale = 0;
   aged = false;
+  clipped = 0;
   state.resize(static_cast<size_t>(request.target->pairs()));
   for (auto *scratch : {&normals, &before})
     scratch->resize(static_cast<size_t>(request.target->cols));

@@ -7,6 +7,7 @@
 #include "DeviceFits.h"
 #include "DeviceTableRows.h"
 #include "aimc/model/Clones.h"
+#include "aimc/model/Limits.h"
 
 #include <cmath>
 #include <cstdio>
@@ -129,16 +130,23 @@ double DeviceModel::startS() const {
   }
 }
 
+DeviceRange characterisedRange(const DeviceModel &m) {
+  switch (m.kind) {
+  case DeviceKind::Hermes1:
+    return {limits::kHermes1US.low, limits::kHermes1US.high};
+  case DeviceKind::Hermes2:
+    return {limits::kHermes2US.low, limits::kHermes2US.high};
+  case DeviceKind::ReramCmo:
+    return {limits::kReramCmoUS.low, limits::kReramCmoUS.high};
+  case DeviceKind::Table:
+    return tableRange(*m.table);
+  default:
+    return {0, limits::kGMaxUS.high};
+  }
+}
+
 std::optional<std::string> checkRange(const DeviceModel &m) {
-  double low = 0, high = 1000; // as limits of targets have it
-  if (m.kind == DeviceKind::Hermes1)
-    high = fits::Hermes1::kReferenceUS;
-  else if (m.kind == DeviceKind::Hermes2)
-    high = fits::Hermes2::kReferenceUS;
-  else if (m.kind == DeviceKind::ReramCmo)
-    low = fits::Cmo::kLowestUS, high = fits::Cmo::kHighestUS;
-  else if (m.kind == DeviceKind::Table)
-    low = tableRange(*m.table).gMinUS, high = tableRange(*m.table).gMaxUS;
+  const auto [low, high] = characterisedRange(m);
   if (m.range.gMinUS >= low && m.range.gMaxUS <= high)
     return std::nullopt;
   return "expected conductances from " + number(low) + " to " + number(high) +

@@ -11,6 +11,7 @@
 
 #include "aimc/model/DeviceMath.h"
 #include "aimc/model/Drift.h"
+#include "aimc/model/Limits.h"
 #include "aimc/model/Programming.h"
 
 #include <cmath>
@@ -35,7 +36,7 @@ struct Exponent {
 
 /// IBM Hermes chip, PCM, one device per polarity. AIHWKIT noise/hermes.py, num_devices = 1.
 struct Hermes1 {
-  static constexpr double kReferenceUS = 10.35, kStartS = 200, kReadS = 512e-9;
+  static constexpr double kReferenceUS = limits::kHermes1US.high, kStartS = 200, kReadS = 512e-9;
   template <class T> static T programming(T r) {
     return T(0.15781817) + r * (T(2.32443916) + r * (T(-2.16310839) + r * T(0.68841818)));
   }
@@ -55,7 +56,7 @@ struct Hermes1 {
 
 /// The same chip with two devices per polarity, which share the conductance.
 struct Hermes2 {
-  static constexpr double kReferenceUS = 20.7, kStartS = 300, kReadS = 512e-9;
+  static constexpr double kReferenceUS = limits::kHermes2US.high, kStartS = 300, kReadS = 512e-9;
   template <class T> static T programming(T r) {
     return T(0.16603222) + r * (T(4.71806468) + r * (T(-8.48101252) + r * T(4.68961419)));
   }
@@ -115,7 +116,7 @@ struct Wan {
 
 /// Filamentary CMO/HfOx ReRAM. AIHWKIT noise/reram.py. g in uS, not relative.
 struct Cmo {
-  static constexpr double kLowestUS = 1, kHighestUS = 100, kReadS = 1e-6;
+  static constexpr double kReadS = 1e-6;
   static constexpr double kRelaxationMean = -0.08900206;
   static constexpr double kRelaxation0 = 0.41183342, kRelaxation1 = 0.04201137;
   template <class T> static T programming(T g, bool narrow) {

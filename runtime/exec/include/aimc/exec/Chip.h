@@ -57,7 +57,7 @@ public:
   struct Tile {
     TileId id;
     std::vector<Placed> placed;
-    int64_t usedDevices = 0;
+    int64_t usedDevices = 0, clippedWeights = 0;
     double driftFactor = 1; ///< mean factor of drift compensation
   };
 
@@ -95,6 +95,9 @@ public:
   const Manifest &manifest() const { return *source.manifest; }
 
   nlohmann::json statistics() const;
+  /// Share of weights that the scales clip which this chip was programmed with; 0 where the package
+  /// or a chip file brought them.
+  double clippedShare() const;
 
 private:
   struct Scratch;
@@ -111,7 +114,7 @@ private:
   Result<std::vector<std::vector<float>>> readCalibration(const Tile &tile,
                                                           std::optional<double> seconds) const;
   void packExact(size_t weight);
-  Result<void> checkFinite(Threads &threads) const;
+  Result<void> checkWeights(Threads &threads) const;
   model::WeightView view(size_t weight, int64_t row, int64_t rows, int64_t col, int64_t cols) const;
   model::Compensate compensation(const Block &block) const;
 

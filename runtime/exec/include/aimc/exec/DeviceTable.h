@@ -13,10 +13,16 @@
 #include "aimc/model/DeviceTable.h"
 
 #include <memory>
+#include <string>
+#include <string_view>
 
 namespace aimc::exec {
 
 /// Null after a mistake.
 std::shared_ptr<const model::DeviceTable> readDeviceTable(const JsonObject &object);
+
+/// The same from text; `file` opens the message.
+Result<std::shared_ptr<const model::DeviceTable>> parseDeviceTable(std::string_view text,
+                                                                   const std::string &file);
 
 } // namespace aimc::exec

@@ -45,6 +45,7 @@ struct Options {
   std::vector<Target> targets;             ///< as Manifest::targets
   std::vector<nlohmann::json> targetTexts; ///< the same, as merged
   std::vector<bool> lsbGiven;              ///< per target: an override names the ADC's LSB
+  std::vector<std::string> withoutEffect;  ///< what was asked for and changes nothing, a line each
 
   /// `text` may be null or empty: all defaults. `label` opens messages.
   static Result<Options> parse(const char *text, const Manifest &manifest,

@@ -32,6 +32,8 @@ public:
   Result<void> saveRecord(const std::string &path);
   /// The text lives until the next call.
   const std::string &statistics();
+  /// Its warnings alone.
+  const std::string &warnings();
 
 private:
   Session(std::shared_ptr<const Package> package, Options options);
@@ -63,7 +65,7 @@ private:
 
   int64_t runs = 0;
   double runSeconds = 0, lastRunSeconds = 0, createSeconds = 0;
-  std::string statisticsText;
+  std::string statisticsText, warningsText;
 };
 
 } // namespace aimc::exec

@@ -34,6 +34,8 @@ public:
   Result<void> age(double seconds);
   void reset();
   const std::string &statistics();
+  /// Its warnings alone.
+  const std::string &warnings();
 
 private:
   struct Given;
@@ -55,7 +57,7 @@ private:
   void chargesExact(const double *ticks, int64_t n, double *out) const;
   Result<void> chargesByKernels(model::Fidelity fidelity, const double *ticks, int64_t n,
                                 double *out);
-  Result<void> aihwkitCharges(const double *ticks, int64_t n, double *out) const;
+  void aihwkitCharges(const double *ticks, int64_t n, double *out) const;
   std::vector<double> effectiveWeights() const;
 
   Manifest manifest;
@@ -70,7 +72,7 @@ private:
   std::unique_ptr<Chip> bare;
   std::vector<TileBlock> list;
   TileState state;
-  std::string statisticsText;
+  std::string statisticsText, warningsText;
 };
 
 } // namespace aimc::exec

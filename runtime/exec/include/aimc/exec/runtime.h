@@ -116,6 +116,10 @@ AIMC_API aimc_status aimc_session_reset(aimc_session *session);
  * session and lives until the next call of this function on it. */
 AIMC_API aimc_status aimc_session_statistics(aimc_session *session, const char **json);
 
+/* `warnings` of the statistics alone: an array of lines. Cheap enough to ask after every run; the
+ * text lives until the next call of this function on the session. */
+AIMC_API aimc_status aimc_session_warnings(aimc_session *session, const char **json);
+
 /* The same chip `time_s` seconds after its programming: drift, 1/f noise and, where the session
  * asks for it, drift compensation once more. Read streams and statistics go on. The result depends
  * on `time_s` alone and not on the times before it. */
@@ -161,9 +165,11 @@ AIMC_API aimc_status aimc_tile_create_pairs(const char *target_json, const char 
                                             int64_t cols, aimc_tile **out);
 
 /* Charge in fC that each column integrates during one pass, [n x pairs x cols], when row i is
- * driven for |ticks[i]| ticks (signed, may be fractional, [n x rows]): the circuit alone, in double
- * precision, without DAC, noise or ADC. `fidelity` NULL: the target's; else exact, segments or
- * one_product, where idle = open. */
+ * driven for |ticks[i]| ticks (signed, [n x rows]): the circuit alone, without DAC, noise or ADC.
+ * Ticks are whole and at most the longest pulse of the DAC, whatever the fidelity; where the DAC
+ * has several passes, that of its longest one, which is also how long an ADC off the rest level
+ * (v_off_v) integrates. `fidelity` NULL: the target's; else exact, segments or one_product, where
+ * idle = open. */
 AIMC_API aimc_status aimc_tile_charges(aimc_tile *tile, const char *fidelity, const double *ticks,
                                        int64_t n, double *charges);
 
@@ -197,6 +203,9 @@ AIMC_API aimc_status aimc_tile_reset(aimc_tile *tile);
 /* Target in force and figures of reads so far as JSON; the text lives until the next call of this
  * function on the tile. */
 AIMC_API aimc_status aimc_tile_statistics(aimc_tile *tile, const char **json);
+
+/* Its `warnings` alone, as aimc_session_warnings. */
+AIMC_API aimc_status aimc_tile_warnings(aimc_tile *tile, const char **json);
 
 AIMC_API void aimc_tile_destroy(aimc_tile *tile);
 

@@ -61,6 +61,8 @@ struct DeviceModel {
   double startS() const;
 };
 
+/// Conductances that a kind, or a table, is characterised for, uS.
+DeviceRange characterisedRange(const DeviceModel &model);
 /// What is wrong with the conductance range of a kind, or nothing: "expected ..., but got ...".
 std::optional<std::string> checkRange(const DeviceModel &model);
 /// The same for a time since programming, seconds.

@@ -40,7 +40,15 @@ struct ScaleReport {
   double clipError = 0;  ///< sum of (clamped - w)^2
   double noiseError = 0; ///< expected sum of squared noise, in weight units; 0 without noise
   double power = 0;      ///< sum of w^2
+
+  double clippedShare() const {
+    return cells > 0 ? static_cast<double>(clipped) / static_cast<double>(cells) : 0.0;
+  }
 };
+
+/// Share of clipped weights beyond which a scale is a mistake: sigma:1 clips a third of a normal
+/// distribution.
+inline constexpr double kHeavyClipping = 0.5;
 
 /// s_j of every column into `scale` [cols]. `noise` may be empty: then `optimal` is `max`.
 ScaleReport chooseScales(const WeightView &w, const ScaleRule &rule, DeviceRange range,

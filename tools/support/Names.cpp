@@ -1,0 +1,48 @@
+//===- Names.cpp - what a misspelt name may have meant --------------------===//
+// Part of the AIMC project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===----------------------------------------------------------------------===//
+#include "Names.h"
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+namespace aimc::run {
+
+namespace {
+/// Insertions, deletions and replacements of letters from one to the other.
+size_t editDistance(std::string_view a, std::string_view b) {
+  std::vector<size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), size_t{0});
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t diagonal = std::exchange(row[0], i);
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, replaced});
+    }
+  }
+  return row.back();
+}
+} // namespace
+
+std::string nearestNames(std::string_view wanted, std::vector<std::string> names, size_t most) {
+  std::vector<std::pair<std::pair<bool, size_t>, std::string>> ranked;
+  ranked.reserve(names.size());
+  for (std::string &name : names) {
+    const bool apart = wanted.empty() || name.find(wanted) == std::string::npos;
+    const size_t distance = editDistance(wanted, name);
+    ranked.emplace_back(std::pair{apart, distance}, std::move(name));
+  }
+  std::stable_sort(ranked.begin(), ranked.end(),
+                   [](const auto &a, const auto &b) { return a.first < b.first; });
+  std::string text;
+  for (size_t i = 0; i < std::min(most, ranked.size()); ++i)
+    text += (i ? ", " : "") + ranked[i].second;
+  if (ranked.size() > most)
+    text += " and " + std::to_string(ranked.size() - most) + " more";
+  return text;
+}
+
+} // namespace aimc::run

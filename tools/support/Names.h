@@ -1,0 +1,17 @@
+//===- Names.h - what a misspelt name may have meant ------------*- C++ -*-===//
+// Part of the AIMC project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===----------------------------------------------------------------------===//
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace aimc::run {
+
+/// The names next to `wanted` for a message, nearest first: "a, b, c and 12 more". Names that hold
+/// it whole come before those that differ from it by a few letters.
+std::string nearestNames(std::string_view wanted, std::vector<std::string> names, size_t most = 8);
+
+} // namespace aimc::run
