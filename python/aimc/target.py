@@ -76,7 +76,7 @@ class Device:
         try:
             abi.check_target(Target(device=device).parts())
         except InvalidArgumentError as error:
-            said = str(error).removeprefix("target: ").removeprefix("device.table.")
+            said = re.sub(r"^target: device\.(table(\.|: ))?", "", str(error))
             raise InvalidArgumentError(f"{path}: {said}") from None
         return device
 

@@ -18,10 +18,10 @@ from aimc.testing import exports, models
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
-def block(document, language):
-    """The first code block of a language in a document."""
+def block(document, language, number=0):
+    """A code block of a language in a document."""
     text = (ROOT / document).read_text()
-    return re.search(rf"```{language}\n(.*?)```", text, re.DOTALL)[1]
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)[number]
 
 
 def test_generated_pages_are_up_to_date():
@@ -65,18 +65,35 @@ def test_python_example_of_the_front_page(tmp_path, monkeypatch):
     exec(block("README.md", "python"), names)
     assert names["hidden"].shape == (8, 32, 48)
     assert names["pooled"].shape == (8, 48)
+    exec(block("README.md", "python", 1), names)
+    assert names["tile"].read(np.ones((1, 64))).shape == (1, 64)
 
 
 def test_commands_of_the_front_page():
     """Every flag that the front page shows is one that the program knows."""
     text = (ROOT / "README.md").read_text()
-    for name in ("aimc-compile", "aimc-run"):
+    for name in ("aimc-compile", "aimc-run", "aimc-chip", "aimc-translate"):
+        help_flag = "--help-all" if name == "aimc-chip" else "--help"
         known = subprocess.run(
-            [find_program(name), "--help"], capture_output=True, text=True
+            [find_program(name), help_flag], capture_output=True, text=True
         ).stdout
         for line in re.findall(rf"^{name} .*$", text, re.MULTILINE):
             for flag in re.findall(r"--[a-z-]+", line):
                 assert flag in known, f"{name} {flag}"
+
+
+def test_python_example_of_the_device_page(tmp_path, monkeypatch):
+    """A device file becomes a tile and a package, as both examples of the page do."""
+    models.linear(tmp_path / "model.onnx")
+    monkeypatch.chdir(tmp_path)
+    for number in (0, 1):
+        (tmp_path / "my-device.json").write_text(block("docs/Devices.md", "json", number))
+        text = block("docs/Devices.md", "python").replace('"seq": 32', "").replace(", }", "}")
+        names = {"aimc": aimc, "weights": np.eye(8)}
+        exec(text, names)
+        assert names["tile"].target["device"]["g_max_us"] == 50
+        with aimc.Session(names["package"]) as session:
+            assert session.run(None, {"x": np.ones((8, 96), np.float32)})[0].shape == (8, 80)
 
 
 @pytest.mark.parametrize("document", sorted(p.name for p in (ROOT / "docs").glob("*.md")))
