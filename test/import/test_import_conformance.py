@@ -66,11 +66,12 @@ def load(path):
     return numpy_helper.to_array(tensor)
 
 
-@pytest.mark.parametrize("name", list(selected()))
-def test_node(tmp_path, name):
-    folder = NODE_TESTS / name
-    model = onnx.load(folder / "model.onnx")
-    data = folder / "test_data_set_0"
+def node_case(name, folder):
+    """The model in `folder` with its static operands bound, the arrays left to feed, and what the
+    node's test expects."""
+    source = NODE_TESTS / name
+    model = onnx.load(source / "model.onnx")
+    data = source / "test_data_set_0"
     arrays = {v.name: load(data / f"input_{i}.pb") for i, v in enumerate(model.graph.input)}
     expected = [load(data / f"output_{i}.pb") for i in range(len(model.graph.output))]
     (node,) = model.graph.node
@@ -81,7 +82,12 @@ def test_node(tmp_path, name):
     kept = [v for v in model.graph.input if v.name in arrays]
     del model.graph.input[:]
     model.graph.input.extend(kept)
-    path = tmp_path / "model.onnx"
+    path = folder / f"{name}.onnx"
     path.write_bytes(model.SerializeToString())
-    got = imported(path, arrays, [np.asarray(e) for e in expected])
-    compare(got, expected, rtol=1e-3, atol=1e-6)
+    return path, arrays, [np.asarray(e) for e in expected]
+
+
+@pytest.mark.parametrize("name", list(selected()))
+def test_node(tmp_path, name):
+    path, arrays, expected = node_case(name, tmp_path)
+    compare(imported(path, arrays, expected), expected, rtol=1e-3, atol=1e-6)

@@ -47,8 +47,6 @@ struct NodeRun {
   bool floats(size_t i) const;
 };
 
-at::ScalarType scalarType(onnx::DType dtype);
-
 /// x times the site's weight through its layer, or plainly; x is [.., rows].
 at::Tensor linear(NodeRun &run, const at::Tensor &x);
 

@@ -28,20 +28,6 @@ bool isName(const std::string &symbol) {
   return symbol.find_first_of("+-*/() ") == std::string::npos;
 }
 
-at::ScalarType typeOf(onnx::DType dtype) {
-  switch (dtype) {
-  case onnx::DType::F32:
-    return at::kFloat;
-  case onnx::DType::I64:
-    return at::kLong;
-  case onnx::DType::I32:
-    return at::kInt;
-  case onnx::DType::Bool:
-    break;
-  }
-  return at::kBool;
-}
-
 bool matches(const std::string &pattern, const Weight &weight) {
   auto match = [&](const std::string &name) {
     return ::fnmatch(pattern.c_str(), name.c_str(), 0) == 0;
@@ -81,7 +67,7 @@ Result<> Model::accepts(const Dataset &data) const {
     if (array.dim() != static_cast<int64_t>(input.dims.size()))
       return fail(data.name, ": '", input.name, "': expected ", input.dims.size(),
                   " dimensions, but got ", array.dim());
-    if (array.scalar_type() != typeOf(input.dtype))
+    if (array.scalar_type() != scalarType(input.dtype))
       return fail(data.name, ": '", input.name, "': expected elements of ", name(input.dtype),
                   ", but got ", c10::toString(array.scalar_type()));
     if (array.size(0) != data.size)

@@ -26,6 +26,9 @@ using Parameters = std::map<std::string, at::Tensor, std::less<>>;
 using onnx::Error;
 template <class T = void> using Result = tl::expected<T, Error>;
 
+/// LibTorch's name of an element type.
+at::ScalarType scalarType(onnx::DType dtype);
+
 /// One product with a constant matrix. A weight that is used several times has several sites.
 struct LinearSite {
   size_t node = 0;         ///< position in the graph
