@@ -31,6 +31,7 @@ def compile(
     scale: str | None = None,
     device: str | os.PathLike[str] | None = None,
     fidelity: str | None = None,
+    emit_noise: str | os.PathLike[str] | None = None,
     extra_args: Sequence[str] = (),
 ) -> pathlib.Path:
     """Compile an ONNX file into a package and return the package's path.
@@ -48,6 +49,8 @@ def compile(
         scale: weight that the largest conductance stands for: "max", "sigma:<q>", "optimal".
         device: path of a device table (JSON) that replaces the target's device.
         fidelity: of reads with open idle rows: "exact", "segments" or "one_product".
+        emit_noise: path of a noise spec to write too, which aimc.torch.convert and aimc-finetune
+            train through.
         extra_args: further flags of `aimc-compile`.
 
     Raises:
@@ -68,6 +71,7 @@ def compile(
         "--scale": scale,
         "--device": device,
         "--fidelity": fidelity,
+        "--emit-noise": emit_noise,
     }
     for flag, value in flags.items():
         if value is not None:

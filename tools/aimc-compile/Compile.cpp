@@ -7,10 +7,12 @@
 #include "Progress.h"
 #include "Record.h"
 #include "aimc/CodeGen/Passes.h"
+#include "aimc/Description/Mapping.h"
 #include "aimc/Import/ImportOnnx.h"
 #include "aimc/InitAll.h"
 #include "aimc/Package/Package.h"
 #include "aimc/Pipelines/Pipelines.h"
+#include "aimc/Transforms/Passes.h"
 #include "aimc/Transforms/Targets.h"
 #include "mlir/Bytecode/BytecodeWriter.h"
 #include "mlir/IR/Remarks.h"
@@ -183,8 +185,12 @@ public:
     if (!runPasses(*module, [&](OpPassManager &pm) { buildMappingPipeline(pm, mapping); }) ||
         !adaptTargets(*module))
       return failed();
-    if (!tune(*module))
+    if (!tune(*module) || !emitNoise(*module))
       return failed();
+    if (options.specOnly) {
+      progress.done();
+      return tool::kDone;
+    }
     if (options.emit == Emit::Tiled)
       return writeModule(*module, options, report);
     if (options.emit == Emit::Llvm)
@@ -223,8 +229,9 @@ private:
     if (options.calibrate.empty())
       return runPasses(module, [&](OpPassManager &pm) { buildTuningPipeline(pm, tuning); });
 
-    auto folder = tool::TemporaryFolder::create(options.emit == Emit::Package ? outputPath(options)
-                                                                              : std::string());
+    const bool writesPackage = options.emit == Emit::Package && !options.specOnly;
+    auto folder =
+        tool::TemporaryFolder::create(writesPackage ? outputPath(options) : std::string());
     if (!folder) {
       report.error(folder.error());
       return false;
@@ -245,6 +252,14 @@ private:
     }
     tuning.report = options.remarks;
     return run();
+  }
+
+  bool emitNoise(ModuleOp module) {
+    if (options.emitNoise.empty())
+      return true;
+    progress.phase("noise spec");
+    return runPasses(module,
+                     [&](OpPassManager &pm) { pm.addPass(createExportNoise({options.emitNoise})); });
   }
 
   /// Only the last round's figures are worth a remark or a warning.

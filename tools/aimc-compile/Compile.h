@@ -23,8 +23,10 @@ struct Options {
   std::string calibrate; ///< .npz with arrays named like the model's inputs
   std::string inputRange = "none";
   std::string compensate = "none";
+  std::string emitNoise; ///< where the noise spec goes; empty: nowhere
   std::map<std::string, int64_t, std::less<>> dims;
   Emit emit = Emit::Package;
+  bool specOnly = false; ///< the noise spec is all that is wanted
   int64_t tilesPerChip = 0;
   bool pack = true;
   bool requireAnalog = false;

@@ -82,6 +82,9 @@ int main(int argc, char **argv) {
                  "bytecode where -o ends with .mlirbc; large constants only into files)")
       ->check(CLI::IsMember({"package", "linalg", "tiled", "llvm"}))
       ->capture_default_str();
+  app.add_option("--emit-noise", options.emitNoise,
+                 "noise spec (JSON) to write for aimc-finetune --spec and aimc.torch; without -o and "
+                 "--emit nothing else is written");
   app.add_option("--tiles-per-chip", options.tilesPerChip, "physical tiles on a chip; 0: no limit")
       ->check(CLI::NonNegativeNumber);
   bool noPack = false;
@@ -106,6 +109,15 @@ int main(int argc, char **argv) {
   if (app.count("--output") != 0 && options.output.empty()) {
     std::fprintf(stderr, "aimc-compile: error: -o: expected a path, but got ''\n");
     return aimc::compile::kBadUsage;
+  }
+  if (app.count("--emit-noise") != 0) {
+    if (options.emitNoise.empty() || options.emit == Emit::Linalg) {
+      std::fprintf(stderr, "aimc-compile: error: --emit-noise: expected %s\n",
+                   options.emitNoise.empty() ? "a path, but got ''"
+                                             : "a model on tiles, but got --emit linalg");
+      return aimc::compile::kBadUsage;
+    }
+    options.specOnly = app.count("--output") == 0 && app.count("--emit") == 0;
   }
   options.pack = !noPack;
   for (const std::string &dim : dims)

@@ -12,8 +12,8 @@
 
 #include "Vector.h"
 #include "aimc/Analysis/ConstantView.h"
+#include "aimc/Description/Mapping.h"
 #include "aimc/IR/AIMC.h"
-#include "aimc/Package/Package.h"
 #include "aimc/exec/JsonReader.h"
 #include "aimc/exec/TileState.h"
 #include "aimc/model/Converter.h"

@@ -193,6 +193,8 @@ FailureOr<ConstantView> mlir::aimc::traceConstant(Value value, std::string &reas
   }
 
   ConstantView view = wholeConstant(constant, value.getLoc());
+  if (Operation *root = value.getDefiningOp())
+    view.initializer = root->getAttrOfType<StringAttr>(kInitializerAttr);
   for (Operation *op : llvm::reverse(views)) {
     LogicalResult applied = success();
     if (auto collapse = dyn_cast<tensor::CollapseShapeOp>(op)) {

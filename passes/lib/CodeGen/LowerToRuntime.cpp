@@ -11,6 +11,7 @@
 
 #include "MemoryPlan.h"
 #include "aimc/CodeGen/Passes.h"
+#include "aimc/Description/Mapping.h"
 #include "aimc/IR/AIMC.h"
 #include "aimc/exec/abi.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -38,19 +39,6 @@ enum RuntimeFunction {
 
 /// Pointer fields of aimc_frame, by their index in the struct.
 enum FrameField { kTable = 2, kContext, kInputs, kOutputs, kConstants, kArena };
-
-/// The innermost NameLoc's name, or "".
-StringRef locationName(Location location) {
-  if (auto name = dyn_cast<NameLoc>(location))
-    return name.getName();
-  if (auto fused = dyn_cast<FusedLoc>(location))
-    for (Location part : fused.getLocations())
-      if (StringRef name = locationName(part); !name.empty())
-        return name;
-  if (auto call = dyn_cast<CallSiteLoc>(location))
-    return locationName(call.getCallee());
-  return "";
-}
 
 std::string dtypeName(Type type) {
   if (type.isInteger(1))
@@ -343,7 +331,7 @@ private:
     int64_t id = old ? static_cast<int64_t>(old.size()) : 0;
     SmallVector<NamedAttribute> fields{
         builder.getNamedAttr("weights", grid.getWeightsAttr()),
-        builder.getNamedAttr("layer", builder.getStringAttr(locationName(grid.getLoc())))};
+        builder.getNamedAttr("layer", builder.getStringAttr(layerOf(grid.getLoc())))};
     if (auto range = grid.getInputRangeAttr())
       fields.push_back(builder.getNamedAttr("input_range", range));
     append(module, kGridsAttr, builder.getDictionaryAttr(fields));

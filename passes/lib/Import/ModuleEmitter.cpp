@@ -83,10 +83,10 @@ TypedAttr ModuleEmitter::attributeOf(const onnx::Constant &constant, StringRef n
 Value ModuleEmitter::constantAs(onnx::ValueId id, ArrayRef<int64_t> shape) {
   onnx::Constant view = *graph.value(id).constant;
   view.type.shape.assign(shape.begin(), shape.end());
-  return constant(view, graph.value(id).name);
+  return constant(view, graph.value(id));
 }
 
-Value ModuleEmitter::constant(const onnx::Constant &data, StringRef name) {
+Value ModuleEmitter::constant(const onnx::Constant &data, const onnx::Value &value) {
   Value &known = constants[{data.data, type(data.type)}];
   if (known)
     return known;
@@ -95,10 +95,13 @@ Value ModuleEmitter::constant(const onnx::Constant &data, StringRef name) {
     builder.setInsertionPointAfter(lastConstant);
   else
     builder.setInsertionPointToStart(&main.getBody().front());
-  if (name.empty())
-    name = "constant";
+  StringRef name = value.name.empty() ? StringRef("constant") : StringRef(value.name);
   auto op = arith::ConstantOp::create(builder, NameLoc::get(StringAttr::get(context, name)),
                                       attributeOf(data, name));
+  // What may become a weight; a trainer knows it by this name.
+  if (!value.initializer.empty() && data.type.dtype == onnx::DType::F32 &&
+      data.type.shape.size() >= 2)
+    op->setAttr("aimc.initializer", builder.getStringAttr(value.initializer));
   lastConstant = op;
   return known = op;
 }
@@ -106,7 +109,7 @@ Value ModuleEmitter::constant(const onnx::Constant &data, StringRef name) {
 Value ModuleEmitter::value(onnx::ValueId id) {
   Value &v = values[id];
   if (!v && graph.value(id).constant)
-    v = constant(*graph.value(id).constant, graph.value(id).name);
+    v = constant(*graph.value(id).constant, graph.value(id));
   return v;
 }
 

@@ -39,7 +39,7 @@ private:
   LogicalResult emitNode(const onnx::Node &node);
   LogicalResult createReturn();
   Location locationOf(const onnx::Node &node) const;
-  Value constant(const onnx::Constant &data, StringRef name);
+  Value constant(const onnx::Constant &data, const onnx::Value &value);
   TypedAttr attributeOf(const onnx::Constant &constant, StringRef name);
   Type elementType(onnx::DType dtype) const;
   RankedTensorType type(const onnx::TensorType &type) const;

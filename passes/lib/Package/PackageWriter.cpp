@@ -19,7 +19,11 @@ void PackageWriter::removeUnfinished() { removeUnfinishedFolder(); }
 
 llvm::Error PackageWriter::collect(ModuleOp tiled) {
   contents->tiled = tiled.clone(); // attributes are shared: no weight is copied
-  return describeMapping(tiled, *contents);
+  auto mapping = describeMapping(tiled, /*withValues=*/true);
+  if (!mapping)
+    return mapping.takeError();
+  contents->mapping = std::move(*mapping);
+  return llvm::Error::success();
 }
 
 /// The tiled module for people and later tools: weights are named, not carried.
@@ -30,7 +34,7 @@ static llvm::Expected<FileDigest> writeModule(ModuleOp tiled, PackageContents &c
     auto elements = dyn_cast_if_present<ElementsAttr>(value.value_or(Attribute()));
     if (!elements) // named already, or absent
       return value.value_or(Attribute());
-    return ExternalAttr::get(tiled.getContext(), contents.tensors.nameOf(elements));
+    return ExternalAttr::get(tiled.getContext(), contents.mapping.tensors.nameOf(elements));
   };
   for (auto weight : tiled.getOps<WeightOp>()) {
     weight.setValueAttr(external(weight.getValue()));
@@ -49,6 +53,16 @@ static llvm::Expected<FileDigest> writeModule(ModuleOp tiled, PackageContents &c
   if (!file)
     return file.takeError();
   if (llvm::Error error = file->write(bytes))
+    return error;
+  return file->close();
+}
+
+static llvm::Expected<FileDigest> writeTensors(const TensorTable &tensors, llvm::StringRef path) {
+  auto file = HashedFile::create(path);
+  if (!file)
+    return file.takeError();
+  auto sink = [&](llvm::ArrayRef<char> bytes) { return file->write(bytes); };
+  if (llvm::Error error = tensors.write(sink))
     return error;
   return file->close();
 }
@@ -73,7 +87,7 @@ llvm::Error PackageWriter::write(ModuleOp lowered, const NativeTarget &target,
   // Names of constants are settled before the tensors are written; digests come later.
   if (auto draft = manifestText(lowered, *contents, options, target, files); !draft)
     return draft.takeError();
-  digest = contents->tensors.write(folder->file("weights.safetensors"));
+  digest = writeTensors(contents->mapping.tensors, folder->file("weights.safetensors"));
   if (!digest)
     return digest.takeError();
   files["weights.safetensors"] = *digest;

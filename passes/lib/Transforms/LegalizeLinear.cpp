@@ -190,6 +190,8 @@ WeightOp Legalizer::getOrCreateWeight(linalg::LinalgOp product, const LinearProd
 
   OpBuilder builder(module.getBody(), nextWeight);
   auto weight = WeightOp::create(builder, product.getLoc(), name, type, value, match.transposed);
+  if (match.inPlace && match.constant.initializer)
+    weight->setAttr(kInitializerAttr, match.constant.initializer);
   symbols.insert(weight, nextWeight);
   known.push_back({match.constant.offset, match.rows, match.cols, weight});
   return weight;

@@ -109,6 +109,10 @@ SharePass::Renaming SharePass::findEqualWeights() {
         }
       }
     renaming[second.getSymNameAttr()] = first.getSymNameAttr();
+    if (Attribute initializer = second->getAttr(kInitializerAttr);
+        initializer && !first->hasAttr(kInitializerAttr) &&
+        first.getTransposed() == second.getTransposed())
+      first->setAttr(kInitializerAttr, initializer);
     llvm::append_range(gridsOf[first.getSymNameAttr()],
                        SmallVector<GridOp>(gridsOf.lookup(second.getSymNameAttr())));
     remark::passed(second.getLoc(), remarkOf(getArgument())) << remark::add(

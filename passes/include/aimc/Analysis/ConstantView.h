@@ -10,13 +10,17 @@
 //===----------------------------------------------------------------------===//
 #pragma once
 
-#include "mlir/IR/BuiltinAttributeInterfaces.h"
+#include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/Location.h"
 #include "mlir/IR/Value.h"
 
 #include <string>
 
 namespace mlir::aimc {
+
+/// On a constant or a weight: the name of the tensor in the model's file whose elements, all of them
+/// and in their order, are its own.
+inline constexpr llvm::StringLiteral kInitializerAttr = "aimc.initializer";
 
 /// One step of an odometer: `size` positions that lie `stride` elements apart.
 struct StridedDim {
@@ -34,6 +38,7 @@ struct ConstantView {
   Location loc;
   int64_t offset = 0;
   llvm::SmallVector<DimNest> dims;
+  StringAttr initializer = {}; ///< the constant's name in the model's file, where it has one
 
   /// True when no element depends on the position along `dim`.
   bool isBroadcast(unsigned dim) const;

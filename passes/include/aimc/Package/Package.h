@@ -42,9 +42,6 @@ struct PackageOptions {
   std::map<std::string, int64_t> dims; ///< bound dimensions, recorded per entry
 };
 
-/// The target as the manifest describes it: one JSON object on one line.
-std::string targetText(TargetOp target);
-
 /// What a package writer collects before code generation erases it from the module.
 struct PackageContents;
 

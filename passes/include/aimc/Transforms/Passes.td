@@ -260,6 +260,32 @@ def Compensate : Pass<"aimc-compensate", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::aimc::AIMCDialect"];
 }
 
+def ExportNoise : Pass<"aimc-export-noise", "::mlir::ModuleOp"> {
+  let summary = "Write down on which hardware each layer runs, for training";
+  let description = [{
+    Writes the noise spec (docs/Contracts.md section 10) that `aimc.torch.convert(spec=...)` and
+    `aimc-finetune --spec` read, so that what is trained is what was mapped: targets with their
+    device tables, and for each product on tiles, in the module's order, its layer, its weight and
+    the name of that in the model's file, input range, activity, and for each block its place, ADC
+    step, scales and compensation. A weight that several products read (shared layers) comes once for
+    each of them. Targets, blocks and names are those of a package of the same module.
+
+    Tensors (scales, activities) go into the file that is called as `output`, but ends with
+    `.safetensors`; without any there is no such file. A file of that name which no spec has left
+    there is an error. Weights are not in the spec: the module that is trained has them.
+
+    The layer is the NameLoc of the product, else of its weight, else the weight's symbol; the name
+    in the model's file is the weight's `aimc.initializer`, null where it is a part of one or computed.
+
+    Before: every product on tiles is an `aimc.grid`, tiles are placed; scales, ranges and
+    compensation are final (`aimc-tune`). After: the module is unchanged.
+  }];
+  let options = [
+    Option<"output", "output", "std::string", "\"\"", "JSON file to write">,
+  ];
+  let dependentDialects = ["::mlir::aimc::AIMCDialect"];
+}
+
 def VerifyMapped : Pass<"aimc-verify-mapped", "::mlir::ModuleOp"> {
   let summary = "Report which multiplications are analog, which digital, and why";
   let description = [{

@@ -1,15 +1,17 @@
-//===- Tensors.cpp - weights.safetensors ----------------------------------===//
+//===- TensorTable.cpp - tensors of a safetensors file --------------------===//
 // Part of the AIMC project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===----------------------------------------------------------------------===//
 //
 // The safetensors layout: eight bytes of header length, a JSON header, the data. Bytes of large
-// tensors go from the model file's mapping to the package without a copy in between. Tensors are
+// tensors go from the model file's mapping to the sink without a copy in between. Tensors are
 // ordered by element width and the header is padded, so that every element is aligned.
 //
 //===----------------------------------------------------------------------===//
 
-#include "Contents.h"
+#include "aimc/Description/TensorTable.h"
+
+#include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
 #include "llvm/Support/Endian.h"
@@ -65,7 +67,7 @@ static llvm::ArrayRef<char> bytesOf(ElementsAttr value, std::vector<char> &scrat
   return scratch;
 }
 
-llvm::Expected<FileDigest> TensorTable::write(llvm::StringRef path) const {
+llvm::Error TensorTable::write(Sink sink, llvm::json::Object metadata) const {
   std::vector<const Entry *> order;
   for (const Entry &entry : entries) {
     if (!isa<DenseResourceElementsAttr, DenseElementsAttr>(entry.value) ||
@@ -80,6 +82,8 @@ llvm::Expected<FileDigest> TensorTable::write(llvm::StringRef path) const {
   });
 
   llvm::json::Object header;
+  if (!metadata.empty())
+    header["__metadata__"] = std::move(metadata);
   int64_t offset = 0;
   for (const Entry *entry : order) {
     int64_t size = entry->value.getNumElements() * width(entry->value.getElementType());
@@ -93,14 +97,11 @@ llvm::Expected<FileDigest> TensorTable::write(llvm::StringRef path) const {
   llvm::raw_string_ostream(text) << llvm::json::Value(std::move(header));
   text.resize(llvm::alignTo(text.size() + 8, 64) - 8, ' ');
 
-  auto file = HashedFile::create(path);
-  if (!file)
-    return file.takeError();
   char length[8];
   llvm::support::endian::write64le(length, text.size());
-  if (llvm::Error error = file->write(length))
+  if (llvm::Error error = sink(length))
     return error;
-  if (llvm::Error error = file->write(text))
+  if (llvm::Error error = sink(text))
     return error;
   for (const Entry *entry : order) {
     std::vector<char> scratch;
@@ -111,8 +112,8 @@ llvm::Expected<FileDigest> TensorTable::write(llvm::StringRef path) const {
                                      "tensor '" + entry->name + "': expected " +
                                          llvm::Twine(expected) + " bytes, but got " +
                                          llvm::Twine(bytes.size()));
-    if (llvm::Error error = file->write(bytes))
+    if (llvm::Error error = sink(bytes))
       return error;
   }
-  return file->close();
+  return llvm::Error::success();
 }
