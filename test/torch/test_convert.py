@@ -344,7 +344,7 @@ def test_bad_specs_are_named(tmp_path):
         convert(mlp(), spec=path)
     write_spec(path, ["2"])
     with pytest.raises(
-        aimc.InvalidArgumentError, match="2: expected a layout of 50 x 7, but got 40 x 50"
+        aimc.InvalidArgumentError, match="'2': expected 50 inputs x 7 outputs as in the module's '2', but got 40"
     ):
         convert(mlp(), spec=path)
     write_spec(path, ["0"], version=2)

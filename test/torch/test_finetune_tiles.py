@@ -105,7 +105,7 @@ def test_spec_and_target_agree(tmp_path, model, data):  # noqa: F811
 @pytest.mark.parametrize(
     "path,value,said",
     [
-        (("layers", 0, "initializer"), "nothing", "but got 'nothing'"),
+        (("layers", 0, "initializer"), "nothing", "the initializer 'nothing' in the model, but it"),
         (("layers", 0, "rows"), 47, "expected blocks that cover the weight"),
         (("layers", 0, "blocks", 0, "at_row"), 500, "lie inside their tiles"),
         (("layers", 0, "blocks", 0, "target"), "x", "expected a target of the spec, but got 'x'"),

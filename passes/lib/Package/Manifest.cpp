@@ -73,7 +73,7 @@ mlir::aimc::manifestText(ModuleOp lowered, PackageContents &contents, const Pack
   }
   for (auto constant : list(kConstantsAttr).getAsRange<DictionaryAttr>())
     constants.push_back(contents.mapping.tensors.add(constant.getAs<StringAttr>("name").getValue(),
-                                             constant.getAs<ElementsAttr>("value")));
+                                                     constant.getAs<ElementsAttr>("value")));
   for (const auto &[name, digest] : files)
     digests[name] =
         json::Object{{"sha256", digest.sha256}, {"bytes", static_cast<int64_t>(digest.bytes)}};

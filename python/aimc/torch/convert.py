@@ -63,7 +63,7 @@ def convert(
     chosen = Recipe.of(recipe) if recipe is not None else Recipe.of(Circuit())
     hardware = _target(target)
     found = {name: m for name, m in module.named_modules() if _orientation(m) is not None}
-    layers = spec.match(list(found)) if spec else {}
+    layers = spec.match({name: _shape(m) for name, m in found.items()}) if spec else {}
     made: dict[int, AnalogLinear] = {}
     for site, (name, linear) in enumerate(found.items()):
         if any(fnmatch.fnmatchcase(name, pattern) for pattern in skip):
@@ -138,6 +138,12 @@ def _orientation(module: nn.Module) -> bool | None:
     if conv.__name__ == "Conv1D" and conv.__module__.startswith("transformers."):
         return False
     return None
+
+
+def _shape(module: nn.Module) -> tuple[int, int]:
+    """Inputs and outputs."""
+    outputs, inputs = module.weight.shape if _orientation(module) else module.weight.shape[::-1]
+    return int(inputs), int(outputs)
 
 
 def _replace(module: nn.Module, made: Mapping[int, nn.Module]) -> None:

@@ -392,8 +392,8 @@ Tensor deviceState(const Tensor &target, const MaybeTensor &programming, const M
 }
 
 Tensor normals(int64_t seed, int64_t stream, int64_t id, int64_t sub, int64_t row, int64_t col,
-               int64_t rows, int64_t cols) {
-  return drawNormals(seed, stream, id, sub, row, col, rows, cols, std::nullopt);
+               int64_t rows, int64_t cols, std::optional<double> timeS) {
+  return drawNormals(seed, stream, id, sub, row, col, rows, cols, timeS);
 }
 
 } // namespace aimc::ops

@@ -180,6 +180,7 @@ TileBlock readBlock(const json &entry, const TensorFile &tensors) {
                   integer(entry, "at_col"),
                   {},
                   entry.value("compensate", ""),
+                  {},
                   {}};
   if (entry.contains("lsb_fc") && entry["lsb_fc"].is_number())
     block.lsbFC = entry["lsb_fc"].get<double>();
@@ -219,7 +220,8 @@ SiteSpec readSite(const json &entry,
   site.layer = word(entry, "layer");
   try {
     site.weight = word(entry, "weight");
-    site.initializer = word(entry, "initializer");
+    if (entry.contains("initializer") && !entry["initializer"].is_null())
+      site.initializer = word(entry, "initializer");
     site.rows = integer(entry, "rows");
     site.cols = integer(entry, "cols");
     if (entry.contains("input_range") && entry["input_range"].is_number())
@@ -234,6 +236,9 @@ SiteSpec readSite(const json &entry,
         throw Fault("expected blocks on one target");
       site.target = target->second;
       site.blocks.push_back(readBlock(block, tensors));
+      // As TileId::stream() of runtime/exec, which numbers targets by their sorted names.
+      site.blocks.back().stream = std::distance(targets.begin(), target) << 60 |
+                                  integer(block, "chip") << 30 | integer(block, "tile");
     }
     std::sort(site.blocks.begin(), site.blocks.end(), [](const TileBlock &a, const TileBlock &b) {
       return std::pair(a.row, a.col) < std::pair(b.row, b.col);
@@ -290,8 +295,10 @@ Result<std::vector<SiteSpec>> readSpec(const std::string &path) {
       targets[name] = std::make_shared<const TileTarget>(target);
     }
     std::vector<SiteSpec> sites;
-    for (const json &entry : spec["layers"])
+    for (const json &entry : spec["layers"]) {
       sites.push_back(readSite(entry, targets, tensors));
+      sites.back().file = path;
+    }
     return sites;
   } catch (const std::exception &error) {
     std::string what = error.what();
@@ -304,7 +311,7 @@ std::vector<TileBlock> cutBlocks(int64_t rows, int64_t cols, const TileTarget &t
   for (int64_t row = 0; row < rows; row += target.rows)
     for (int64_t col = 0; col < cols; col += target.cols) {
       int64_t height = std::min(target.rows, rows - row), width = std::min(target.cols, cols - col);
-      blocks.push_back({row, height, col, width, target.rows - height, 0, {}, "", {}});
+      blocks.push_back({row, height, col, width, target.rows - height, 0, {}, "", {}, {}});
     }
   return blocks;
 }

@@ -3,8 +3,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===----------------------------------------------------------------------===//
 //
-// Sites of a spec are found by their initializer, call after call, because a weight that is used
-// several times has an entry for each. Devices belong to weights, reads to sites.
+// Sites of a spec are found by their layer, and call after call, because a weight that is used
+// several times has an entry for each. Where a file holds a matrix under several names, which both
+// compiler and trainer take for one weight, the spec knows it by one of them. Devices belong to
+// weights, reads to sites.
 //
 //===----------------------------------------------------------------------===//
 #include "TileSite.h"
@@ -38,7 +40,8 @@ public:
       int64_t devices = unit == units.end() ? unnamed++ : unit->second;
       SiteSpec spec;
       if (whole) {
-        spec = {site.layer,
+        spec = {"",
+                site.layer,
                 "",
                 site.initializer,
                 site.rows,
@@ -47,31 +50,30 @@ public:
                 whole,
                 cutBlocks(site.rows, site.cols, *whole)};
       } else {
-        size_t match = 0;
-        while (match < specs.size() &&
-               (used[match] || specs[match].initializer != site.initializer))
-          ++match;
-        if (match == specs.size()) {
+        auto match = find(site, units, used);
+        if (!match) {
           sites.push_back(nullptr); // digital
           continue;
         }
-        used[match] = true;
-        spec = specs[match];
+        used[*match] = true;
+        spec = specs[*match];
         if (spec.rows != site.rows || spec.cols != site.cols)
           return tl::unexpected(
-              Error{"spec layer '" + spec.layer + "': expected a weight of " +
-                    std::to_string(site.rows) + " x " + std::to_string(site.cols) + ", but got " +
-                    std::to_string(spec.rows) + " x " + std::to_string(spec.cols)});
+              wrong(spec, "expected " + std::to_string(site.rows) + " inputs x " +
+                              std::to_string(site.cols) + " outputs as in the model, but got " +
+                              std::to_string(spec.rows) + " x " + std::to_string(spec.cols)));
       }
       sites.push_back(std::make_shared<TileSite>(std::move(spec), site.transposed, devices, number,
                                                  options, clock));
     }
     for (size_t i = 0; i < specs.size(); ++i)
       if (!used[i])
-        return tl::unexpected(Error{"spec layer '" + specs[i].layer +
-                                    "': expected an initializer of the model that a product uses, "
-                                    "but got '" +
-                                    specs[i].initializer + "'"});
+        return tl::unexpected(wrong(specs[i], "expected a product with the initializer '" +
+                                                  specs[i].initializer + "' in the model, but " +
+                                                  (units.count(specs[i].initializer)
+                                                       ? "its products with it are "
+                                                         "fewer or of other layers"
+                                                       : "it has no such initializer")));
     return {};
   }
 
@@ -141,6 +143,32 @@ public:
   }
 
 private:
+  static Error wrong(const SiteSpec &spec, const std::string &what) {
+    return Error{spec.file + ": layer '" + spec.layer + "': " + what};
+  }
+
+  /// The entry of the spec that is `site`: of its weight, and of its layer where one is.
+  std::optional<size_t> find(const LinearSite &site, const std::map<std::string, int64_t> &units,
+                             const std::vector<bool> &used) const {
+    auto unitOf = [&](const std::string &initializer) {
+      auto unit = units.find(initializer);
+      return unit == units.end() ? -1 : unit->second;
+    };
+    std::optional<size_t> first;
+    for (size_t i = 0; i < specs.size(); ++i) {
+      bool same = specs[i].initializer == site.initializer ||
+                  (unitOf(site.initializer) >= 0 &&
+                   unitOf(specs[i].initializer) == unitOf(site.initializer));
+      if (used[i] || !same)
+        continue;
+      if (specs[i].layer == site.layer)
+        return i;
+      if (!first)
+        first = i;
+    }
+    return first;
+  }
+
   void markStale() {
     for (auto &site : sites)
       if (site)
@@ -165,7 +193,7 @@ Result<std::unique_ptr<Circuit>> tileCircuit(const Model &model, const TileTarge
   for (const SiteSpec &site : sites)
     for (const TileBlock &block : site.blocks)
       if (options.compensate.empty() && block.compensate == "weights+pulses")
-        return tl::unexpected(Error{"spec layer '" + site.layer +
+        return tl::unexpected(Error{site.file + ": layer '" + site.layer +
                                     "': training models compensation by gain or weights, but got "
                                     "'weights+pulses'"});
   auto circuit = std::make_unique<TileCircuit>(target, std::move(sites), std::move(options));

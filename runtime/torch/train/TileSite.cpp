@@ -29,6 +29,8 @@ enum Part : int64_t {
   kColumn = 13,
   kRead = 14
 };
+/// model::StreamKind of the runtime's draws for Programming, Drift and OneOverF.
+constexpr std::pair<int64_t, int64_t> kStreams[] = {{kProgram, 1}, {kLife, 3}, {kLow, 5}};
 constexpr int64_t kEvaluation = int64_t(1) << 31; ///< in place of a step: no step is as late
 } // namespace
 
@@ -146,6 +148,24 @@ std::optional<double> TileSite::timeNow() const {
   return options.times[position % options.times.size()];
 }
 
+/// N(0,1) for the plus (0) or minus (1) devices. A chip instance of placed tiles has the runtime's
+/// devices: those that a session with the chip's number as its seed has.
+at::Tensor TileSite::deviceDraw(const at::Tensor &like, int64_t part, int64_t which,
+                                std::optional<double> time) const {
+  if (!clock->chip || !spec.blocks.front().stream)
+    return draw(like.sizes(), part + which);
+  int64_t kind = 0;
+  for (auto [own, stream] : kStreams)
+    kind = own == part ? stream : kind;
+  at::Tensor out = at::empty({spec.rows, spec.cols}, at::kFloat);
+  for (const TileBlock &b : spec.blocks)
+    out.narrow(0, b.row, b.rows)
+        .narrow(1, b.col, b.cols)
+        .copy_(ops::normals(*clock->chip, kind, *b.stream, which, b.atRow, b.atCol, b.rows, b.cols,
+                            part == kLow ? time : std::nullopt));
+  return transposed ? out.t() : out;
+}
+
 at::Tensor TileSite::devices(const at::Tensor &target, int64_t which,
                              std::optional<double> time) const {
   const TileTarget &t = *spec.target;
@@ -161,10 +181,11 @@ at::Tensor TileSite::devices(const at::Tensor &target, int64_t which,
                 .first;
     std::optional<at::Tensor> life, low;
     if (time) {
-      life = draw(target.sizes(), kLife + which);
-      low = draw(target.sizes(), kLow + which);
+      life = deviceDraw(target, kLife, which, time);
+      low = deviceDraw(target, kLow, which, time);
     }
-    g = ops::deviceState(target, draw(target.sizes(), kProgram + which), life, low, law->second);
+    at::Tensor programming = deviceDraw(target, kProgram, which, time);
+    g = ops::deviceState(target, programming, life, low, law->second);
   }
   auto vary = [&](double deviation, c10::IntArrayRef size, int64_t part) {
     if (deviation > 0)

@@ -39,6 +39,8 @@ private:
   /// Names the draws of this step or chip for weight or site `number`.
   at::Tensor key(int64_t number) const;
   at::Tensor draw(c10::IntArrayRef size, int64_t part) const;
+  at::Tensor deviceDraw(const at::Tensor &like, int64_t part, int64_t which,
+                        std::optional<double> time) const;
   at::Tensor devices(const at::Tensor &target, int64_t which, std::optional<double> time) const;
   at::Tensor throughDevices(const at::Tensor &x, const at::Tensor &weight, const at::Tensor &scale,
                             const std::optional<at::Tensor> &gain) const;

@@ -18,8 +18,8 @@
 
 namespace mlir::aimc {
 
-/// On a constant or a weight: the name of the tensor in the model's file whose elements, all of them
-/// and in their order, are its own.
+/// On a constant or a weight: the name of the tensor in the model's file whose elements, all of
+/// them and in their order, are its own.
 inline constexpr llvm::StringLiteral kInitializerAttr = "aimc.initializer";
 
 /// One step of an odometer: `size` positions that lie `stride` elements apart.

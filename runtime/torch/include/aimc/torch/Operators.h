@@ -91,9 +91,10 @@ at::Tensor deviceState(const at::Tensor &target, const std::optional<at::Tensor>
                        const std::optional<at::Tensor> &life,
                        const std::optional<at::Tensor> &lowFrequency, const DeviceLaw &device);
 
-/// The runtime's own N(0,1) draws for cells [row, row + rows) x [col, col + cols).
+/// The runtime's own N(0,1) draws for cells [row, row + rows) x [col, col + cols); of what is drawn
+/// anew at each time, those at `timeS`.
 at::Tensor normals(int64_t seed, int64_t stream, int64_t id, int64_t sub, int64_t row, int64_t col,
-                   int64_t rows, int64_t cols);
+                   int64_t rows, int64_t cols, std::optional<double> timeS = {});
 
 /// N(0,1) of a shape as a function of `key` (int64: seed, site, step) and `part` alone.
 at::Tensor noise(at::IntArrayRef size, const at::Tensor &key, int64_t part = 0);

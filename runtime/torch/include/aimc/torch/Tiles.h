@@ -38,11 +38,13 @@ struct TileBlock {
   int64_t row = 0, rows = 0, col = 0, cols = 0, atRow = 0, atCol = 0;
   std::optional<double> lsbFC;
   std::string compensate;
-  at::Tensor scales; ///< undefined, or [cols]
+  at::Tensor scales;             ///< undefined, or [cols]
+  std::optional<int64_t> stream; ///< what the runtime's draws name its tile by; none: not placed
 };
 
 /// One call site of a weight.
 struct SiteSpec {
+  std::string file; ///< the spec that it comes from
   std::string layer, weight, initializer;
   int64_t rows = 0, cols = 0;
   std::optional<double> inputRange;
@@ -67,7 +69,7 @@ struct TileOptions {
 };
 
 /// `sites` empty: every site of the model, cut by `target`. Otherwise the sites that the spec names
-/// are analog; one that the model does not have is an error.
+/// are analog; one that the model does not have, or has in another shape, is an error.
 Result<std::unique_ptr<Circuit>> tileCircuit(const Model &model, const TileTarget *target,
                                              std::vector<SiteSpec> sites, TileOptions options);
 
