@@ -76,6 +76,24 @@ module attributes {test.a = #aimc.device<pcm, g_min_us = 9.0, g_max_us = 88.0, a
 
 // -----
 
+// device C8
+// expected-error @below {{expected conductances in [0.0, 10.35], which a `hermes1` device is characterised for, but got 0.0 to 10.5}}
+module attributes {test.a = #aimc.device<hermes1, g_min_us = 0.0, g_max_us = 10.5>} {}
+
+// -----
+
+// device C8
+// expected-error @below {{expected conductances in [0.0, 20.7], which a `hermes2` device is characterised for, but got 0.1 to 25.0}}
+module attributes {test.a = #aimc.device<hermes2, g_min_us = 0.1, g_max_us = 25.0>} {}
+
+// -----
+
+// device C8
+// expected-error @below {{expected conductances in [1.0, 100.0], which a `reram_cmo` device is characterised for, but got 0.5 to 88.0}}
+module attributes {test.a = #aimc.device<reram_cmo, g_min_us = 0.5, g_max_us = 88.0>} {}
+
+// -----
+
 // device C7
 // expected-error @below {{expected either `table` or `file` for a `table` device, but got neither}}
 module attributes {test.a = #aimc.device<table, g_min_us = 0.1, g_max_us = 25.0>} {}

@@ -20,6 +20,8 @@
 // RUN: %python %S/Inputs/calibration.py %t.other --fault other
 // RUN: not aimc-opt %s --aimc-calibrate=statistics=%t.other 2>&1 | FileCheck %s --check-prefix=OTHER
 // RUN: not aimc-opt %s --aimc-calibrate=statistics=%t.nothing 2>&1 | FileCheck %s --check-prefix=NOTHING
+// RUN: %python -c "import numpy; numpy.savez('%t.npz', x=1)"
+// RUN: not aimc-opt %s --aimc-calibrate=statistics=%t.npz 2>&1 | FileCheck %s --check-prefix=DATA
 // RUN: not aimc-opt %s --aimc-calibrate=percentile=0.5 2>&1 | FileCheck %s --check-prefix=PERCENTILE
 
 // CUT: error: {{.*}}.cut: tensor 'block.b.r0.c0.charge': expected dtype, shape and a range within
@@ -33,6 +35,7 @@
 // NAN: error: {{.*}}.nan: tensor 'block.a.r0.c0.charge': expected magnitudes, but got nan at index 1
 // OTHER: error: {{.*}}.other: expected statistics of a package of this module, but none of its grids is in them
 // NOTHING: error: {{.*}}.nothing: cannot read: No such file or directory
+// DATA: error: {{.*}}.npz: expected a record of a run, as aimc-run MODEL.aimc --input DATA.npz --record FILE writes it, but got an archive (.npz); aimc-compile --calibrate takes data as it is
 // PERCENTILE: error: expected the option percentile to be none, auto, keep or a number from 0.99 to 1, but got '0.5'
 
 aimc.target @t {

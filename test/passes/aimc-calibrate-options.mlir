@@ -8,12 +8,32 @@
 // RUN: %python %S/Inputs/calibration.py %t.second --scale 9
 // RUN: aimc-opt %s --aimc-calibrate='statistics=%t.safetensors percentile=1' --aimc-calibrate='statistics=%t.second percentile=keep' | FileCheck %s --check-prefix=ALL
 
+// Without ranges of its own a module takes those of the recorded run.
+// RUN: %python %S/Inputs/calibration.py %t.ranged --range 2.5
+// RUN: aimc-opt %s --aimc-calibrate='statistics=%t.ranged percentile=keep' | FileCheck %s --check-prefix=KEPT
+
+// Errors by the file's quantiles: range 5, 127 codes: 5 / 127 / sqrt(12) = 0.01137 before. With the
+// range 1 a share of 0.01 lies above, spread evenly between quantiles: the mean of (x - 1)^2 is
+// 0.009 / 3 + 0.0009 (1 + 2 + 4) / 3 + 0.00009 (4 + 6 + 9) / 3 + 0.00001 (9 + 12 + 16) / 3 = 0.0057933,
+// its root 0.07611; with rounding to 1 / 127 / sqrt(12) = 0.002273 together 0.07615.
+// RUN: aimc-opt %s --aimc-calibrate='statistics=%t.safetensors percentile=0.99' --remarks-filter=aimc --remark-policy=all 2>&1 >/dev/null | FileCheck %s --check-prefix=REMARK
+
+// Data of zeros choose nothing.
+// RUN: %python %S/Inputs/calibration.py %t.zeros --scale 0
+// RUN: aimc-opt %s --aimc-calibrate='statistics=%t.zeros percentile=1' 2>&1 | FileCheck %s --check-prefix=ZEROS
+
 // RUN: aimc-opt %s --aimc-calibrate='statistics=%t.safetensors adc=false' --verify-diagnostics | FileCheck %s --check-prefix=NOADC
 
 // P99: input_range = 1.000000e+00 : f32
 // Between the quantiles of 0.999 and 0.9999, 2 and 3: 2 + log(0.0005 / 0.001) / log(0.1).
 // P9995: input_range = 2.3010{{.*}} : f32
 // ALL: input_range = 5.000000e+00 : f32
+// KEPT: input_range = 2.500000e+00 : f32
+// REMARK: input range of the grid that reads @a{{.*}} clip error=7.611{{.*}}e-02, clipped=1.0{{.*}}e-02, error after=7.614{{.*}}e-02, error before=1.136{{.*}}e-02
+// 5 fC / sqrt(12) of 10 fC before.
+// REMARK: ADC of @a{{.*}} clip error=0.0{{.*}}, error after=5.8{{.*}}e-04, error before=1.443{{.*}}e-01
+// ZEROS: warning: the calibration data give only zeros to the grid that reads @a: nothing is chosen for it
+// ZEROS-NOT: input_range =
 // AUTO: best
 // NOADC-NOT: adc_lsb_fc
 aimc.target @t {

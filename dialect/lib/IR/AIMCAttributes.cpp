@@ -124,6 +124,15 @@ LogicalResult DeviceAttr::verify(EmitError emitError, DeviceKind kind, Real gMin
   if (kind != DeviceKind::Table && (table || file))
     return emitError() << "expected no `" << (table ? "table" : "file") << "` for a `"
                        << stringifyDeviceKind(kind) << "` device; its kind would be `table`";
+  // C8
+  for (auto [own, window] : {std::pair(DeviceKind::Hermes1, limits::kHermes1US),
+                             std::pair(DeviceKind::Hermes2, limits::kHermes2US),
+                             std::pair(DeviceKind::ReramCmo, limits::kReramCmoUS)})
+    if (kind == own && !(gMinUs >= window.low && gMaxUs <= window.high))
+      return emitError() << "expected conductances in [" << formatReal(window.low) << ", "
+                         << formatReal(window.high) << "], which a `" << stringifyDeviceKind(kind)
+                         << "` device is characterised for, but got " << formatReal(gMinUs)
+                         << " to " << formatReal(gMaxUs);
   return success();
 }
 

@@ -66,6 +66,10 @@ FailureOr<SafetensorsFile> SafetensorsFile::open(StringRef path, Location loc) {
   file.name = path.str();
   file.buffer = std::move(*mapped);
   StringRef bytes = file.buffer->getBuffer();
+  if (bytes.starts_with("PK"))
+    return fail(
+        "expected a record of a run, as aimc-run MODEL.aimc --input DATA.npz --record FILE "
+        "writes it, but got an archive (.npz); aimc-compile --calibrate takes data as it is");
   if (bytes.size() < 8)
     return fail("expected a safetensors file, but got " + llvm::Twine(bytes.size()) + " bytes");
   uint64_t length = llvm::support::endian::read64le(bytes.data());
@@ -162,6 +166,8 @@ FailureOr<Calibration> Calibration::open(StringRef path, Location loc) {
     if (!weights || !vectors || *vectors < 0)
       return fail("grid " + llvm::Twine(index) + ": expected weights and vectors");
     grid.vectors = *vectors;
+    if (std::optional<double> range = object->getNumber("input_range"); range && *range > 0)
+      grid.inputRange = *range;
     for (const json::Value &weight : *weights)
       grid.weights.push_back(weight.getAsString().value_or("").str());
     if (grid.vectors > 0) {

@@ -3,20 +3,20 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===----------------------------------------------------------------------===//
 //
-// A device table is read here only as far as programming goes; the runtime reads and judges all of
-// it (docs/Devices.md).
+// A device table is read by the runtime's own reader (docs/Devices.md).
 //
 //===----------------------------------------------------------------------===//
 #include "aimc/Analysis/TileModel.h"
 
 #include "aimc/Analysis/ConstantView.h"
-#include "aimc/model/Device.h"
+#include "aimc/exec/DeviceTable.h"
 
 #include <cmath>
 
 using namespace mlir;
 using namespace mlir::aimc;
 namespace model = ::aimc::model;
+namespace json = llvm::json;
 
 FailureOr<BlockData> mlir::aimc::blockData(WeightOp weight, TileOp tile) {
   auto elements = dyn_cast_if_present<ElementsAttr>(weight.getValue().value_or(Attribute()));
@@ -64,74 +64,60 @@ std::vector<double> mlir::aimc::significanceOf(GeometryAttr geometry) {
 // Device
 //===----------------------------------------------------------------------===//
 
-/// A number is a constant, an array lies over `g`.
-static model::Curve curveOf(Attribute attr, ArrayRef<double> g) {
-  if (auto number = dyn_cast_if_present<FloatAttr>(attr))
-    return {{0.0}, {number.getValueAsDouble()}};
-  model::Curve curve;
-  if (auto array = dyn_cast_if_present<ArrayAttr>(attr))
-    for (auto [x, y] : llvm::zip(g, array.getAsRange<FloatAttr>())) {
-      curve.g.push_back(x);
-      curve.y.push_back(y.getValueAsDouble());
-    }
-  return curve;
-}
-
-/// What programming leaves, as the table says it: its only law, or that of its first time.
-static std::shared_ptr<const model::DeviceTable> programmingOf(DictionaryAttr table) {
-  auto result = std::make_shared<model::DeviceTable>();
-  auto programming = table.getAs<DictionaryAttr>("programming");
-  if (!programming)
-    return result;
-  auto is = [&](StringRef key, StringRef value) {
-    auto text = programming.getAs<StringAttr>(key);
-    return text && text.getValue() == value;
-  };
-  DictionaryAttr law = programming;
-  if (auto times = programming.getAs<ArrayAttr>("times"); times && !times.empty())
-    law = dyn_cast<DictionaryAttr>(times[0]);
-  if (!law)
-    return result;
-  SmallVector<double> g;
-  if (auto list = law.getAs<ArrayAttr>("g_us"))
-    for (auto number : list.getAsRange<FloatAttr>())
-      g.push_back(number.getValueAsDouble());
-  model::ProgrammingLaw read;
-  read.proportional = is("error", "proportional");
-  read.mean = curveOf(law.get("mean_us"), g);
-  bool uniform = is("distribution", "uniform");
-  read.deviation = curveOf(law.get(uniform ? "half_width" : "std"), g);
-  if (read.deviation.empty())
-    return result;
-  if (uniform) {
-    result->distribution = model::Distribution::Uniform;
-    for (double &y : read.deviation.y)
-      y /= std::sqrt(3.0);
+json::Value mlir::aimc::jsonOf(Attribute attr) {
+  if (auto boolean = dyn_cast<BoolAttr>(attr))
+    return boolean.getValue();
+  if (auto number = dyn_cast<FloatAttr>(attr))
+    return number.getValueAsDouble();
+  if (auto number = dyn_cast<IntegerAttr>(attr))
+    return number.getValue().getSExtValue();
+  if (auto string = dyn_cast<StringAttr>(attr))
+    return string.getValue();
+  if (auto array = dyn_cast<ArrayAttr>(attr)) {
+    json::Array elements;
+    for (Attribute element : array)
+      elements.push_back(jsonOf(element));
+    return elements;
   }
-  result->programming.push_back(std::move(read));
-  return result;
+  json::Object members;
+  if (auto object = dyn_cast<DictionaryAttr>(attr))
+    for (NamedAttribute member : object)
+      members[member.getName().getValue()] = jsonOf(member.getValue());
+  return members;
 }
 
-static model::DeviceModel deviceOf(DeviceAttr attr) {
+tl::expected<model::DeviceModel, std::string> mlir::aimc::deviceOf(DeviceAttr attr,
+                                                                   const std::string &file) {
   model::DeviceModel device;
   device.kind =
       model::deviceKind(stringifyDeviceKind(attr.getKind())).value_or(model::DeviceKind::Ideal);
   device.range = {attr.getGMinUs(), attr.getGMaxUs()};
   device.programmingScale = attr.getProgrammingNoiseScale();
   device.acceptancePercent = attr.getAcceptancePercent();
-  if (DictionaryAttr table = attr.getTable())
-    device.table = programmingOf(table);
-  else if (device.kind == model::DeviceKind::Table)
-    device.table = std::make_shared<model::DeviceTable>();
+  if (device.kind != model::DeviceKind::Table)
+    return device;
+  if (!attr.getTable())
+    return tl::unexpected(file + ": expected the table, but only its file's name is there");
+  std::string text;
+  llvm::raw_string_ostream(text) << jsonOf(attr.getTable());
+  auto table = ::aimc::exec::parseDeviceTable(text, file);
+  if (!table)
+    return tl::unexpected(table.error().message);
+  device.table = std::move(*table);
+  if (auto wrong = model::checkRange(device))
+    return tl::unexpected(
+        file + ": " +
+        (device.range.gMinUS < model::characterisedRange(device).gMinUS ? "g_min_us" : "g_max_us") +
+        ": " + *wrong);
   return device;
 }
 
 model::RelativeNoise mlir::aimc::programmingNoise(GeometryAttr geometry, DeviceAttr attr) {
-  model::DeviceModel device = deviceOf(attr);
-  if (!device.programs())
+  auto found = deviceOf(attr, "device table");
+  if (!found || !found->programs()) // what a table lacks is said where it enters a target
     return {};
   std::vector<model::PairShare> shares = model::pairShares(significanceOf(geometry));
-  return [device, shares](double r) {
+  return [device = std::move(*found), shares](double r) {
     // All pairs together stand for one whose span is the same; pair k contributes its share of it.
     const model::DeviceRange &range = device.range;
     double span = range.gMaxUS - range.gMinUS, u = (r * range.gMaxUS - range.gMinUS) / span;

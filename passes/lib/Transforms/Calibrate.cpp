@@ -133,27 +133,39 @@ static ElementsAttr tensorOf(MLIRContext *context, ArrayRef<float> values, Array
 }
 
 void CalibratePass::setRange(GridOp grid, const RecordedGrid &recorded) {
-  if (rule == Rule::Keep)
-    return;
-  auto report = [&](std::optional<double> range, double clipped) {
-    remark::analysis(grid.getLoc(), remarkOf(getArgument(), grid))
-        << remark::add("input range of the grid that reads @{0}", recorded.weights.front())
-        << remark::metric("range", range ? *range : 0.0)
-        << remark::metric("largest", recorded.quantiles.back())
-        << remark::metric("clipped", clipped) << remark::metric("vectors", recorded.vectors);
-  };
-  Tail tail{kInputShares, recorded.quantiles};
-  if (rule == Rule::None || !(recorded.quantiles.back() > 0)) {
-    grid.removeInputRangeAttr();
-    return report(std::nullopt, 0);
-  }
+  const double largest = recorded.quantiles.back();
   auto tile = SymbolTable::lookupNearestSymbolFrom<TileOp>(
       grid, cast<FlatSymbolRefAttr>(grid.getTiles()[0]));
-  double codes = double(targetOf(tile).getDac().maxCode());
-  double range = rule == Rule::Auto ? tail.bestRange(codes, 1.0 / 12) : tail.quantile(share);
-  range = std::max(range, 1e-30);
-  grid.setInputRangeAttr(Builder(&getContext()).getF32FloatAttr(static_cast<float>(range)));
-  report(range, tail.beyond(range));
+  const double codes = double(targetOf(tile).getDac().maxCode());
+  Builder builder(&getContext());
+  Tail tail{kInputShares, recorded.quantiles};
+  if (rule == Rule::Keep) {
+    if (!grid.getInputRangeAttr() && recorded.inputRange)
+      grid.setInputRangeAttr(builder.getF32FloatAttr(static_cast<float>(*recorded.inputRange)));
+  } else if (rule == Rule::None || !(largest > 0)) {
+    grid.removeInputRangeAttr();
+  } else {
+    double range = rule == Rule::Auto ? tail.bestRange(codes, 1.0 / 12) : tail.quantile(share);
+    grid.setInputRangeAttr(builder.getF32FloatAttr(static_cast<float>(std::max(range, 1e-30))));
+  }
+  if (!(largest > 0))
+    emitWarning(grid.getLoc()) << llvm::formatv("the calibration data give only zeros to the grid "
+                                                "that reads @{0}: nothing is chosen for it",
+                                                recorded.weights.front());
+
+  // Without a range each vector has its own, at most the largest of all.
+  FloatAttr chosen = grid.getInputRangeAttr();
+  const double range = chosen ? chosen.getValueAsDouble() : largest;
+  const double rounding = 1.0 / 12 / (codes * codes);
+  const double clip = tail.clipped(range);
+  remark::analysis(grid.getLoc(), remarkOf(getArgument(), grid))
+      << remark::add("input range of the grid that reads @{0}", recorded.weights.front())
+      << remark::metric("range", chosen ? range : 0.0) << remark::metric("largest", largest)
+      << remark::metric("clipped", tail.beyond(range))
+      << remark::metric("vectors", recorded.vectors)
+      << remark::metric("error before", std::sqrt(rounding) * largest)
+      << remark::metric("error after", std::sqrt(rounding * range * range + clip))
+      << remark::metric("clip error", std::sqrt(clip));
 }
 
 LogicalResult CalibratePass::setActivity(WeightOp weight, const Calibration &calibration) {
@@ -172,6 +184,7 @@ LogicalResult CalibratePass::setAdc(WeightOp weight, ArrayRef<TileOp> tiles,
                                     const Calibration &calibration) {
   constexpr double spare = 1.05, tooCoarse = 0.05;
   double worstError = 0, worstSaturation = 0, lsbAtWorst = 0, rmsAtWorst = 0;
+  double before = 0, after = 0, clip = 0; // rms, in parts of the charge's own
   int64_t recorded = 0;
   for (TileOp tile : tiles) {
     AdcAttr converter = targetOf(tile).getAdc();
@@ -187,13 +200,25 @@ LogicalResult CalibratePass::setAdc(WeightOp weight, ArrayRef<TileOp> tiles,
     // Mean square error of a code in LSB: rounded to the nearest, or cut off towards zero.
     double rounding = converter.getKind() == AdcKind::Linear ? 1.0 / 12 : 1.0 / 3;
     double codes = double(converter.maxCode());
+    auto lsbNow = [&] {
+      FloatAttr own = tile.getAdcLsbFcAttr();
+      return own ? own.getValueAsDouble() : double(converter.getLsbFc());
+    };
+    auto errorOf = [&](double lsb) {
+      return std::sqrt(rounding * lsb * lsb + tail.clipped(lsb * codes)) / q.rms;
+    };
+    if (q.rms > 0)
+      before = std::max(before, errorOf(lsbNow()));
     if (adc) {
       double range = spare * tail.bestRange(codes, rounding);
       tile.setAdcLsbFcAttr(
           Builder(&getContext()).getF64FloatAttr(std::clamp(range / codes, 1e-9, 1e9)));
     }
-    FloatAttr own = tile.getAdcLsbFcAttr();
-    double lsb = own ? own.getValueAsDouble() : converter.getLsbFc();
+    double lsb = lsbNow();
+    if (q.rms > 0) {
+      after = std::max(after, errorOf(lsb));
+      clip = std::max(clip, std::sqrt(tail.clipped(lsb * codes)) / q.rms);
+    }
     double error = q.rms > 0 ? std::sqrt(rounding) * lsb / q.rms : 0;
     worstSaturation = std::max(worstSaturation, tail.beyond(lsb * codes));
     if (error > worstError) {
@@ -208,7 +233,9 @@ LogicalResult CalibratePass::setAdc(WeightOp weight, ArrayRef<TileOp> tiles,
   remark::analysis(weight.getLoc(), remarkOf(getArgument()))
       << remark::add("ADC of @{0}, worst of its tiles", weight.getSymName())
       << remark::metric("tiles", recorded) << remark::metric("lsb fC", lsbAtWorst)
-      << remark::metric("effective bits", bits) << remark::metric("saturated", worstSaturation);
+      << remark::metric("effective bits", bits) << remark::metric("saturated", worstSaturation)
+      << remark::metric("error before", before) << remark::metric("error after", after)
+      << remark::metric("clip error", clip);
   if (worstError > tooCoarse)
     emitWarning(weight.getLoc()) << llvm::formatv(
         "the ADC throws the signal of @{0} away: charges of {1:F1} fC root mean square are counted "

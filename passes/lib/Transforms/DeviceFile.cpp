@@ -4,10 +4,10 @@
 //===----------------------------------------------------------------------===//
 //
 // A device table is a JSON file (docs/Devices.md) and becomes a dictionary attribute, value by
-// value, so that a module needs no other file. What a table must hold is the runtime's to say; here
-// it only has to be JSON.
+// value, so that a module needs no other file. The runtime's reader says what a table must hold.
 //
 //===----------------------------------------------------------------------===//
+#include "aimc/Analysis/TileModel.h"
 #include "aimc/Transforms/Targets.h"
 #include "aimc/model/Limits.h"
 
@@ -72,6 +72,13 @@ static FailureOr<DictionaryAttr> readTable(StringRef path, Location loc) {
   return table;
 }
 
+/// What the runtime will say about the table and the target's window, said while the file's name is
+/// known.
+static LogicalResult checkTable(TargetOp target, StringRef path) {
+  auto device = deviceOf(target.getDevice(), ("device file '" + path + "'").str());
+  return device ? success() : LogicalResult(emitError(target.getLoc()) << device.error());
+}
+
 /// The file that the op was written in; empty where its location names none.
 static StringRef sourceOf(Operation *op) {
   auto file = op->getLoc()->findInstanceOf<FileLineColLoc>();
@@ -90,6 +97,8 @@ LogicalResult mlir::aimc::completeTarget(TargetOp target) {
     if (failed(table))
       return failure();
     target.setDeviceAttr(device.withTable(*table));
+    if (failed(checkTable(target, path)))
+      return failure();
   }
   DacAttr dac = target.getDac();
   constexpr double longest = ::aimc::model::limits::kPcmPulseNs.high;
@@ -124,6 +133,8 @@ LogicalResult mlir::aimc::replaceDevice(TargetOp target, StringRef path) {
   if (!device)
     return failure();
   target.setDeviceAttr(device);
+  if (failed(checkTable(target, path)))
+    return failure();
   return mlir::verify(target); // a wider window needs an ADC that takes it
 }
 

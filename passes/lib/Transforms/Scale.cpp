@@ -13,6 +13,7 @@
 #include "aimc/Transforms/Passes.h"
 
 #include "mlir/IR/Threading.h"
+#include "llvm/Support/FormatVariadic.h"
 
 #include <cmath>
 
@@ -114,9 +115,14 @@ void ScalePass::runOnOperation() {
     }
     remark::analysis(works.front().tile.getLoc(), remarkOf(getArgument()))
         << remark::add("scale of @{0}", name.getValue())
-        << remark::metric("clipped share",
-                          after.cells ? double(after.clipped) / double(after.cells) : 0.0)
+        << remark::metric("clipped share", after.clippedShare())
         << remark::metric("error before", relativeError(before))
         << remark::metric("error after", relativeError(after));
+    if (after.clippedShare() > model::kHeavyClipping)
+      emitWarning(works.front().tile.getLoc()) << llvm::formatv(
+          "the scale {0} clips {1:F1}% of the weights of @{2}, which leaves {3:F1}% of their power "
+          "as an error",
+          rule, 100 * after.clippedShare(), name.getValue(),
+          after.power > 0 ? 100 * after.clipError / after.power : 0.0);
   }
 }

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Writes a calibration file (docs/Contracts.md section 7), whole or with one fault.
 
-calibration.py FILE [--scale S] [--fault NAME]
+calibration.py FILE [--scale S] [--range R] [--fault NAME]
 
 One grid reads @a and @b (2 inputs each); tiles @a.r0.c0 and @b.r0.c0. Quantiles are 1, 2, 3, 4, 5
-times S. Charges of @a are 10 rms, 30, 35, 40 at most; of @b a hundredth of that.
+times S; the run had the input range R, or each vector its own. Charges of @a are 10 rms, 30, 35, 40 at most; of @b a hundredth of that.
 """
 
 import argparse
@@ -15,6 +15,7 @@ import struct
 parser = argparse.ArgumentParser()
 parser.add_argument("file")
 parser.add_argument("--scale", type=float, default=1.0)
+parser.add_argument("--range", type=float, default=None)
 parser.add_argument("--fault", default="")
 arguments = parser.parse_args()
 
@@ -27,6 +28,7 @@ tensors = {
     "block.b.r0.c0.charge": ([4], [0.1, 0.3, 0.35, 0.4]),
 }
 meta = {"version": 1, "grids": [{"layer": "l", "weights": ["a", "b"], "vectors": 64}]}
+meta["grids"][0]["input_range"] = arguments.range
 meta["blocks"] = ["a.r0.c0", "b.r0.c0"]
 if arguments.fault == "shape":
     tensors["weight.a.activity"] = ([1, 32], half)

@@ -44,7 +44,10 @@ if sys.argv[1] == "module":
     extra = (
         ""
         if device == "pcm"
-        else (", table = {programming = {g_us = [0.1, 25.0], std = [0.5, 2.0]}}")
+        else (
+            ', table = {format = "aimc-device", version = 1, '
+            "programming = {g_us = [0.1, 25.0], std = [0.5, 2]}}"
+        )
     )
     print(f"""aimc.target @t {{
   geometry = #aimc.geometry<rows = 64, cols = 8, pairs = {pairs}, readout = single>,

@@ -81,6 +81,8 @@ def AIMC_DeviceAttr : AIMC_Attr<"Device", "device"> {
     - (C5) spreads are in [0, 1].
     - (C6) `acceptance_percent` is 0.2 or 2, and 2 for other kinds than `reram_cmo`.
     - (C7) kind `table` has either `table` or `file`, the other kinds have neither.
+    - (C8) the window lies where its kind is characterised: `hermes1` in [0, 10.35], `hermes2` in
+      [0, 20.7], `reram_cmo` in [1, 100]. A table says its own.
 
     ```mlir
     #aimc.device<pcm, g_min_us = 0.1, g_max_us = 25.0>

@@ -56,6 +56,7 @@ inline constexpr std::array<double, 5> kInputShares{0.99, 0.999, 0.9999, 0.99999
 struct RecordedGrid {
   std::vector<std::string> weights;
   int64_t vectors = 0;
+  std::optional<double> inputRange;  ///< the DAC's full scale in the run; nothing: per vector
   std::array<double, 5> quantiles{}; ///< of abs(x), at kInputShares
 };
 

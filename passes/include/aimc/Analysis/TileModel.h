@@ -11,8 +11,13 @@
 
 #include "aimc/IR/AIMC.h"
 #include "aimc/model/Compensation.h"
+#include "aimc/model/Device.h"
 #include "aimc/model/Scale.h"
 
+#include "llvm/Support/JSON.h"
+
+#include <string>
+#include <tl/expected.hpp>
 #include <vector>
 
 namespace mlir::aimc {
@@ -28,6 +33,14 @@ FailureOr<BlockData> blockData(WeightOp weight, TileOp tile);
 
 /// Fails with a diagnostic at `op` where a weight is not finite, naming its position.
 LogicalResult checkFinite(TileOp op, const BlockData &data);
+
+/// The JSON that a device table was read from, value by value.
+llvm::json::Value jsonOf(Attribute table);
+
+/// The device of a target, its table as the runtime reads it; else one line of what is wrong with
+/// that or with the conductance window, which `file` opens.
+tl::expected<::aimc::model::DeviceModel, std::string> deviceOf(DeviceAttr device,
+                                                               const std::string &file);
 
 /// Standard deviation, relative to g_max, that programming leaves on what the pairs of a weight
 /// hold together, at r = g / g_max; empty for a device without programming error.

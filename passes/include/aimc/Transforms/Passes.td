@@ -176,9 +176,13 @@ def Calibrate : Pass<"aimc-calibrate", "::mlir::ModuleOp"> {
     followed by a second record and a second pass with `percentile=keep`, as `aimc-compile` does it.
     One weight that several grids read (shared layers) was recorded over all of them together.
 
-    A remark per grid holds range and share of clipped inputs, one per weight the ADC's worst tile. A
-    weight whose ADC throws the signal away is a warning: rounding error above 5% of the charges'
-    root mean square.
+    `keep` leaves ranges alone; a grid without one takes that of the recorded run.
+
+    A remark per grid holds the DAC's range, the share of clipped inputs, and the root mean square error
+    of a converted input before (full scale at the largest) and after, with the part that clipping
+    leaves; one per weight the same of the ADC's worst tile, in parts of the charges' root mean square.
+    Warnings: a weight whose ADC throws the signal away (rounding error above 5% of that root mean
+    square), and a grid to which the data gave only zeros.
 
     Before: grids of placed tiles; the statistics are of a package of this module. After: as above;
     what was not recorded is unchanged and named in a remark.
