@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """The operators under torch's own machinery: opcheck, compile, export, autocast, vmap, func."""
 
+import dataclasses
+
 import pytest
 import torch
 import torch.utils.checkpoint
@@ -78,11 +80,13 @@ RECIPES = {
     "circuit": Circuit(),
     "learned": Circuit(input_range="learned", adc_range="learned"),
     "device": Gaussian(0.01) + Device(times_s=(60.0,)),
+    "open": Circuit(compensate="weights+pulses"),
 }
 
 
 def converted(name):
-    model = convert(tiny(), TARGET, recipe=RECIPES[name])
+    wire = dataclasses.replace(TARGET.wire, idle="open") if name == "open" else TARGET.wire
+    model = convert(tiny(), TARGET.replace(wire=wire), recipe=RECIPES[name])
     for layer in analog_layers(model):
         layer.calibrated = True
     return model
@@ -116,7 +120,7 @@ def test_inductor_runs_the_circuit():
     torch.testing.assert_close(fast(x), model(x))
 
 
-@pytest.mark.parametrize("name", ["circuit", "learned"])
+@pytest.mark.parametrize("name", ["circuit", "learned", "open"])
 def test_export(name):
     model, x = converted(name).eval(), torch.randn(3, K)
     batch = torch.export.Dim("batch")
@@ -124,7 +128,8 @@ def test_export(name):
     other = torch.randn(7, K)
     torch.testing.assert_close(program.module()(other), model(other))
     graphs = [m.graph for m in program.graph_module.modules() if hasattr(m, "graph")]
-    assert any("tile_linear" in str(node.target) for g in graphs for node in g.nodes)
+    own = "open_read" if name == "open" else "tile_linear"
+    assert any(own in str(node.target) for g in graphs for node in g.nodes)
 
 
 @pytest.mark.parametrize("name", RECIPES)

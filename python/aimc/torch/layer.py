@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -12,11 +13,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from aimc.errors import InvalidArgumentError, UnsupportedError
+from aimc.errors import InvalidArgumentError
 from aimc.target import Target
-from aimc.torch import operators  # noqa: F401, registers torch.ops.aimc
-from aimc.torch.layout import Layout, check
-from aimc.torch.open_rows import open_read
+from aimc.torch import (
+    joint,
+    operators,  # noqa: F401, registers torch.ops.aimc
+)
+from aimc.torch.layout import Layout, check, dac_passes, pair_shares
 from aimc.torch.recipes import Recipe, strength
 
 _OPS = torch.ops.aimc
@@ -25,6 +28,7 @@ _ROUND = 2
 # Parts of a site's noise: the generator keys draws by them.
 _PART = {"gaussian": 0, "program": 1, "life": 3, "low": 5, "spread": 7, "stuck": 9, "chip": 11,
          "tile": 12, "column": 13, "read": 14}  # fmt: skip
+_PAIR = 1 << 16  # from one pair of a weight to the next
 # StreamKind of runtime/model: Programming, Drift, OneOverF.
 _STREAM = {"program": 1, "life": 3, "low": 5}
 _LEARNED = ("input_range", "adc_lsb")
@@ -43,6 +47,8 @@ class AnalogLinear(nn.Module):  # type: ignore[misc]
     gains: Tensor
     curves: Tensor
     activity: Tensor | None
+    probability: Tensor
+    share: Tensor
 
     def __init__(
         self,
@@ -81,7 +87,8 @@ class AnalogLinear(nn.Module):  # type: ignore[misc]
         key = torch.tensor([seed, site, 0], dtype=torch.int64, device=weight.device)
         self.register_buffer("clock", key, persistent=False)
         self.register_buffer("activity", activity, persistent=False)
-        self._check_open()
+        self._shares = pair_shares(target.geometry)
+        self._start_rows()
         self._start_ranges(input_range, options)
         for empty in ("scales", "shape", "gains", "curves"):
             self.register_buffer(empty, None, persistent=False)
@@ -89,28 +96,14 @@ class AnalogLinear(nn.Module):  # type: ignore[misc]
         self.set_step(0)
         self.refresh()
 
-    def _check_open(self) -> None:
-        circuit, device = self.recipe.circuit, self.recipe.device
-        wire = self.target.wire
-        if circuit is None or (wire.idle != "open" and wire.row_ohm + wire.driver_ohm == 0):
-            return
-        modes = {
-            circuit.compensate or "none",
-            *(b.compensate or "none" for b in self.layout.blocks),
-        }
-        if modes != {"none"}:
-            raise UnsupportedError(
-                "compensate: training has no model of it with idle = open or row wires"
-            )
-        if (
-            wire.idle == "open"
-            and device
-            and device.read != 0
-            and self.target.device.kind != "ideal"
-        ):
-            raise UnsupportedError(
-                "device.read: training has no model of read noise for idle = open; Device(read=0) "
-                "leaves it out"
+    def _start_rows(self) -> None:
+        """How rows conduct, which open columns load by: from the spec's histogram or by default."""
+        self._passes = dac_passes(self.target.dac)
+        for name in ("probability", "share"):
+            self.register_buffer(name, None, persistent=False)
+        if self.target.wire.idle == "open":
+            self.probability, self.share = _OPS.row_activity(
+                self.activity, self.in_features, self.target.dac.bits, self._passes
             )
 
     def _dtype(self) -> torch.dtype:
@@ -180,20 +173,67 @@ class AnalogLinear(nn.Module):  # type: ignore[misc]
                 weight, self.blocks, self.transposed, circuit.scale, device.kind,
                 device.g_min_us, device.g_max_us, device.programming_noise_scale,
             )  # fmt: skip
-        mode = circuit.compensate
+        mode, wire = self._compensation(), self.target.wire
+        wired = wire.column_ohm + wire.adc_ohm + wire.row_ohm + wire.driver_ohm > 0
+        if mode != "none" and wired and self._level["wire"] > 0:
+            self._compensate(weight, mode)
+
+    def _compensation(self) -> str:
+        """How targets and pulses make up for wires: by the recipe, else by the spec."""
+        circuit = self.recipe.circuit
+        mode = circuit.compensate if circuit else "none"
         if mode is None:
             mode = next((b.compensate for b in self.layout.blocks if b.compensate), "none")
-        ohm = self.target.wire.column_ohm * self._level["wire"]
-        if mode != "none" and (ohm > 0 or self.target.wire.adc_ohm > 0):
-            if mode not in ("gain", "weights"):
-                raise InvalidArgumentError(
-                    f"compensate: with idle = midrail expected gain or weights, but got {mode!r}"
-                )
-            self.shape, self.gains = _OPS.compensate(
-                weight, self._scale(weight), self.blocks, self.transposed,
-                self.target.geometry.rows, ohm, self.target.wire.adc_ohm, self._alternating(),
-                device.g_min_us, device.g_max_us, mode,
+        if mode == "weights+pulses" and self.target.wire.idle != "open":
+            raise InvalidArgumentError(
+                f"compensate: with idle = midrail expected gain or weights, but got {mode!r}"
+            )
+        return mode
+
+    def _compensate(self, weight: Tensor, mode: str) -> None:
+        device, target, wire = self.target.device, self.target, self.target.wire
+        share = self._level["wire"]
+        plane = wire.row_ohm + wire.driver_ohm > 0
+        scale = self._scale(weight)
+        shapes, gains = [], []
+        for k in range(len(self._shares)):
+            wanted, full = weight, scale
+            if len(self._shares) > 1:  # each pair is a crossbar of its own
+                wanted, full = self._normalised(weight, scale, k), torch.ones_like(scale)
+            shape, gain = _OPS.compensate(
+                wanted, full, self.blocks, self.transposed, target.geometry.rows,
+                wire.column_ohm * share, wire.adc_ohm, self._alternating(), device.g_min_us,
+                device.g_max_us, mode, wire.idle == "open", self.activity, target.dac.bits,
+                self._passes, target.geometry.cols if plane else 0, wire.row_ohm * share,
+                wire.driver_ohm,
             )  # fmt: skip
+            shapes.append(shape)
+            gains.append(gain)
+        self.shape, self.gains = torch.stack(shapes), torch.stack(gains)
+
+    def _pair(self, weight: Tensor, scale: Tensor, k: int) -> Any:
+        """Target conductances of pair k."""
+        device, (start, share, _) = self.target.device, self._shares[k]
+        return _OPS.target_pairs(
+            weight, self._wide(scale), device.g_min_us, device.g_max_us, start, share
+        )
+
+    def _normalised(self, weight: Tensor, scale: Tensor, k: int) -> Tensor:
+        """What pair k holds of the weight, in its own range from -1 to 1."""
+        plus, minus = self._pair(weight, scale, k)
+        return (plus - minus) / (self.target.device.g_max_us - self.target.device.g_min_us)
+
+    def _targets(self, weight: Tensor, scale: Tensor, k: int) -> Any:
+        """The same with what compensation makes of them."""
+        if self.shape is None:
+            return self._pair(weight, scale, k)
+        device, wide = self.target.device, self._wide(scale)
+        if len(self._shares) == 1:
+            shaped = weight.clamp(-wide, wide) * self.shape[k]
+        else:
+            shaped = self._normalised(weight, scale, k) * self.shape[k]
+            wide = torch.ones_like(wide)
+        return _OPS.target_pairs(shaped, wide, device.g_min_us, device.g_max_us)
 
     def _given_scales(self) -> Tensor:
         rows = []
@@ -266,18 +306,17 @@ class AnalogLinear(nn.Module):  # type: ignore[misc]
         key = self.clock
         if self.chip is not None:
             key = torch.stack([key.new_tensor(self.chip), key[1], key.new_tensor(2**31)])
-        return _OPS.noise(list(shape), key, _PART[part] + offset)
+        number = _PART[part] + offset % 2 + offset // 2 * _PAIR
+        return _OPS.noise(list(shape), key, number)
 
     def _analog(self, x: Tensor, weight: Tensor, noisy: bool) -> Tensor:
         circuit, target = self.recipe.circuit, self.target
         assert circuit is not None  # the caller looked
         device, dac, adc = target.device, target.dac, target.adc
         scale = self._scale(weight)
-        gains = self.gains
-        if self.shape is not None:
-            weight = weight.clamp(-self._wide(scale), self._wide(scale)) * self.shape
-        ohm = target.wire.column_ohm * self._level["wire"]
-        adc_ohm = target.wire.adc_ohm if self._level["wire"] > 0 else 0.0
+        wired = self._level["wire"]
+        ohm = target.wire.column_ohm * wired
+        adc_ohm = target.wire.adc_ohm if wired > 0 else 0.0
         ranges = self.input_range if self.range_mode != "vector" and circuit.dac else None
         if ranges is not None and not self.calibrated:
             raise InvalidArgumentError(
@@ -287,48 +326,69 @@ class AnalogLinear(nn.Module):  # type: ignore[misc]
         ranges = ranges.clamp_min(1e-12) if ranges is not None else None
         mode = _ADC[adc.kind] if circuit.adc else 0
         lsb = self.adc_lsb.clamp_min(1e-9) if mode else None
-        levels = 2 ** (dac.bits - 1) - 1
-        converters = (levels, _ROUND if circuit.dac else 0, mode, adc.bits)
-        is_open = target.wire.idle == "open"
-        share = self._level["wire"]
-        row_ohm, driver_ohm = target.wire.row_ohm * share, target.wire.driver_ohm * (share > 0)
-        plane = row_ohm > 0 or driver_ohm > 0
-        if not (self.recipe.device and noisy) and not is_open and not plane:
+        converters = (2 ** (dac.bits - 1) - 1, _ROUND if circuit.dac else 0, mode, adc.bits)
+        wire = target.wire
+        plane = wired > 0 and (wire.row_ohm > 0 or wire.driver_ohm > 0)
+        devices = self.recipe.device is not None and noisy
+        passes = self._passes if circuit.dac else []
+        simple = wire.idle != "open" and not plane and (not passes or not mode)
+        if not devices and simple and len(self._shares) == 1:
+            gains = None
+            if self.shape is not None:
+                bound = self._wide(scale)
+                weight, gains = weight.clamp(-bound, bound) * self.shape[0], self.gains[0]
             return _OPS.tile_linear(
                 x, weight, scale, gains, ranges, lsb, self.blocks, self.transposed,
                 target.geometry.rows, ohm, adc_ohm, self._alternating(), device.g_min_us,
                 device.g_max_us, dac.v_read_v, dac.tick_ns, *converters,
             )[0]  # fmt: skip
-        plus, minus = _OPS.target_pairs(weight, self._wide(scale), device.g_min_us, device.g_max_us)
-        if self.recipe.device and noisy:
-            plus, minus = self._devices(plus, 0), self._devices(minus, 1)
-        if is_open:
-            if self.transposed:
-                plus, minus = plus.t(), minus.t()
-            return open_read(
-                x, plus, minus, scale, gains, ranges, lsb, self.layout, target, ohm, adc_ohm,
-                converters, self.activity,
-            )  # fmt: skip
-        if plane:
-            weff, transfer = _OPS.fold_crossbar(
-                plus, minus, self.blocks, self.transposed, target.geometry.rows,
-                target.geometry.cols, ohm, adc_ohm, row_ohm, driver_ohm, self._alternating(),
-                dac.v_read_v, 2 * device.g_min_us,
-            )  # fmt: skip
-        else:
-            weff, transfer = self._fold(plus, minus, ohm, adc_ohm)
-        level = self._level.get("read", 0.0) if noisy else 0.0
-        noise = device.read_noise_scale * level
-        read = noise > 0 and device.kind == "pcm"  # as DeviceModel::noisyReads
-        return _OPS.read(
-            x, weff, scale, gains, ranges, lsb, plus if read else None, minus if read else None,
-            transfer if read else None, self.blocks, self.transposed, device.g_min_us,
-            device.g_max_us, dac.v_read_v, dac.tick_ns, *converters, noise, self.clock,
-            _PART["read"],
-        )  # fmt: skip
+        level = self._level.get("read", 0.0) if devices else 0.0
+        noise = device.read_noise_scale * level if device.kind == "pcm" else 0.0  # as the runtime
+        if simple and not noise:
+            passes = []  # linear: passes add up to one
+        total = None
+        for k, (_, _, factor) in enumerate(self._shares):
+            plus, minus = self._targets(weight, scale, k)
+            gains = None if self.gains is None else self.gains[k]
+            if devices:
+                wanted = (plus - minus).detach()
+                plus, minus = self._devices(plus, 2 * k), self._devices(minus, 2 * k + 1)
+                assert self.recipe.device is not None  # devices says so
+                if self.recipe.device.compensate_drift and self.time_s is not None:
+                    lost = self._drift_factor(wanted, (plus - minus).detach())
+                    gains = lost if gains is None else gains * lost
+            if wire.idle == "open":
+                y = _OPS.open_read(
+                    x, plus, minus, self.probability, self.share, scale, gains, ranges, lsb,
+                    self.blocks, self.transposed, target.geometry.rows, ohm, adc_ohm,
+                    self._alternating(), device.g_min_us, device.g_max_us, dac.v_read_v,
+                    dac.tick_ns, *converters,
+                    self.shape is not None and self._compensation() == "weights+pulses", noise,
+                    self.clock, _PART["read"] + _PAIR * k, passes,
+                )  # fmt: skip
+            else:
+                weff, transfer = self._fold(plus, minus, ohm, adc_ohm, plane)
+                read = noise > 0
+                y = _OPS.read(
+                    x, weff, scale, gains, ranges, lsb, plus if read else None,
+                    minus if read else None, transfer if read else None, self.blocks,
+                    self.transposed, device.g_min_us, device.g_max_us, dac.v_read_v, dac.tick_ns,
+                    *converters, noise, self.clock, _PART["read"] + _PAIR * k, None, passes,
+                )  # fmt: skip
+            if len(self._shares) > 1:
+                y = y * factor
+            total = y if total is None else total + y
+        return total
 
-    def _fold(self, plus: Tensor, minus: Tensor, ohm: float, adc_ohm: float) -> Any:
-        target = self.target
+    def _fold(self, plus: Tensor, minus: Tensor, ohm: float, adc_ohm: float, plane: bool) -> Any:
+        target, wired = self.target, self._level["wire"]
+        if plane:
+            return _OPS.fold_crossbar(
+                plus, minus, self.blocks, self.transposed, target.geometry.rows,
+                target.geometry.cols, ohm, adc_ohm, target.wire.row_ohm * wired,
+                target.wire.driver_ohm, self._alternating(), target.dac.v_read_v,
+                2 * target.device.g_min_us,
+            )  # fmt: skip
         return _OPS.fold(
             plus, minus, None, self.blocks, self.transposed, target.geometry.rows, ohm, adc_ohm,
             self._alternating(), target.dac.v_read_v, 2 * target.device.g_min_us,
@@ -343,7 +403,7 @@ class AnalogLinear(nn.Module):  # type: ignore[misc]
         return cells.t() if self.transposed else cells
 
     def _devices(self, target: Tensor, which: int) -> Tensor:
-        """Conductances of the plus (0) or minus (1) devices at this step."""
+        """Conductances of the plus (2 k) or minus (2 k + 1) devices of pair k at this step."""
         kind, spread = self.target.device, self.recipe.device
         assert spread is not None  # the caller looked
         timed = self.time_s is not None
@@ -355,6 +415,35 @@ class AnalogLinear(nn.Module):  # type: ignore[misc]
             like = [None if d is None else d.to(target.dtype) for d in draws]
             g = _OPS.device_state(target, *like, self.curves, self._law)
         return self._vary(g, which) if spread.variation else g
+
+    def _joint_devices(
+        self, weight: Tensor, scale: Tensor, gains: Tensor | None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Weights as their pairs hold them at this step, and the digital factors of columns."""
+        device = self.recipe.device
+        assert device is not None  # the caller looked
+        level = self._level
+        curves = joint.fit(
+            dataclasses.replace(self.target.device, table=None), level["programming"],
+            level["read"], level["drift"], self.time_s,
+        )  # fmt: skip
+        draw = self._draw("program", weight.shape).to(weight.dtype)
+        held = joint.perturbed(weight, scale, draw, *curves)
+        if device.compensate_drift and self.time_s is not None:
+            factor = self._drift_factor(weight.detach(), held.detach())
+            gains = factor if gains is None else gains * factor
+        return held, gains
+
+    def _drift_factor(self, before: Tensor, now: Tensor) -> Tensor:
+        """What the runtime's drift compensation finds per column [bands, outputs]: the factor
+        that brings outputs to inputs without correlation closest to what they were."""
+        factors = []
+        for row, rows in self.layout.bands:
+            then, aged = self._band(before, row, rows), self._band(now, row, rows)
+            power = (aged * aged).sum(0)
+            cross = (then * aged).sum(0)
+            factors.append(torch.where(power > 0, (cross / power).clamp_min(0.0), 1.0))
+        return torch.stack(factors)
 
     def _device_draw(self, name: str, like: Tensor, which: int) -> Tensor:
         """Draws for devices; of a chip instance those that the runtime makes from the same seed."""

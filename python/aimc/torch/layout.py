@@ -8,7 +8,7 @@ import dataclasses
 from typing import Any
 
 from aimc.errors import InvalidArgumentError, UnsupportedError
-from aimc.target import Target
+from aimc.target import Dac, Geometry, Target
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,19 +63,36 @@ class Layout:
         return [n for b in self.blocks for n in (b.row, b.rows, b.col, b.cols, b.at_row, b.at_col)]
 
 
+def pair_shares(geometry: Geometry) -> list[tuple[float, float, float]]:
+    """(start, share, factor) of each pair of a weight: what it covers of the whole range, and what
+    its output counts (PairShare of runtime/model)."""
+    significance = geometry.significance or (1.0,) * geometry.pairs
+    total, start, shares = sum(significance), 0.0, []
+    for factor in significance:
+        shares.append((start, factor / total, factor / total))
+        start += factor / total
+    return shares
+
+
+def dac_passes(dac: Dac) -> list[int]:
+    """Shift and bits of each pass of a converter, as operators take them; one pass: none."""
+    bits = dac.bits - 1
+    if dac.mode == "split":
+        return [0, dac.lsb_bits, dac.lsb_bits, bits - dac.lsb_bits]
+    if dac.mode == "bit_serial":
+        return [n for bit in range(bits) for n in (bit, 1)]
+    return []
+
+
 def check(target: Target) -> None:
     """Refuses what a target asks for and training has no model of, instead of leaving it out."""
     wanted: dict[str, tuple[Any, Any]] = {
-        "geometry.pairs": (target.geometry.pairs, 1),
         "wire.spread": (target.wire.spread, 0),
         "adc.gain_spread": (target.adc.gain_spread, 0),
         "adc.offset_spread_lsb": (target.adc.offset_spread_lsb, 0),
         "adc.v_off_v": (target.adc.v_off_v, 0),
     }
-    if target.adc.kind != "ideal":
-        wanted["dac.mode"] = (target.dac.mode, "one_pass")
     if target.wire.idle == "open":
-        wanted["geometry.readout"] = (target.geometry.readout, "single")
         wanted["wire.row_ohm"] = (target.wire.row_ohm, 0)
         wanted["wire.driver_ohm"] = (target.wire.driver_ohm, 0)
     for key, (value, known) in wanted.items():

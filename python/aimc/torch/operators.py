@@ -111,5 +111,8 @@ torch.library.register_vmap(_PREFIX + "fold_backward", _looped("fold_backward", 
 torch.library.register_vmap(_PREFIX + "tile_linear", _tile_linear)
 torch.library.register_vmap(_PREFIX + "tile_linear_backward", _looped("tile_linear_backward", 6))
 torch.library.register_vmap(_PREFIX + "noise", _looped("noise", 1))
-torch.library.register_vmap(_PREFIX + "reference_ticks", _looped("reference_ticks", 1))
+for _name, _outputs in (("open_fold", 3), ("open_product", 1), ("open_pulses", 3)):
+    torch.library.register_vmap(_PREFIX + _name, _looped(_name, _outputs))
+for _name in ("open_fold_backward", "open_product_backward"):
+    torch.library.register_vmap(_PREFIX + _name, _looped(_name, 2))
 torch.library.register_vmap(_PREFIX + "fold_crossbar", _looped("fold_crossbar", 2))

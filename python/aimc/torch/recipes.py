@@ -79,7 +79,8 @@ class Circuit(Part):
             block), `fixed` (from the spec or from :func:`aimc.torch.calibrate`) or `learned`.
         adc_range: the ADC's full scale: `fixed` or `learned`.
         scale: what g_max stands for: `max`, `sigma:<q>` or `optimal`; a spec's scales win.
-        compensate: `none`, `gain` or `weights`, as the compiler does it; None: what the spec says.
+        compensate: `none`, `gain`, `weights` or, where idle rows are open, `weights+pulses`, as the
+            compiler does it; None: what the spec says.
         refresh: steps after which `optimal` scales and compensation follow the weights.
     """
 
@@ -101,9 +102,10 @@ class Circuit(Part):
             raise InvalidArgumentError(
                 f"adc_range: expected fixed or learned, but got {self.adc_range!r}"
             )
-        if self.compensate not in (None, "none", "gain", "weights"):
+        if self.compensate not in (None, "none", "gain", "weights", "weights+pulses"):
             raise InvalidArgumentError(
-                f"compensate: expected none, gain or weights, but got {self.compensate!r}"
+                "compensate: expected none, gain, weights or weights+pulses, but got "
+                f"{self.compensate!r}"
             )
 
 
@@ -116,14 +118,21 @@ class Device(Part):
         read: factor on the noise of each read, and on low-frequency noise where time passes.
         drift: factor on drift.
         times_s: seconds since programming; each step takes the next of them. Empty: none passes.
+        compensate_drift: whether each column's output is scaled digitally by what its conductances
+            have lost since programming, as the runtime's `drift_compensation` column does it.
         variation: whether spreads and stuck devices of the target are drawn.
+        joint: one draw per weight of the mean and deviation that programming, drift and
+            low-frequency noise leave together, in place of a draw of each for each device. Several
+            times cheaper; read noise of single pulses and variation are left out.
     """
 
     programming: Strength = 1.0
     read: Strength = 1.0
     drift: Strength = 1.0
     times_s: tuple[float, ...] = ()
+    compensate_drift: bool = False
     variation: bool = True
+    joint: bool = False
 
 
 @dataclasses.dataclass(frozen=True)

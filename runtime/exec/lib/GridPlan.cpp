@@ -137,9 +137,9 @@ Grids::Plan Grids::analogPlan(const Manifest &manifest, const Options &options, 
         if (piece.col >= starts[s] && piece.col < end) {
           range.pieces.push_back(piece);
           const PackedBlock &block = *piece.planes[0];
-          range.aligned = range.aligned && piece.col == starts[s] &&
-                          piece.col + block.cols == end &&
-                          sameColumns(block, *range.pieces[0].planes[0]);
+          range.aligned = range.aligned && piece.col == starts[s] && piece.col + block.cols == end;
+          for (const PackedBlock *plane : piece.planes)
+            range.aligned = range.aligned && sameColumns(*plane, *range.pieces[0].planes[0]);
         }
       range.panels = range.aligned ? range.pieces[0].planes[0]->panels() : 1;
       plan.ranges.push_back(std::move(range));

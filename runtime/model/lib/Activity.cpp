@@ -147,6 +147,38 @@ RowActivity rowActivity(const float *histogram, int64_t rows, const DacPass &pas
   return activity;
 }
 
+RowActivity meanActivity(const float *histogram, int64_t rows, std::span<const DacPass> passes,
+                         int64_t maxSlots) {
+  RowActivity all;
+  all.rows = rows;
+  all.power.assign(static_cast<size_t>(rows), 0.0);
+  std::vector<RowActivity> list;
+  std::vector<double> weight(static_cast<size_t>(rows), 0.0);
+  // A row that never conducts counts alike in all passes.
+  const auto share = [](const RowActivity &one, const DacPass &pass, size_t row) {
+    return (one.power[row] + 1e-9) * pass.factor() * pass.factor();
+  };
+  for (const DacPass &pass : passes) {
+    list.push_back(rowActivity(histogram, rows, pass, maxSlots));
+    for (size_t i = 0; i < weight.size(); ++i)
+      weight[i] += share(list.back(), pass, i);
+  }
+  for (size_t p = 0; p < list.size(); ++p) {
+    const RowActivity &one = list[p];
+    all.slots += one.slots;
+    all.width.insert(all.width.end(), one.width.begin(), one.width.end());
+    all.probability.insert(all.probability.end(), one.probability.begin(), one.probability.end());
+    for (size_t c = 0; c < one.share.size(); ++c) {
+      const size_t i = c % weight.size();
+      all.share.push_back(static_cast<float>(static_cast<double>(one.share[c]) *
+                                             (share(one, passes[p], i) / weight[i])));
+    }
+    for (size_t i = 0; i < weight.size(); ++i)
+      all.power[i] += one.power[i] * passes[p].factor() * passes[p].factor();
+  }
+  return all;
+}
+
 std::vector<double> secondMoments(const float *histogram, int64_t rows) {
   std::vector<double> moments(static_cast<size_t>(rows));
   for (size_t i = 0; i < moments.size(); ++i) {

@@ -47,8 +47,7 @@ public:
       now.factor.assign(static_cast<size_t>(block.window.cols), 1.0);
       now.power = secondMoments(block.histogram, block.window.rows);
       if (settings.idle == Idle::Open)
-        for (const DacPass &pass : passes)
-          now.activity.push_back(rowActivity(block.histogram, block.window.rows, pass));
+        now.activity = meanActivity(block.histogram, block.window.rows, passes);
       present.push_back(std::move(now));
     }
   }
@@ -57,7 +56,7 @@ public:
     std::vector<double> wanted, target, effective; ///< u, u' and Weff / (g_max - g_min)
     std::vector<float> transfer;
     std::vector<double> factor, power;
-    std::vector<RowActivity> activity; ///< one a pass
+    RowActivity activity;
   };
   std::vector<Present> present;
 
@@ -81,7 +80,8 @@ public:
       const BlockWindow &w = blocks[b].window;
       Present &now = present[b];
       if (settings.idle == Idle::Open) {
-        openField(view, w, now);
+        meanField(view, settings.wires, settings.readout, w, now.activity, now.transfer.data(),
+                  w.cols);
       } else if (settings.wires.rows()) {
         weff.resize(now.target.size());
         foldCrossbar(view, settings.wires, settings.readout, w, weff.data(), now.transfer.data(),
@@ -100,31 +100,6 @@ public:
   }
 
 private:
-  /// Mean field over the passes, weighted with the input power that each carries.
-  void openField(const TileView &view, const BlockWindow &w, Present &now) {
-    if (passes.size() == 1) {
-      meanField(view, settings.wires, settings.readout, w, now.activity[0], now.transfer.data(),
-                w.cols);
-      return;
-    }
-    std::vector<float> one(now.transfer.size());
-    std::vector<double> sum(one.size(), 0.0), weight(static_cast<size_t>(w.rows), 0.0);
-    for (size_t p = 0; p < passes.size(); ++p) {
-      meanField(view, settings.wires, settings.readout, w, now.activity[p], one.data(), w.cols);
-      for (size_t i = 0; i < weight.size(); ++i) {
-        const double share =
-            (now.activity[p].power[i] + 1e-9) * passes[p].factor() * passes[p].factor();
-        weight[i] += share;
-        for (int64_t j = 0; j < w.cols; ++j) {
-          const size_t c = i * static_cast<size_t>(w.cols) + static_cast<size_t>(j);
-          sum[c] += share * static_cast<double>(one[c]);
-        }
-      }
-    }
-    for (size_t c = 0; c < sum.size(); ++c)
-      now.transfer[c] = static_cast<float>(sum[c] / weight[c / static_cast<size_t>(w.cols)]);
-  }
-
   const CompensationTile &settings;
   std::span<const CompensationBlock> blocks;
   std::vector<float> plus, minus;
@@ -262,13 +237,13 @@ std::vector<CompensatedBlock> compensateTile(const CompensationTile &settings,
   return results;
 }
 
-double predistortPulses(const OneProduct &fold, Readout readout, std::span<const double> wanted,
+double predistortPulses(std::span<const MeanReference> sides, std::span<const double> wanted,
                         int32_t longest, std::span<double> pulses, double headroom) {
   const size_t n = wanted.size();
   const bool adaptive = headroom <= 0.0;
   const auto top = static_cast<double>(longest);
   double factor = adaptive ? 1.0 : headroom;
-  std::vector<double> last(n), first(n), exact(n), aim(n);
+  std::vector<double> arrived(n), got(n), exact(n), aim(n);
   for (size_t i = 0; i < n; ++i) {
     aim[i] = std::min(wanted[i], top);
     exact[i] = aim[i] / factor;
@@ -285,16 +260,23 @@ double predistortPulses(const OneProduct &fold, Readout readout, std::span<const
       pulses[i] = std::nearbyint(std::clamp(exact[i], 0.0, top));
   };
   round();
+  Arrival arrival;
   for (int sweep = 0; sweep < kPulseSweeps; ++sweep) {
-    referenceTicks(fold.atLastRow, pulses, last);
-    if (readout == Readout::Alternating)
-      referenceTicks(fold.atFirstRow, pulses, first);
+    arrival.set(pulses.data(), static_cast<int64_t>(n), longest);
+    std::fill(got.begin(), got.end(), 0.0);
+    int counted = 0;
+    for (const MeanReference &side : sides) {
+      if (side.mean.empty())
+        continue;
+      arrival.through(side.column, arrived.data());
+      for (size_t i = 0; i < n; ++i)
+        got[i] += arrived[i] / side.mean[i];
+      ++counted;
+    }
     for (size_t i = 0; i < n; ++i) {
-      double got = last[i] / fold.meanAtLastRow[i];
-      if (readout == Readout::Alternating)
-        got = (got + first[i] / fold.meanAtFirstRow[i]) / 2.0;
       // No pulse, nothing to learn: the wanted length stays.
-      exact[i] = (got > 0.0 ? pulses[i] / got : 1.0) * aim[i] / factor;
+      const double gain = got[i] > 0.0 ? pulses[i] * counted / got[i] : 1.0;
+      exact[i] = gain * aim[i] / factor;
     }
     round();
   }

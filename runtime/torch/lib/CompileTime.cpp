@@ -21,6 +21,14 @@ namespace {
 
 using at::Tensor;
 
+/// Of a signed converter.
+int64_t bitsOf(const Circuit &c) {
+  int64_t bits = 1;
+  while ((int64_t(1) << bits) - 1 < c.levels)
+    ++bits;
+  return bits + 1;
+}
+
 std::string text(c10::string_view view) { return {view.data(), view.size()}; }
 
 /// [K, N] in single precision on the CPU.
@@ -57,7 +65,10 @@ Tensor chooseScales(const Tensor &weight, at::IntArrayRef blocks, bool transpose
 std::tuple<Tensor, Tensor> compensate(const Tensor &weight, const Tensor &scale,
                                       at::IntArrayRef blocks, bool transposed, int64_t tileRows,
                                       double columnOhm, double adcOhm, bool alternating,
-                                      double gMin, double gMax, c10::string_view modeText) {
+                                      double gMin, double gMax, c10::string_view modeText,
+                                      bool open, const std::optional<Tensor> &histogram,
+                                      int64_t bits, at::IntArrayRef passes, int64_t tileCols,
+                                      double rowOhm, double driverOhm) {
   const auto mode = model::parseCompensate(text(modeText));
   TORCH_CHECK_VALUE(mode, "expected none, gain, weights or weights+pulses, but got ", modeText);
   const Tensor w = upright(weight, transposed);
@@ -71,10 +82,20 @@ std::tuple<Tensor, Tensor> compensate(const Tensor &weight, const Tensor &scale,
   tile.range = {gMin, gMax};
   tile.wires.columnOhm = columnOhm;
   tile.wires.adcOhm = adcOhm;
+  tile.wires.rowOhm = rowOhm;
+  tile.wires.driverOhm = driverOhm;
   tile.readout = alternating ? model::Readout::Alternating : model::Readout::Single;
+  tile.idle = open ? model::Idle::Open : model::Idle::Midrail;
+  tile.passes = model::onePass(static_cast<int>(bits));
+  const int32_t levels = tile.passes.front().levels;
+  if (!passes.empty())
+    tile.passes.clear();
+  for (size_t i = 0; i + 1 < passes.size(); i += 2)
+    tile.passes.push_back({levels, static_cast<int>(passes[i]), static_cast<int>(passes[i + 1])});
+  const Tensor counts = histogram ? histogram->to(at::kCPU, at::kFloat).contiguous() : Tensor();
   for (const Block &b : list.blocks) {
     // A block is alone in its tile here, as it is in the loop that trains it.
-    tile.cols = b.atCol + b.cols;
+    tile.cols = std::max(tileCols, b.atCol + b.cols);
     const Tensor part = w.narrow(0, b.row, b.rows).narrow(1, b.col, b.cols);
     const Tensor own = s.select(0, b.band).narrow(0, b.col, b.cols);
     const Tensor u =
@@ -84,6 +105,8 @@ std::tuple<Tensor, Tensor> compensate(const Tensor &weight, const Tensor &scale,
     block.mode = *mode;
     block.target = u.const_data_ptr<float>();
     block.targetStride = b.cols;
+    if (counts.defined())
+      block.histogram = counts.const_data_ptr<float>() + b.row * model::kActivityBins;
     const auto result = model::compensateTile(tile, std::span(&block, 1)).front();
     const auto options = at::TensorOptions().dtype(at::kFloat);
     const Tensor made =
@@ -109,9 +132,11 @@ Tensor conductanceScales(const Tensor &weight, const Blocks &blocks, bool transp
 
 std::tuple<Tensor, Tensor> compensation(const Tensor &weight, const Tensor &scale,
                                         const Blocks &blocks, bool transposed, const Circuit &c,
-                                        const std::string &mode) {
+                                        const std::string &mode,
+                                        const std::optional<Tensor> &histogram) {
   return compensate(weight, scale, blocks, transposed, c.tileRows, c.columnOhm, c.adcOhm,
-                    c.alternating, c.gMinUS, c.gMaxUS, mode);
+                    c.alternating, c.gMinUS, c.gMaxUS, mode, c.open, histogram, bitsOf(c), c.passes,
+                    c.plane() ? c.tileCols : 0, c.rowOhm, c.driverOhm);
 }
 
 } // namespace aimc::ops

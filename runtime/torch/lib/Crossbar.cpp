@@ -13,6 +13,7 @@
 #include "Strips.h"
 
 #include "aimc/model/Crossbar.h"
+#include "aimc/torch/Operators.h"
 
 namespace aimc::ops {
 namespace {
@@ -157,6 +158,15 @@ Two autograd(const Tensor &plus, const Tensor &minus, AIMC_CROSSBAR_SCALARS) {
 }
 
 } // namespace
+
+Two foldCrossbar(const Tensor &plus, const Tensor &minus, const Blocks &blocks, bool transposed,
+                 const Circuit &c) {
+  static const auto op =
+      c10::Dispatcher::singleton().findSchemaOrThrow("aimc::fold_crossbar", "").typed<Forward>();
+  return op.call(plus, minus, blocks, transposed, c.tileRows, c.tileCols, c.columnOhm, c.adcOhm,
+                 c.rowOhm, c.driverOhm, c.alternating, c.readVolt, 2 * c.gMinUS);
+}
+
 } // namespace aimc::ops
 
 TORCH_LIBRARY_IMPL(aimc, CompositeExplicitAutograd, m) {

@@ -1,23 +1,20 @@
-//===- OpenRows.cpp - inputs of columns whose idle rows are disconnected -*- C++ -*-===//
+//===- OpenRows.cpp - pulses through open rows -*- C++ -*-===//
 // Part of the AIMC project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===----------------------------------------------------------------------===//
 //
-// The input's half of the one-product form of OpenRows.h (runtime/model): ticks that arrive through
-// a reference column,
-//   z_i = sign(d_i) sum_m T_i[on_k(m) g_ref] (e_m - e_{m-1}),  e_1 < e_2 < ...  the pulse ends
-// for sixteen vectors at a time on the ladder's strips. z is linear in the ends while their order
-// stays, so with S_m = sum over conducting cells of dL/dz_i T_i the gradient of an end is
-// S_m - S_{m+1}. Where several pulses end together each has its own direct part, and they share
-// what shorter loads do for longer pulses.
+// The input's half of one_product (runtime/model/OneProduct.h): pulses arrive through a reference
+// column for each group of columns that share one, then meet the matrix of open_fold. Vectors go in
+// slices, so that what arrives is never held for all of them; backward walks the references again.
+// Pulses that are pre-distorted arrive as if they came through the mean attenuation: that is their
+// gradient.
 //
 //===----------------------------------------------------------------------===//
-#include "Loops.h"
+#include "OpenRows.h"
 #include "Record.h"
-#include "Strips.h"
 
 #include "aimc/model/Activity.h"
-#include "aimc/model/Ladder.h"
+#include "aimc/model/Compensation.h"
 
 #include <algorithm>
 #include <cmath>
@@ -26,193 +23,327 @@ namespace aimc::ops {
 namespace {
 
 using at::Tensor;
-using Forward = Tensor(const Tensor &, double, double, double, bool);
-using Backward = Tensor(const Tensor &, const Tensor &, double, double, double, bool);
-constexpr int64_t n = model::kLadderStrip;
+using MaybeTensor = std::optional<Tensor>;
+using Forward = Tensor(const Tensor &, const Tensor &, const Tensor &, const MaybeTensor &,
+                       at::IntArrayRef, int64_t, double, double, bool, int64_t);
+using Backward = std::tuple<Tensor, Tensor>(const Tensor &, const Tensor &, const Tensor &,
+                                            const Tensor &, const MaybeTensor &, at::IntArrayRef,
+                                            int64_t, double, double, bool, int64_t);
+constexpr int64_t kSlice = 1024; ///< vectors
 
-/// Sixteen vectors: magnitudes and signs, far end first, and their distinct pulse ends.
+/// Columns that share a reference.
 struct Group {
-  int64_t rows, count;
-  std::vector<double> size, sign, load, transfer;
-  std::vector<double> ends[n];
-  size_t slots = 0;
+  model::ReferenceColumn column;
+  std::vector<int64_t> members;
+  Tensor index; ///< undefined: all columns
+};
 
-  Group(const double *ticks, int64_t vectors, int64_t length, bool reversed)
-      : rows(length), count(std::min(vectors, n)) {
-    for (auto *cells : {&size, &sign, &load, &transfer})
-      cells->assign(static_cast<size_t>(rows * n), 0.0);
-    for (int64_t l = 0; l < count; ++l) {
-      for (int64_t i = 0; i < rows; ++i) {
-        const double d = ticks[l * rows + (reversed ? rows - 1 - i : i)];
-        const auto cell = static_cast<size_t>(i * n + l);
-        size[cell] = std::abs(d);
-        sign[cell] = d > 0 ? 1.0 : d < 0 ? -1.0 : 0.0;
-        if (d != 0)
-          ends[l].push_back(std::abs(d));
-      }
-      std::sort(ends[l].begin(), ends[l].end());
-      ends[l].erase(std::unique(ends[l].begin(), ends[l].end()), ends[l].end());
-      slots = std::max(slots, ends[l].size());
+std::vector<Group> groupColumns(const Tensor &reference, const std::vector<Block> &blocks,
+                                const Array &array, int64_t cols) {
+  const Tensor given = reference.to(at::kCPU, at::kFloat).contiguous();
+  const float *g = given.const_data_ptr<float>();
+  std::vector<Group> groups;
+  for (const Block &b : blocks)
+    for (int64_t j = 0; j < b.cols; ++j) {
+      const bool first =
+          array.alternating && model::readAtFirstRow(model::Readout::Alternating, b.atCol + j);
+      const auto column = referenceOf(b, array, static_cast<double>(g[b.col + j]), first);
+      size_t at = 0;
+      while (at < groups.size() && !(groups[at].column == column))
+        ++at;
+      if (at == groups.size())
+        groups.push_back({column, {}, {}});
+      groups[at].members.push_back(b.col + j);
     }
+  if (groups.size() > 1)
+    for (Group &group : groups)
+      group.index = at::tensor(group.members, at::kLong);
+  TORCH_CHECK_VALUE(given.dim() == 1 && given.numel() == cols,
+                    "expected a reference per column, but got ", given.sizes());
+  return groups;
+}
+
+struct Job {
+  Array array;
+  std::vector<Block> blocks;
+  std::vector<Group> groups;
+  int64_t rows = 0, cols = 0, vectors = 0;
+  int longest;
+  Tensor ticks; ///< [vectors, rows]
+
+  Job(const Tensor &given, const Tensor &matrix, const Tensor &reference, at::IntArrayRef numbers,
+      const Array &where, int64_t longestTicks)
+      : array(where), longest(static_cast<int>(longestTicks)) {
+    checkReal(given, "ticks");
+    TORCH_CHECK_VALUE(matrix.dim() == 2 && given.dim() >= 1 && given.size(-1) == matrix.size(0),
+                      "expected ticks [..., rows] and a matrix [rows, columns], but got ",
+                      given.sizes(), " and ", matrix.sizes());
+    TORCH_CHECK_VALUE(longest >= 1 && longest < model::kMaxTicks,
+                      "expected pulses of at most 1 to ", model::kMaxTicks - 1, " ticks, but got ",
+                      longest);
+    rows = matrix.size(0);
+    cols = matrix.size(1);
+    blocks = readBlocks(numbers, rows, cols, array.tileRows).blocks;
+    groups = groupColumns(reference, blocks, array, cols);
+    ticks = given.reshape({-1, rows}).contiguous();
+    vectors = ticks.size(0);
   }
 
-  /// T of slot m into `transfer`; cells conduct whose pulse lasts through it.
-  void solve(size_t m, double conductance, model::StripWire wire) {
-    double end[n];
-    for (int64_t l = 0; l < n; ++l)
-      end[l] = m < ends[l].size() ? ends[l][m] : std::numeric_limits<double>::infinity();
-    for (int64_t i = 0; i < rows * n; i += n)
-      for (int64_t l = 0; l < n; ++l) {
-        const auto cell = static_cast<size_t>(i + l);
-        load[cell] = size[cell] >= end[l] ? conductance : 0.0;
+  Tensor columnsOf(const Tensor &matrix, const Group &group) const {
+    return group.index.defined() ? matrix.index_select(1, group.index) : matrix;
+  }
+
+  /// z of vectors [begin, begin + count) for every group: `z` [groups, count, rows].
+  template <class S> void arrive(int64_t begin, int64_t count, S *z) const {
+    const S *from = ticks.const_data_ptr<S>();
+    at::parallel_for(0, count, 8, [&](int64_t first, int64_t end) {
+      model::Arrival arrival;
+      std::vector<double> d(static_cast<size_t>(rows)), out(d.size());
+      for (int64_t v = first; v < end; ++v) {
+        std::copy_n(from + (begin + v) * rows, rows, d.data());
+        arrival.set(d.data(), rows, longest);
+        for (size_t g = 0; g < groups.size(); ++g) {
+          arrival.through(groups[g].column, out.data());
+          std::transform(out.begin(), out.end(), z + (static_cast<int64_t>(g) * count + v) * rows,
+                         [](double a) { return static_cast<S>(a); });
+        }
       }
-    const double before[n] = {};
-    model::ladderStrip(load.data(), rows, before, wire, transfer.data());
+    });
+  }
+
+  /// From dL/dz [groups, count, rows] to dL/dticks.
+  template <class S> void arriveAdjoint(int64_t begin, int64_t count, const S *zBar, S *bar) const {
+    const S *from = ticks.const_data_ptr<S>();
+    at::parallel_for(0, count, 8, [&](int64_t first, int64_t end) {
+      model::Arrival arrival;
+      std::vector<double> d(static_cast<size_t>(rows)), in(d.size()), sum(d.size());
+      for (int64_t v = first; v < end; ++v) {
+        std::copy_n(from + (begin + v) * rows, rows, d.data());
+        arrival.set(d.data(), rows, longest);
+        std::fill(sum.begin(), sum.end(), 0.0);
+        for (size_t g = 0; g < groups.size(); ++g) {
+          std::copy_n(zBar + (static_cast<int64_t>(g) * count + v) * rows, rows, in.data());
+          arrival.throughAdjoint(groups[g].column, in.data(), sum.data());
+        }
+        std::transform(sum.begin(), sum.end(), bar + (begin + v) * rows,
+                       [](double a) { return static_cast<S>(a); });
+      }
+    });
   }
 };
 
-/// Runs f(group, first vector) over all vectors of a contiguous tensor in double precision.
-template <class F> void eachGroup(const Tensor &ticks, bool reversed, const F &f) {
-  const int64_t rows = ticks.size(-1), vectors = rows > 0 ? ticks.numel() / rows : 0;
-  const double *data = ticks.const_data_ptr<double>();
-  at::parallel_for(0, (vectors + n - 1) / n, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t g = begin; g < end; ++g) {
-      Group group(data + g * n * rows, vectors - g * n, rows, reversed);
-      f(group, g * n);
+Tensor productCpu(const Tensor &given, const Tensor &matrix, const Tensor &reference,
+                  const MaybeTensor &, at::IntArrayRef blocks, int64_t tileRows, double columnOhm,
+                  double adcOhm, bool alternating, int64_t longest) {
+  const Job job(given, matrix, reference, blocks, {tileRows, columnOhm, adcOhm, alternating, 0.0},
+                longest);
+  const auto count = static_cast<int64_t>(job.groups.size());
+  Tensor y = at::empty({job.vectors, job.cols}, job.ticks.options());
+  std::vector<Tensor> parts;
+  for (const Group &group : job.groups)
+    parts.push_back(job.columnsOf(matrix, group));
+  for (int64_t begin = 0; begin < job.vectors; begin += kSlice) {
+    const int64_t slice = std::min(kSlice, job.vectors - begin);
+    Tensor z = at::empty({count, slice, job.rows}, job.ticks.options()),
+           out = y.narrow(0, begin, slice);
+    AT_DISPATCH_FLOATING_TYPES(z.scalar_type(), "open_product",
+                               [&] { job.arrive(begin, slice, z.mutable_data_ptr<scalar_t>()); });
+    for (int64_t g = 0; g < count; ++g) {
+      const auto at = static_cast<size_t>(g);
+      if (job.groups[at].index.defined())
+        out.index_copy_(1, job.groups[at].index, at::mm(z[g], parts[at]));
+      else
+        at::mm_out(out, z[g], parts[at]);
     }
-  });
+  }
+  std::vector<int64_t> shape = given.sizes().vec();
+  shape.back() = job.cols;
+  return y.view(shape);
 }
 
-model::StripWire wireOf(double columnOhm, double terminalOhm) {
-  return {model::wireFromOhm(columnOhm), model::wireFromOhm(terminalOhm)};
-}
-
-Tensor onHost(const Tensor &t) { return t.to(at::kCPU, at::kDouble).contiguous(); }
-
-Tensor ticksForward(const Tensor &given, double conductance, double columnOhm, double terminalOhm,
-                    bool reversed) {
-  checkReal(given, "ticks");
-  const Tensor ticks = onHost(given);
-  Tensor z = at::zeros_like(ticks);
-  double *out = z.mutable_data_ptr<double>();
-  const auto wire = wireOf(columnOhm, terminalOhm);
-  eachGroup(ticks, reversed, [&](Group &g, int64_t first) {
-    std::vector<double> sum(g.size.size(), 0.0);
-    for (size_t m = 0; m < g.slots; ++m) {
-      g.solve(m, conductance, wire);
-      for (int64_t l = 0; l < g.count; ++l) {
-        if (m >= g.ends[l].size())
-          continue;
-        const double end = g.ends[l][m], width = end - (m > 0 ? g.ends[l][m - 1] : 0.0);
-        for (size_t cell = static_cast<size_t>(l); cell < sum.size(); cell += n)
-          sum[cell] += g.size[cell] >= end ? width * g.transfer[cell] : 0.0;
-      }
+std::tuple<Tensor, Tensor> productBackwardCpu(const Tensor &gradGiven, const Tensor &given,
+                                              const Tensor &matrix, const Tensor &reference,
+                                              const MaybeTensor &aim, at::IntArrayRef blocks,
+                                              int64_t tileRows, double columnOhm, double adcOhm,
+                                              bool alternating, int64_t longest) {
+  const Job job(given, matrix, reference, blocks, {tileRows, columnOhm, adcOhm, alternating, 0.0},
+                longest);
+  const Tensor grad = gradGiven.reshape({-1, job.cols}).contiguous();
+  const auto count = static_cast<int64_t>(job.groups.size());
+  Tensor bar = at::empty_like(job.ticks),
+         matrixBar = at::zeros_like(matrix, {}, at::MemoryFormat::Contiguous);
+  std::vector<Tensor> parts, sums;
+  for (const Group &group : job.groups) {
+    parts.push_back(job.columnsOf(matrix, group).t());
+    sums.push_back(group.index.defined()
+                       ? at::zeros({job.rows, group.index.numel()}, matrix.options())
+                       : matrixBar);
+  }
+  for (int64_t begin = 0; begin < job.vectors; begin += kSlice) {
+    const int64_t slice = std::min(kSlice, job.vectors - begin);
+    Tensor z = at::empty({count, slice, job.rows}, job.ticks.options());
+    const Tensor arrived = grad.narrow(0, begin, slice);
+    AT_DISPATCH_FLOATING_TYPES(z.scalar_type(), "open_product_backward",
+                               [&] { job.arrive(begin, slice, z.mutable_data_ptr<scalar_t>()); });
+    for (int64_t g = 0; g < count; ++g) {
+      const auto at = static_cast<size_t>(g);
+      const Tensor own = job.columnsOf(arrived, job.groups[at]);
+      sums[at].addmm_(z[g].t(), own);
+      Tensor zBar = z[g];
+      at::mm_out(zBar, own, parts[at]);
     }
-    for (int64_t l = 0; l < g.count; ++l)
-      for (int64_t i = 0; i < g.rows; ++i) {
-        const auto cell = static_cast<size_t>(i * n + l);
-        out[(first + l) * g.rows + (reversed ? g.rows - 1 - i : i)] = g.sign[cell] * sum[cell];
-      }
-  });
-  return z.to(given.options(), false, /*copy=*/true);
-}
-
-Tensor ticksBackward(const Tensor &gradGiven, const Tensor &given, double conductance,
-                     double columnOhm, double terminalOhm, bool reversed) {
-  const Tensor ticks = onHost(given), grad = onHost(gradGiven);
-  Tensor result = at::zeros_like(ticks);
-  double *out = result.mutable_data_ptr<double>();
-  const double *bar = grad.const_data_ptr<double>();
-  const auto wire = wireOf(columnOhm, terminalOhm);
-  eachGroup(ticks, reversed, [&](Group &g, int64_t first) {
-    const auto place = [&](int64_t i, int64_t l) {
-      return (first + l) * g.rows + (reversed ? g.rows - 1 - i : i);
-    };
-    // Per slot and vector: what all conducting cells pass on, what those pass on that end with it,
-    // and how many these are.
-    std::vector<double> all((g.slots + 1) * n, 0.0), ending(all), members(all);
-    std::vector<double> direct(g.size.size(), 0.0);
-    for (size_t m = 0; m < std::max<size_t>(g.slots, 1); ++m) {
-      g.solve(m, conductance, wire);
-      for (int64_t l = 0; l < g.count; ++l) {
-        const bool live = m < g.ends[l].size();
-        const double end = live ? g.ends[l][m] : 0.0;
-        const size_t slot = m * n + static_cast<size_t>(l);
-        for (int64_t i = 0; i < g.rows; ++i) {
-          const auto cell = static_cast<size_t>(i * n + l);
-          if (g.sign[cell] == 0) {
-            // A pulse that is not there would meet the first slot's column.
-            direct[cell] = m == 0 ? bar[place(i, l)] * g.transfer[cell] : direct[cell];
-            continue;
-          }
-          if (!live || g.size[cell] < end)
-            continue;
-          const double part = g.sign[cell] * bar[place(i, l)] * g.transfer[cell];
-          all[slot] += part;
-          if (g.size[cell] == end) {
-            ending[slot] += part;
-            members[slot] += 1;
-            direct[cell] = part;
-          }
-        }
-      }
+    if (aim) {
+      bar.narrow(0, begin, slice).copy_(z.sum(0) * *aim);
+      continue;
     }
-    for (int64_t l = 0; l < g.count; ++l)
-      for (int64_t i = 0; i < g.rows; ++i) {
-        const auto cell = static_cast<size_t>(i * n + l);
-        if (g.sign[cell] == 0) {
-          out[place(i, l)] = direct[cell];
-          continue;
-        }
-        const auto &ends = g.ends[l];
-        const auto m = static_cast<size_t>(
-            std::lower_bound(ends.begin(), ends.end(), g.size[cell]) - ends.begin());
-        const size_t slot = m * n + static_cast<size_t>(l);
-        const double cross = (all[slot] - ending[slot] - all[slot + n]) / members[slot];
-        out[place(i, l)] = g.sign[cell] * (direct[cell] + cross);
-      }
-  });
-  return result.to(given.options(), false, /*copy=*/true);
+    AT_DISPATCH_FLOATING_TYPES(z.scalar_type(), "open_product_backward", [&] {
+      job.arriveAdjoint(begin, slice, z.const_data_ptr<scalar_t>(),
+                        bar.mutable_data_ptr<scalar_t>());
+    });
+  }
+  for (size_t g = 0; g < job.groups.size(); ++g)
+    if (job.groups[g].index.defined())
+      matrixBar.index_copy_(1, job.groups[g].index, sums[g]);
+  return {bar.view(given.sizes()), matrixBar};
 }
 
-Tensor forwardMeta(const Tensor &ticks, double, double, double, bool) {
-  return at::empty_symint(ticks.sym_sizes(), ticks.options());
+Tensor productHost(const Tensor &ticks, const Tensor &matrix, const Tensor &reference,
+                   const MaybeTensor &aim, at::IntArrayRef blocks, int64_t tileRows,
+                   double columnOhm, double adcOhm, bool alternating, int64_t longest) {
+  return productCpu(ticks.cpu(), matrix.cpu(), reference.cpu(), aim, blocks, tileRows, columnOhm,
+                    adcOhm, alternating, longest)
+      .to(ticks.device());
 }
-Tensor backwardMeta(const Tensor &, const Tensor &ticks, double, double, double, bool) {
-  return at::empty_symint(ticks.sym_sizes(), ticks.options());
+std::tuple<Tensor, Tensor> productBackwardHost(const Tensor &grad, const Tensor &ticks,
+                                               const Tensor &matrix, const Tensor &reference,
+                                               const MaybeTensor &aim, at::IntArrayRef blocks,
+                                               int64_t tileRows, double columnOhm, double adcOhm,
+                                               bool alternating, int64_t longest) {
+  const auto [t, m] = productBackwardCpu(grad.cpu(), ticks.cpu(), matrix.cpu(), reference.cpu(),
+                                         aim ? MaybeTensor(aim->cpu()) : aim, blocks, tileRows,
+                                         columnOhm, adcOhm, alternating, longest);
+  return {t.to(ticks.device()), m.to(ticks.device())};
 }
 
-Tensor autograd(const Tensor &ticks, double conductance, double columnOhm, double terminalOhm,
-                bool reversed) {
+Tensor productMeta(const Tensor &ticks, const Tensor &matrix, const Tensor &, const MaybeTensor &,
+                   at::IntArrayRef, int64_t, double, double, bool, int64_t) {
+  auto sizes = ticks.sym_sizes().vec();
+  sizes.back() = matrix.sym_size(1);
+  return at::empty_symint(sizes, ticks.options());
+}
+std::tuple<Tensor, Tensor> productBackwardMeta(const Tensor &, const Tensor &ticks,
+                                               const Tensor &matrix, const Tensor &,
+                                               const MaybeTensor &, at::IntArrayRef, int64_t,
+                                               double, double, bool, int64_t) {
+  return {at::empty_symint(ticks.sym_sizes(), ticks.options()),
+          at::empty_symint(matrix.sym_sizes(), matrix.options())};
+}
+
+Tensor productAutograd(const Tensor &ticks, const Tensor &matrix, const Tensor &reference,
+                       const MaybeTensor &aim, at::IntArrayRef blocks, int64_t tileRows,
+                       double columnOhm, double adcOhm, bool alternating, int64_t longest) {
   static const auto forward =
-      c10::Dispatcher::singleton().findSchemaOrThrow("aimc::reference_ticks", "").typed<Forward>();
+      c10::Dispatcher::singleton().findSchemaOrThrow("aimc::open_product", "").typed<Forward>();
   static const auto backward = c10::Dispatcher::singleton()
-                                   .findSchemaOrThrow("aimc::reference_ticks_backward", "")
+                                   .findSchemaOrThrow("aimc::open_product_backward", "")
                                    .typed<Backward>();
-  auto node = record(
-      "ReferenceTicksBackward", {ticks}, {ticks},
-      [=](const variable_list &grads, const variable_list &saved) -> variable_list {
-        return {backward.call(grads[0], saved[0], conductance, columnOhm, terminalOhm, reversed)};
-      });
+  const std::vector<int64_t> numbers = blocks.vec();
+  auto node =
+      record("OpenProductBackward", {ticks, matrix}, {ticks, matrix, reference, orUndefined(aim)},
+             [=](const variable_list &grads, const variable_list &saved) -> variable_list {
+               const auto [t, m] =
+                   backward.call(grads[0], saved[0], saved[1], saved[2], orNone(saved[3]), numbers,
+                                 tileRows, columnOhm, adcOhm, alternating, longest);
+               return {t, m};
+             });
   const Tensor out = [&] {
     at::AutoDispatchBelowADInplaceOrView below;
-    return forward.call(ticks, conductance, columnOhm, terminalOhm, reversed);
+    return forward.call(ticks, matrix, reference, aim, blocks, tileRows, columnOhm, adcOhm,
+                        alternating, longest);
   }();
   attach(node, out);
   return out;
 }
 
-/// p and u [slots, rows] of a one-pass converter, from a histogram [rows, 32] or the default.
-std::tuple<Tensor, Tensor> activity(const std::optional<Tensor> &histogram, int64_t rows,
-                                    int64_t bits, int64_t slots) {
+using Pulses = std::tuple<Tensor, Tensor, Tensor>;
+
+/// Pre-distorted pulses for inputs [..., rows] of one block, what charges are multiplied with [...,
+/// 1], and the mean attenuation [rows] that pulses aim at.
+Pulses pulses(const Tensor &given, const Tensor &range, const Tensor &plusGiven,
+              const Tensor &minusGiven, const Tensor &probability, const Tensor &share,
+              at::IntArrayRef numbers, int64_t tileRows, double columnOhm, double adcOhm,
+              bool alternating, int64_t levels) {
+  const auto host = [](const Tensor &t) {
+    return t.detach().to(at::kCPU, at::kFloat).contiguous();
+  };
+  const Tensor plus = host(plusGiven), minus = host(minusGiven);
+  const int64_t rows = plus.size(0), cols = plus.size(1);
+  const Block b = readBlocks(numbers, rows, cols, tileRows).blocks.front();
+  const Array array{tileRows, columnOhm, adcOhm, alternating, 0.0};
+  const auto activity = bandActivity(probability, share, 0, rows);
+  const double g = model::pulseConductance(model::meanConductance(
+      {plus.const_data_ptr<float>(), minus.const_data_ptr<float>(), rows, cols, cols},
+      {0, rows, 0, cols}));
+  std::vector<model::MeanReference> sides;
+  for (bool first : {false, true})
+    if (alternating
+            ? cols > 1 || model::readAtFirstRow(model::Readout::Alternating, b.atCol) == first
+            : !first)
+      sides.push_back(model::referenceMean(referenceOf(b, array, g, first), activity));
+  Tensor mean = at::zeros({rows}, at::kDouble);
+  for (const auto &side : sides)
+    mean += at::tensor(side.mean, at::kDouble) / static_cast<double>(sides.size());
+  const Tensor x = host(given).reshape({-1, rows});
+  const Tensor full = host(range.expand_as(given.narrow(-1, 0, 1))).reshape({-1});
+  Tensor out = at::empty_like(x), factor = at::empty({x.size(0)}, at::kFloat);
+  const float *from = x.const_data_ptr<float>(), *fullOf = full.const_data_ptr<float>();
+  float *to = out.mutable_data_ptr<float>(), *factors = factor.mutable_data_ptr<float>();
+  at::parallel_for(0, x.size(0), 4, [&](int64_t begin, int64_t end) {
+    std::vector<double> wanted(static_cast<size_t>(rows)), d(wanted.size());
+    for (int64_t v = begin; v < end; ++v) {
+      const float inverse = fullOf[v] > 0.0f ? static_cast<float>(levels) / fullOf[v] : 0.0f;
+      for (int64_t i = 0; i < rows; ++i)
+        wanted[static_cast<size_t>(i)] =
+            static_cast<double>(std::abs(from[v * rows + i] * inverse));
+      factors[v] = static_cast<float>(model::predistortPulses(
+          sides, wanted, static_cast<int32_t>(levels), d, /*headroom=*/0.0));
+      for (int64_t i = 0; i < rows; ++i)
+        to[v * rows + i] =
+            std::copysign(static_cast<float>(d[static_cast<size_t>(i)]), from[v * rows + i]);
+    }
+  });
+  std::vector<int64_t> shape = given.sizes().vec();
+  const Tensor asGiven = out.reshape(shape).to(given.options());
+  shape.back() = 1;
+  return {asGiven, factor.reshape(shape).to(given.options()), mean.to(given.options())};
+}
+Pulses pulsesMeta(const Tensor &x, const Tensor &, const Tensor &plus, const Tensor &,
+                  const Tensor &, const Tensor &, at::IntArrayRef, int64_t, double, double, bool,
+                  int64_t) {
+  auto sizes = x.sym_sizes().vec();
+  const Tensor out = at::empty_symint(sizes, x.options());
+  sizes.back() = 1;
+  return {out, at::empty_symint(sizes, x.options()),
+          at::empty_symint({plus.sym_size(0)}, x.options())};
+}
+
+/// p and u [slots, rows] of all passes of a converter, from a histogram [rows, 32] or the default.
+std::tuple<Tensor, Tensor> activity(const MaybeTensor &histogram, int64_t rows, int64_t bits,
+                                    at::IntArrayRef passNumbers, int64_t slots) {
   TORCH_CHECK_VALUE(bits >= 2 && bits <= 9, "expected a DAC of 2 to 9 bits, but got ", bits);
   const Tensor given = histogram ? histogram->to(at::kCPU, at::kFloat).contiguous() : Tensor();
   TORCH_CHECK_VALUE(!histogram || given.sizes() == at::IntArrayRef({rows, model::kActivityBins}),
                     "expected a histogram of shape [", rows, ", ", model::kActivityBins,
                     "], but got ", given.sizes());
-  const auto pass = model::onePass(static_cast<int>(bits)).front();
+  auto passes = model::onePass(static_cast<int>(bits));
+  const int32_t levels = passes.front().levels;
+  if (!passNumbers.empty())
+    passes.clear();
+  for (size_t i = 0; i + 1 < passNumbers.size(); i += 2)
+    passes.push_back(
+        {levels, static_cast<int>(passNumbers[i]), static_cast<int>(passNumbers[i + 1])});
   const auto made =
-      model::rowActivity(histogram ? given.const_data_ptr<float>() : nullptr, rows, pass, slots);
+      model::meanActivity(histogram ? given.const_data_ptr<float>() : nullptr, rows, passes, slots);
   const auto copy = [&](const std::vector<float> &values) {
     return at::tensor(at::ArrayRef<float>(values), at::kFloat).view({made.slots, rows});
   };
@@ -222,13 +353,22 @@ std::tuple<Tensor, Tensor> activity(const std::optional<Tensor> &histogram, int6
 } // namespace
 } // namespace aimc::ops
 
+TORCH_LIBRARY_IMPL(aimc, CPU, m) {
+  m.impl("open_product", aimc::ops::productCpu);
+  m.impl("open_product_backward", aimc::ops::productBackwardCpu);
+}
 TORCH_LIBRARY_IMPL(aimc, CompositeExplicitAutograd, m) {
-  m.impl("reference_ticks", aimc::ops::ticksForward);
-  m.impl("reference_ticks_backward", aimc::ops::ticksBackward);
+  m.impl("open_product", aimc::ops::productHost);
+  m.impl("open_product_backward", aimc::ops::productBackwardHost);
+  m.impl("open_pulses", aimc::ops::pulses);
   m.impl("row_activity", aimc::ops::activity);
 }
 TORCH_LIBRARY_IMPL(aimc, Meta, m) {
-  m.impl("reference_ticks", aimc::ops::forwardMeta);
-  m.impl("reference_ticks_backward", aimc::ops::backwardMeta);
+  m.impl("open_product", aimc::ops::productMeta);
+  m.impl("open_product_backward", aimc::ops::productBackwardMeta);
+  m.impl("open_pulses", aimc::ops::pulsesMeta);
 }
-TORCH_LIBRARY_IMPL(aimc, Autograd, m) { m.impl("reference_ticks", aimc::ops::autograd); }
+TORCH_LIBRARY_IMPL(aimc, Autograd, m) {
+  m.impl("open_product", aimc::ops::productAutograd);
+  m.impl("open_pulses", torch::CppFunction::makeFallthrough()); // a constant to the gradient
+}

@@ -41,8 +41,8 @@ TORCH_LIBRARY(aimc, m) {
   m.def("read(Tensor x, Tensor weff, Tensor scale, Tensor? gain, Tensor? range, Tensor? lsb, "
         "Tensor? plus, Tensor? minus, Tensor? transfer, int[] blocks, bool transposed, float "
         "g_min, float g_max, float read_volt, float tick_ns, int levels, int dac, int adc, int "
-        "adc_bits, float noise_scale=1., Tensor? key=None, int part=0, Generator? generator=None) "
-        "-> Tensor");
+        "adc_bits, float noise_scale=1., Tensor? key=None, int part=0, Generator? generator=None, "
+        "int[] passes=[]) -> Tensor");
 
   m.def("device_curves(str kind, float g_min, float g_max, float programming_scale=1., float "
         "read_scale=1., float drift_scale=1., float acceptance_percent=2., float? time_s=None) -> "
@@ -58,15 +58,35 @@ TORCH_LIBRARY(aimc, m) {
   m.def("choose_scales(Tensor weight, int[] blocks, bool transposed, str rule, str kind, float "
         "g_min, float g_max, float programming_scale=1.) -> Tensor");
   m.def("compensate(Tensor weight, Tensor scale, int[] blocks, bool transposed, int tile_rows, "
-        "float column_ohm, float adc_ohm, bool alternating, float g_min, float g_max, str mode) -> "
-        "(Tensor shape, Tensor gain)");
+        "float column_ohm, float adc_ohm, bool alternating, float g_min, float g_max, str mode, "
+        "bool open=False, Tensor? histogram=None, int bits=8, int[] passes=[], int tile_cols=0, "
+        "float row_ohm=0., float driver_ohm=0.) -> (Tensor shape, Tensor gain)");
 
-  m.def("row_activity(Tensor? histogram, int rows, int bits, int slots=24) -> (Tensor probability, "
-        "Tensor share)");
-  m.def("reference_ticks(Tensor ticks, float g_ref, float column_ohm, float terminal_ohm, bool "
-        "reversed) -> Tensor");
-  m.def("reference_ticks_backward(Tensor grad, Tensor ticks, float g_ref, float column_ohm, float "
-        "terminal_ohm, bool reversed) -> Tensor");
+  // Open rows. `passes`: shift and bits of each pass of the converter; empty: one pass.
+  m.def("row_activity(Tensor? histogram, int rows, int bits, int[] passes=[], int slots=24) -> "
+        "(Tensor probability, Tensor share)");
+  m.def("open_fold(Tensor plus, Tensor minus, Tensor probability, Tensor share, int[] blocks, bool "
+        "transposed, int tile_rows, float column_ohm, float adc_ohm, bool alternating, float "
+        "read_volt) -> (Tensor matrix, Tensor transfer, Tensor reference)");
+  m.def("open_fold_backward(Tensor matrix_grad, Tensor transfer_grad, Tensor plus, Tensor minus, "
+        "Tensor reference, Tensor transfer, Tensor probability, Tensor share, int[] blocks, bool "
+        "transposed, int tile_rows, float column_ohm, float adc_ohm, bool alternating, float "
+        "read_volt) -> "
+        "(Tensor, Tensor)");
+  m.def("open_product(Tensor ticks, Tensor matrix, Tensor reference, Tensor? aim, int[] blocks, "
+        "int tile_rows, float column_ohm, float adc_ohm, bool alternating, int longest) -> Tensor");
+  m.def("open_product_backward(Tensor grad, Tensor ticks, Tensor matrix, Tensor reference, Tensor? "
+        "aim, int[] blocks, int tile_rows, float column_ohm, float adc_ohm, bool alternating, int "
+        "longest) -> (Tensor, Tensor)");
+  m.def("open_pulses(Tensor x, Tensor range, Tensor plus, Tensor minus, Tensor probability, Tensor "
+        "share, int[] blocks, int tile_rows, float column_ohm, float adc_ohm, bool alternating, "
+        "int levels) -> (Tensor pulses, Tensor factor, Tensor mean)");
+  m.def("open_read(Tensor x, Tensor plus, Tensor minus, Tensor probability, Tensor share, Tensor "
+        "scale, Tensor? gain, Tensor? range, Tensor? lsb, int[] blocks, bool transposed, int "
+        "tile_rows, float column_ohm, float adc_ohm, bool alternating, float g_min, float g_max, "
+        "float read_volt, float tick_ns, int levels, int dac, int adc, int adc_bits, bool "
+        "predistort=False, float noise_scale=0., Tensor? key=None, int part=0, int[] passes=[]) -> "
+        "Tensor");
 
   m.def(
       "fold_crossbar(Tensor plus, Tensor minus, int[] blocks, bool transposed, int tile_rows, int "

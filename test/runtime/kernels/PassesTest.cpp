@@ -323,10 +323,8 @@ TEST(Predistortion, PulsesAreThoseOfTheModel) {
     source.transfer = nullptr;
     source.open = &open;
     const auto block = packBlock(source);
-    std::vector<float> ratio(static_cast<size_t>(s.rows * s.cols));
-    const auto fold =
-        foldOneProduct(open.tile, open.wires, readout, open.window,
-                       model::rowActivity(nullptr, s.rows, open.passes[0]), ratio.data(), s.cols);
+    const auto fold = foldOneProduct(open.tile, open.wires, readout, open.window,
+                                     model::rowActivity(nullptr, s.rows, open.passes[0]));
     exec::Dac dac;
     dac.range = 3.0f;
     dac.predistort = block.open.get();
@@ -344,7 +342,7 @@ TEST(Predistortion, PulsesAreThoseOfTheModel) {
     std::vector<double> wanted, pulses(static_cast<size_t>(s.rows));
     for (int64_t i = 0; i < s.rows; ++i)
       wanted.push_back(std::abs(double(t.x[static_cast<size_t>(i)])) * 127 / 3.0);
-    const double shortened = predistortPulses(fold, readout, wanted, 127, pulses, 0.0);
+    const double shortened = predistortPulses(fold.pulses, wanted, 127, pulses, 0.0);
     EXPECT_GE(shortened, 1.0);
     EXPECT_NEAR(factor, shortened, 2e-3);
     int differ = 0, moved = 0;

@@ -183,10 +183,8 @@ struct OpenStudy {
       minus[c] = float(kMin + (kMax - kMin) * std::max(-double(result.target[c]), 0.0));
     }
     const TileView view{plus.data(), minus.data(), kRows, kCols, kCols};
-    std::vector<float> ratio(plus.size());
-    const auto fold =
-        foldOneProduct(view, tile.wires, tile.readout, wanted.window,
-                       rowActivity(nullptr, kRows, onePass(8)[0]), ratio.data(), kCols);
+    const auto fold = foldOneProduct(view, tile.wires, tile.readout, wanted.window,
+                                     rowActivity(nullptr, kRows, onePass(8)[0]));
     double error = 0.0, power = 0.0;
     std::mt19937 engine(31);
     std::normal_distribution<double> n(0.0, 127.0 / 3.0);
@@ -199,7 +197,7 @@ struct OpenStudy {
       }
       double factor = 1.0;
       if (mode == Compensate::WeightsAndPulses)
-        factor = predistortPulses(fold, tile.readout, size, 127, ticks, headroom);
+        factor = predistortPulses(fold.pulses, size, 127, ticks, headroom);
       for (size_t i = 0; i < x.size(); ++i) {
         EXPECT_TRUE(ticks[i] >= 0 && ticks[i] <= 127 && ticks[i] == std::floor(ticks[i]));
         ticks[i] = x[i] < 0 ? -ticks[i] : ticks[i];
@@ -231,7 +229,7 @@ TEST(CompensateOpen, EachStepRemovesMore) {
     if (readout == Readout::Single) {
       EXPECT_LT(pulses, weights / 3);
       EXPECT_LT(pulses, 0.012); // rounding alone: 0.0067
-      EXPECT_LT(filled, pulses);
+      EXPECT_LT(filled, 1.01 * pulses);
     } else {
       EXPECT_LT(pulses, weights); // one length serves two read-out sides
     }

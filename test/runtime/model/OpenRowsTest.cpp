@@ -2,7 +2,7 @@
 // Part of the AIMC project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===----------------------------------------------------------------------===//
-#include "aimc/model/OpenRows.h"
+#include "aimc/model/OneProduct.h"
 
 #include "NetworkOracle.h"
 
@@ -154,64 +154,150 @@ TEST(OpenSegments, AreOfSecondOrder) {
   EXPECT_LT(fine, middle / 2.0);
 }
 
+/// sum_i z_i M_ij of every column.
+std::vector<double> throughReferences(const OneProduct &fold, const std::vector<double> &ticks,
+                                      int64_t cols) {
+  std::vector<double> z(ticks.size()), charge(static_cast<size_t>(cols), 0.0);
+  Arrival arrival;
+  arrival.set(ticks.data(), static_cast<int64_t>(ticks.size()), 127);
+  for (size_t c = 0; c < fold.panels.order.size(); ++c) {
+    const int64_t j = fold.panels.order[c];
+    if (j < 0)
+      continue;
+    const auto r = static_cast<size_t>(fold.panelReference[c / kReferencePanel]);
+    arrival.through(fold.references[r].column, z.data());
+    for (size_t i = 0; i < z.size(); ++i)
+      charge[static_cast<size_t>(j)] +=
+          z[i] *
+          static_cast<double>(fold.matrix[i * static_cast<size_t>(cols) + static_cast<size_t>(j)]);
+  }
+  return charge;
+}
+
 TEST(OneProduct, StaysBelowTheRoundingOfTheConverter) {
   const Layer layer;
   for (Readout readout : {Readout::Single, Readout::Alternating})
-    for (auto [ohm, bound] : {std::pair{0.15, 1.5e-3}, {1.0, 6e-3}}) {
+    for (auto [ohm, bound] : {std::pair{0.15, 1.5e-3}, {1.0, 7e-3}}) {
       Wires wires;
       wires.columnOhm = ohm;
       const auto activity = rowActivity(nullptr, layer.rows, onePass(8)[0]);
-      std::vector<float> ratio(layer.plus.size());
-      const auto fold = foldOneProduct(layer.view(), wires, readout, layer.window(), activity,
-                                       ratio.data(), layer.cols);
-      std::vector<double> got, exact, last(512), first(512);
+      const auto fold = foldOneProduct(layer.view(), wires, readout, layer.window(), activity);
+      std::vector<double> got, exact;
       for (unsigned b = 0; b < 6; ++b) {
         const auto ticks = gaussianTicks(layer.rows, 100 + b);
         const auto e = openExact(layer.view(), wires, readout, layer.window(), ticks, 1, 1);
         exact.insert(exact.end(), e.begin(), e.end());
-        referenceTicks(fold.atLastRow, ticks, last);
-        referenceTicks(fold.atFirstRow, ticks, first);
-        for (int64_t j = 0; j < layer.cols; ++j) {
-          const auto &z = readAtFirstRow(readout, j) ? first : last;
-          double q = 0.0;
-          for (int64_t i = 0; i < layer.rows; ++i) {
-            const auto c = static_cast<size_t>(i * layer.cols + j);
-            q += z[static_cast<size_t>(i)] * static_cast<double>(ratio[c]) *
-                 (static_cast<double>(layer.plus[c]) - static_cast<double>(layer.minus[c]));
-          }
-          got.push_back(q);
-        }
+        const auto q = throughReferences(fold, ticks, layer.cols);
+        got.insert(got.end(), q.begin(), q.end());
       }
       EXPECT_LT(relativeError(got, exact), bound) << ohm;
       EXPECT_GT(relativeError(got, exact), bound / 20) << "suspiciously good";
     }
 }
 
-TEST(ReferenceTicks, AreWhatOneRowAddsToAColumnOfEqualCells) {
-  // A column with G- = 0 and one with a single pair swapped differ by twice that row's share.
-  const int64_t rows = 21;
-  const float g = 18.0f;
+/// Rows [5, 45) of 60 with wire as a reference column has it: cells of a chunk in one place.
+struct Lumped {
+  static constexpr int64_t kRows = 40, kTile = 60;
+  BlockWindow window{5, kRows, 0, 2};
+  std::vector<float> plus = std::vector<float>(2 * kTile, 18.0f),
+                     minus = std::vector<float>(2 * kTile, 0.0f),
+                     factor = std::vector<float>(2 * kTile, 1.0f);
   Wires wires;
-  wires.columnOhm = 40.0;
-  wires.adcOhm = 25.0;
-  const auto ticks = randomTicks(13, 9, 2);
-  const BlockWindow window{5, 13, 0, 2};
+  Lumped() {
+    wires.columnOhm = 40.0;
+    wires.adcOhm = 25.0;
+    const int64_t sizes[] = {16, 16, 8};
+    for (int64_t i = 0; i < kRows; ++i)
+      for (int64_t col : {0, 1}) {
+        // Column 0 is read at the last row, column 1 at the first; chunks are counted from row 0.
+        const int64_t chunk = i / 16;
+        const bool ends = col == 0 ? i == kRows - 1 || i % 16 == 15 : i % 16 == 0;
+        const int64_t next = col == 0 ? chunk + 1 : chunk - 1;
+        float pieces = 0.0f;
+        if (ends && next >= 0 && next < 3)
+          pieces = 0.5f * static_cast<float>(sizes[chunk] + sizes[next]);
+        else if (ends)
+          pieces = 1.0f + 0.5f * static_cast<float>(sizes[chunk] - 1);
+        factor[static_cast<size_t>((window.row + i) * 2 + col)] = pieces;
+      }
+  }
+  TileView view() const { return {plus.data(), minus.data(), kTile, 2, 2}; }
+  ReferenceColumn reference(int64_t col) const {
+    return referenceColumn(view(), wires, window, col == 1, 18.0);
+  }
+  double charge(const std::vector<double> &ticks, int64_t col) const {
+    Wires lumped = wires;
+    lumped.columnFactor = factor.data();
+    return openExact(view(), lumped, Readout::Alternating, window, ticks, 1,
+                     1)[static_cast<size_t>(col)];
+  }
+};
+
+TEST(Arrival, IsTheCircuitOfAReferenceColumn) {
+  // A column with G- = 0 and one with a single pair swapped differ by twice that row's share. With
+  // at most 16 ticks every tick is a group.
+  Lumped column;
+  const auto ticks = randomTicks(Lumped::kRows, 15, 2);
   for (int64_t col : {0, 1}) {
-    std::vector<float> plus(42, g), minus(42, 0.0f);
-    const auto read = [&] {
-      return openExact({plus.data(), minus.data(), rows, 2, 2}, wires, Readout::Alternating, window,
-                       ticks, 1, 1)[static_cast<size_t>(col)];
-    };
-    const TileView view{plus.data(), minus.data(), rows, 2, 2};
-    const auto column = referenceColumn(view, wires, window, col == 1, g);
-    std::vector<double> z(13);
-    referenceTicks(column, ticks, z);
-    const double all = read();
-    for (size_t i = 0; i < 13; ++i) {
+    std::vector<double> z(ticks.size());
+    Arrival arrival;
+    arrival.set(ticks.data(), Lumped::kRows, 127);
+    arrival.through(column.reference(col), z.data());
+    const double all = column.charge(ticks, col);
+    for (size_t i = 0; i < z.size(); ++i) {
       const size_t c = (5 + i) * 2 + static_cast<size_t>(col);
-      std::swap(plus[c], minus[c]);
-      EXPECT_NEAR(z[i], (all - read()) / (2.0 * static_cast<double>(g)), 1e-9) << i;
-      std::swap(plus[c], minus[c]);
+      std::swap(column.plus[c], column.minus[c]);
+      EXPECT_NEAR(z[i], (all - column.charge(ticks, col)) / 36.0, 3e-6) << i;
+      std::swap(column.plus[c], column.minus[c]);
+    }
+  }
+}
+
+TEST(Arrival, GroupsOfTicksLeaveLittle) {
+  Lumped column;
+  const auto ticks = randomTicks(Lumped::kRows, 127, 4);
+  std::vector<double> z(ticks.size());
+  Arrival arrival;
+  arrival.set(ticks.data(), Lumped::kRows, 127);
+  arrival.through(column.reference(0), z.data());
+  double sum = 0.0, size = 0.0;
+  for (double one : z) {
+    sum += 18.0 * one;
+    size += 18.0 * std::abs(one);
+  }
+  EXPECT_NEAR(sum, column.charge(ticks, 0), 1e-4 * size);
+}
+
+TEST(Arrival, AdjointAgreesWithFiniteDifferences) {
+  for (bool reversed : {false, true}) {
+    const ReferenceColumn column{40, 18.0f, 4e-5f, 4e-4f, reversed};
+    std::mt19937 engine(5);
+    std::normal_distribution<double> normal;
+    std::vector<double> ticks(40), bar(40), z(40), grad(40, 0.0);
+    for (size_t i = 0; i < 40; ++i) {
+      ticks[i] = 30 * normal(engine);
+      bar[i] = normal(engine);
+    }
+    ticks[7] = 0.0;
+    Arrival arrival;
+    const auto loss = [&] {
+      arrival.set(ticks.data(), 40, 127);
+      arrival.through(column, z.data());
+      double sum = 0.0;
+      for (size_t i = 0; i < 40; ++i)
+        sum += bar[i] * z[i];
+      return sum;
+    };
+    loss();
+    arrival.throughAdjoint(column, bar.data(), grad.data());
+    for (size_t i = 0; i < 40; ++i) {
+      const double saved = ticks[i], step = 1e-5;
+      ticks[i] = saved + step;
+      const double up = loss();
+      ticks[i] = saved - step;
+      const double down = loss();
+      ticks[i] = saved;
+      EXPECT_NEAR(grad[i], (up - down) / (2 * step), 1e-6) << i;
     }
   }
 }
@@ -270,31 +356,48 @@ TEST(MeanField, AdjointAgreesWithFiniteDifferences) {
   std::mt19937 engine(21);
   std::uniform_real_distribution<double> u(0.05, 1.0);
   std::normal_distribution<double> normal;
-  std::vector<double> load(n), p(n * slots), share(n * slots), bar(n), grad(n, 0.0);
-  std::vector<double> factor(n);
+  std::vector<double> load(n), bar(n);
+  RowActivity activity;
+  activity.rows = n;
+  activity.slots = slots;
+  activity.width.assign(slots, 1.0);
   for (size_t i = 0; i < n; ++i) {
     load[i] = 30.0 * u(engine);
     bar[i] = normal(engine);
-    factor[i] = 0.5 + u(engine);
   }
   for (size_t k = 0; k < n * slots; ++k) {
-    p[k] = u(engine);
-    share[k] = u(engine);
+    activity.probability.push_back(static_cast<float>(u(engine)));
+    activity.share.push_back(static_cast<float>(u(engine)));
   }
-  const ColumnWire<double> wire{wireFromOhm(60.0), wireFromOhm(35.0), factor};
+  const auto &p = activity.probability, &share = activity.share;
+  const ColumnWire<double> wire{wireFromOhm(60.0), wireFromOhm(35.0), {}};
   const auto loss = [&] {
     double sum = 0.0;
     std::vector<double> loads(n), t(n);
     for (size_t s = 0; s < slots; ++s) {
       for (size_t i = 0; i < n; ++i)
-        loads[i] = p[s * n + i] * load[i];
+        loads[i] = static_cast<double>(p[s * n + i]) * load[i];
       columnTransfer<double>(loads, wire, t);
       for (size_t i = 0; i < n; ++i)
-        sum += share[s * n + i] * bar[i] * t[i];
+        sum += static_cast<double>(share[s * n + i]) * bar[i] * t[i];
     }
     return sum;
   };
-  meanFieldAdjoint(load, wire, p, share, bar, grad);
+  StripField strip;
+  strip.rows = n;
+  strip.activity = &activity;
+  strip.between = wire.wire;
+  constexpr auto lanes = static_cast<size_t>(kLadderStrip);
+  std::fill_n(strip.last, lanes, wire.last(n));
+  std::vector<double> loads(n * lanes, 0.0), bars(loads), bar0(loads), scratch(3 * loads.size());
+  for (size_t i = 0; i < n; ++i) {
+    loads[i * lanes + 3] = load[i];
+    bars[i * lanes + 3] = bar[i];
+  }
+  strip.backward(loads.data(), bars.data(), bar0.data(), scratch.data());
+  std::vector<double> grad(n);
+  for (size_t i = 0; i < n; ++i)
+    grad[i] = bar0[i * lanes + 3];
   double top = 0.0;
   for (double g : grad)
     top = std::max(top, std::abs(g));
@@ -309,43 +412,65 @@ TEST(MeanField, AdjointAgreesWithFiniteDifferences) {
   }
 }
 
-TEST(ReferenceTicks, AdjointAgreesWithFiniteDifferences) {
-  for (bool reversed : {false, true}) {
-    ReferenceColumn column{9.0, wireFromOhm(20.0), wireFromOhm(300.0), reversed};
-    const auto ticks = randomTicks(60, 15, 8);
-    std::vector<double> bar(60), z(60);
-    std::mt19937 engine(2);
-    std::normal_distribution<double> normal;
-    for (double &b : bar)
-      b = normal(engine);
-    const auto loss = [&](double g) {
-      ReferenceColumn moved = column;
-      moved.conductance = g;
-      referenceTicks(moved, ticks, z);
-      double sum = 0.0;
-      for (size_t i = 0; i < 60; ++i)
-        sum += bar[i] * z[i];
-      return sum;
-    };
-    const double expected = (loss(9.001) - loss(8.999)) / 0.002;
-    EXPECT_NEAR(referenceTicksAdjoint(column, ticks, bar), expected, 1e-6 * std::abs(expected));
-  }
+// Its own cell loads a column whenever a row counts, whatever the row does on average. All other
+// cells are alike and without a sign: nothing else sets columns apart, nothing else gives charge.
+TEST(OneProduct, ARowsOwnCellLoadsItsColumnFully) {
+  constexpr int64_t rows = 512, cols = 8;
+  Wires wires;
+  wires.columnOhm = 1.0;
+  const BlockWindow window{0, rows, 0, cols};
+  const auto activity = rowActivity(nullptr, rows, onePass(8)[0]);
+  for (Readout readout : {Readout::Single, Readout::Alternating})
+    for (size_t row : {3u, 250u, 505u}) {
+      std::vector<float> plus(rows * cols, 9.0f), minus(rows * cols, 9.0f);
+      for (size_t j = 0; j < cols; ++j) {
+        plus[row * cols + j] = 1.0f + 6.0f * static_cast<float>(j);
+        minus[row * cols + j] = 0.1f;
+      }
+      const TileView view{plus.data(), minus.data(), rows, cols, cols};
+      const auto fold = foldOneProduct(view, wires, readout, window, activity);
+      std::vector<double> exact(cols, 0.0), got(exact);
+      for (unsigned v = 0; v < 40; ++v) {
+        auto ticks = gaussianTicks(rows, 7 + v);
+        ticks[row] = std::abs(ticks[row]);
+        const auto e = openExact(view, wires, readout, window, ticks, 1, 1);
+        const auto g = throughReferences(fold, ticks, cols);
+        for (size_t j = 0; j < cols; ++j) {
+          exact[j] += e[j];
+          got[j] += g[j];
+        }
+      }
+      for (size_t j = 0; j < cols; ++j) {
+        // Against a column of the same side, whose reference is the same.
+        const size_t like = readout == Readout::Alternating ? 2 + j % 2 : 3;
+        const double away = readAtFirstRow(readout, int64_t(j)) ? double(row) : 512.0 - double(row);
+        const double own = std::abs(double(plus[row * cols + j]) - double(plus[row * cols + like]));
+        EXPECT_NEAR(got[j] / exact[j] * exact[like] / got[like], 1.0,
+                    0.3 * own * away * 1e-6 + 1e-5)
+            << row << ' ' << j;
+      }
+    }
 }
 
 TEST(OneProduct, ZeroWireAndZeroInputs) {
   Scene s(9, 6, {1, 7, 2, 3}, 0.0, 0.0, true, false);
   const auto activity = rowActivity(nullptr, 7, onePass(8)[0]);
-  std::vector<float> ratio(21);
-  const auto fold =
-      foldOneProduct(s.view(), s.wires, s.readout(), s.window, activity, ratio.data(), 3);
-  for (float r : ratio)
-    EXPECT_NEAR(r, 1.0f, 1e-6f);
+  const auto fold = foldOneProduct(s.view(), s.wires, s.readout(), s.window, activity);
+  for (int64_t i = 0; i < 7; ++i)
+    for (int64_t j = 0; j < 3; ++j) {
+      const auto cell = static_cast<size_t>((1 + i) * 6 + 2 + j);
+      EXPECT_NEAR(fold.matrix[static_cast<size_t>(i * 3 + j)],
+                  double(s.tile.plus[cell]) - double(s.tile.minus[cell]), 1e-5);
+    }
   const auto ticks = randomTicks(7, 127, 3);
   std::vector<double> z(7, 5.0);
-  referenceTicks(fold.atLastRow, ticks, z);
+  Arrival arrival;
+  arrival.set(ticks.data(), 7, 127);
+  arrival.through(fold.pulses[0].column, z.data());
   for (size_t i = 0; i < 7; ++i)
     EXPECT_NEAR(z[i], ticks[i], 1e-9);
-  EXPECT_EQ(referenceTicks(fold.atFirstRow, std::vector<double>(7, 0.0), z), 0.0);
+  arrival.set(std::vector<double>(7, 0.0).data(), 7, 127);
+  EXPECT_EQ(arrival.through(fold.pulses[1].column, z.data()), 0.0);
   EXPECT_EQ(z, std::vector<double>(7, 0.0));
 }
 

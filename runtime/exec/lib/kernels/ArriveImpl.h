@@ -18,12 +18,13 @@
 
 namespace {
 
-using aimc::exec::chunkWire;
 using aimc::exec::RawReference;
+using aimc::model::chunkWire;
 
 /// Groups of ticks of a reference: one a lane. What they leave out is a third of what the
 /// reference itself leaves out.
-constexpr int kLaneGroups = 16;
+constexpr int kLaneGroups = aimc::model::kReferenceGroups;
+static_assert(kLaneGroups == 16 && aimc::model::kChunkCells == 16);
 constexpr int64_t kMaxChunks = kMaxRows / 16;
 /// References whose ladders are walked at once: a step waits for the one before.
 constexpr int kLadders = 4;

@@ -108,6 +108,18 @@ Kernels make(Isa isa, const char *name, const KernelTable &table) {
   return k;
 }
 
+/// Columns of all conversions lie in the same places.
+bool samePlaces(std::span<const Conversion> conversions) {
+  const auto placesOf = [](const Conversion &c) {
+    return c.block->open && !c.block->open->column.empty() ? &c.block->open->column : nullptr;
+  };
+  const auto *first = placesOf(conversions[0]);
+  return std::all_of(conversions.begin(), conversions.end(), [&](const Conversion &c) {
+    const auto *own = placesOf(c);
+    return own == first || (own && first && *own == *first);
+  });
+}
+
 } // namespace
 
 void fractionalPower(double ticks, double tickNs, double ratio0, float *power, float *powerDelta) {
@@ -252,9 +264,22 @@ void Kernels::read(std::span<const Conversion> conversions, int64_t panel0, int6
     }
   }
   RawCounters sums = {};
-  if (count > 0)
+  if (count > 0 && samePlaces(conversions)) {
     table->read(raw, static_cast<int64_t>(count), panel0, panel1, y, ldy, accumulate,
                 counters ? &sums : nullptr);
+  } else {
+    for (size_t i = 0; i < count; ++i) {
+      RawCounters one = {};
+      table->read(raw + i, 1, 0, conversions[i].block->panels(), y, ldy, accumulate || i > 0,
+                  counters ? &one : nullptr);
+      const auto weight = static_cast<double>(raw[i].weight);
+      sums.codes += one.codes;
+      sums.saturated += one.saturated;
+      sums.signalPower += one.signalPower * weight * weight;
+      sums.noisePower += one.noisePower;
+      sums.codePower += one.codePower;
+    }
+  }
   if (counters) {
     counters->codes += sums.codes;
     counters->saturated += sums.saturated;

@@ -21,30 +21,11 @@ inline constexpr int32_t kWeightSteps = 1023;
 inline constexpr int64_t kVarianceInputs = 512;
 static_assert(int64_t{kPowerSteps} * kWeightSteps * kVarianceInputs < (int64_t{1} << 31));
 
-/// The reference column of one_product is walked in chunks of this many cells.
-inline constexpr int64_t kChunkCells = 16;
-
 struct RawReference {
   int64_t rows;
   float conductance, wire, terminal;
   bool reversed;
 };
-
-/// Wire in front of step `step` of a walk over the chunks' centres; step = number of chunks: to
-/// the virtual ground. The chunk with fewer cells is the one at the last row.
-/// Internal linkage: see the head of this file.
-template <class Reference> static float chunkWire(const Reference &r, int64_t step) {
-  const int64_t chunks = (r.rows + kChunkCells - 1) / kChunkCells;
-  const int64_t rest = r.rows - (chunks - 1) * kChunkCells;
-  const int64_t far = r.reversed ? 0 : chunks - 1; // step at which the shorter chunk comes
-  const int64_t before = step - 1 == far ? rest : kChunkCells;
-  const int64_t here = step == far ? rest : kChunkCells;
-  if (step == 0)
-    return 0.0f;
-  if (step == chunks)
-    return r.wire * (0.5f * static_cast<float>(before - 1)) + r.terminal;
-  return r.wire * (0.5f * static_cast<float>(before + here));
-}
 
 struct RawInput {
   float *ticks;

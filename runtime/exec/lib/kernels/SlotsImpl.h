@@ -3,28 +3,21 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===----------------------------------------------------------------------===//
 //
-// A read with open idle rows is cut into groups of ticks. In a group each row counts with the part
-// of its ticks that it conducts for: exact where a circuit answers linearly, second order in the
-// group's length elsewhere. Groups are short where many rows conduct: their edges are equal steps
-// of the running sum of sqrt(rows that conduct), which on measured layers needs a quarter of the
-// ticks for 1e-4. Included after one of the Lanes headers.
+// Groups of ticks (aimc/model/TickGroups.h) of sixteen rows at a time. Included after one of the
+// Lanes headers.
 //
 //===----------------------------------------------------------------------===//
 #pragma once
 
 #include "KernelTable.h"
+#include "aimc/model/TickGroups.h"
 
 namespace {
 
 constexpr int64_t kMaxRows = 1 << 14;
-constexpr int kMaxTicks = 256; ///< of a pulse; converters have up to 9 bits
-constexpr int kMaxGroups = 64;
-
-struct TickGroups {
-  int count = 0;
-  float begin[kMaxGroups], width[kMaxGroups], perWidth[kMaxGroups];
-  uint8_t of[kMaxTicks + 1]; ///< group of the ticks (t - 1, t]
-};
+constexpr int kMaxTicks = aimc::model::kMaxTicks;
+constexpr int kMaxGroups = aimc::model::kMaxTickGroups;
+using aimc::model::TickGroups;
 
 /// Index of the tick that a magnitude ends in: its ceiling, at most `longest`.
 inline int endTick(float magnitude, int longest) {
@@ -46,42 +39,10 @@ inline void endTicks(F16 pulses, int longest, int32_t *out) {
 
 /// `ends[t]`: rows whose pulse ends in tick t.
 inline void cutTicks(const int *ends, int longest, int groups, TickGroups &out) {
-  alignas(64) float root[kMaxTicks + 16];
-  int on = 0, last = 0;
-  for (int t = longest; t > 0; --t) {
-    on += ends[t];
-    root[t] = static_cast<float>(on);
-    last = last == 0 && on > 0 ? t : last;
-  }
-  root[0] = 0.0f;
-  for (int t = longest + 1; t < kMaxTicks + 16; ++t)
-    root[t] = 0.0f;
-  for (int t = 0; t <= last; t += 16)
-    store(root + t, sqrt(load(root + t)));
-  float total = 0.0f;
-  for (int t = 1; t <= last; ++t)
-    total += root[t];
-  const bool each = last <= groups;
-  const float step = total / static_cast<float>(groups);
-  float sum = 0.0f, next = step;
-  int begin = 0;
-  out.count = 0;
-  out.of[0] = 0;
-  for (int t = 1; t <= last; ++t) {
-    sum += root[t];
-    out.of[t] = static_cast<uint8_t>(out.count);
-    if (each || t == last || (sum >= next && out.count < groups - 1)) {
-      out.begin[out.count] = static_cast<float>(begin);
-      out.width[out.count] = static_cast<float>(t - begin);
-      out.perWidth[out.count] = 1.0f / static_cast<float>(t - begin);
-      ++out.count;
-      begin = t;
-      while (next <= sum)
-        next += step;
-    }
-  }
-  for (int t = last + 1; t <= longest; ++t) // no row ends there
-    out.of[t] = static_cast<uint8_t>(out.count > 0 ? out.count - 1 : 0);
+  aimc::model::cutTicks(ends, longest, groups, out, [](float *values, int n) {
+    for (int t = 0; t < n; t += 16)
+      store(values + t, sqrt(load(values + t)));
+  });
 }
 
 } // namespace

@@ -24,6 +24,7 @@
 #include "aimc/model/Activity.h"
 #include "aimc/model/Adc.h"
 #include "aimc/model/Ladder.h"
+#include "aimc/model/OneProduct.h"
 #include "aimc/model/Programming.h"
 #include "aimc/model/Random.h"
 #include "aimc/model/ReadNoise.h"
@@ -53,19 +54,14 @@ template <class T> struct AlignedAllocator {
 };
 template <class T> using AlignedVector = std::vector<T, AlignedAllocator<T>>;
 
-/// Columns whose ADC is at the last row, and those whose ADC is at the first. With idle = open and
-/// alternating read-out a block's columns are packed in two parts, each with panels of its own.
-inline constexpr int kSides = 2;
+/// With idle = open and alternating read-out a block's columns are packed in two parts, each with
+/// panels of its own.
+inline constexpr int kSides = model::kReadSides;
+static_assert(kPanelCols == model::kReferencePanel);
 
-/// A reference column of one_product as the kernels walk it: chunks of 16 rows and 16 groups of
-/// ticks (Kernels::arrive). g_ref comes in steps, so that panels and blocks share it.
-struct OpenReference {
-  int64_t rows = 0;
-  float conductance = 0;        ///< g_ref, uS per cell; 0: there is no such column
-  float wire = 0, terminal = 0; ///< as model::ReferenceColumn
-  bool reversed = false;
-  bool operator==(const OpenReference &) const = default;
-};
+/// A reference column of one_product (Kernels::arrive). g_ref comes in steps, so that panels and
+/// blocks share it.
+using OpenReference = model::ReferenceColumn;
 
 /// What a block with idle = open holds beside PackedBlock.
 struct PackedOpen {
@@ -270,7 +266,8 @@ struct Kernels {
   /// y [rows x cols] (row stride ldy, column 0 of the block) (+)= the digital result of a read of
   /// panels [panel0, panel1). Columns outside these panels and beyond the block are not touched.
   /// Noise needs a stream here, powers in the input and variances in the block. Blocks of the
-  /// conversions have equal shapes and panels.
+  /// conversions have equal shapes. Planes whose columns lie in other places (PackedOpen::column)
+  /// are read whole, whatever the panels, one after another: signalPower then adds their powers.
   void read(std::span<const Conversion> conversions, int64_t panel0, int64_t panel1,
             const ReadMode &mode, float *y, int64_t ldy, bool accumulate,
             ReadCounters *counters = nullptr) const;

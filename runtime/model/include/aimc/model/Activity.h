@@ -16,6 +16,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 namespace aimc::model {
@@ -54,6 +55,11 @@ struct RowActivity {
 /// A row that never conducts has p = 0 and the mean u of the others.
 RowActivity rowActivity(const float *histogram, int64_t rows, const DacPass &pass,
                         int64_t maxSlots = 24);
+
+/// What rows do over all passes of a converter: the slots of one pass after another, shares
+/// weighted with the input power that each carries (2^shift more in each tick).
+RowActivity meanActivity(const float *histogram, int64_t rows, std::span<const DacPass> passes,
+                         int64_t maxSlots = 24);
 
 /// E[(x / range)^2] of every row, from its histogram or the default.
 std::vector<double> secondMoments(const float *histogram, int64_t rows);

@@ -17,7 +17,7 @@
 //===----------------------------------------------------------------------===//
 #pragma once
 
-#include "aimc/model/OpenRows.h"
+#include "aimc/model/OneProduct.h"
 #include "aimc/model/Programming.h"
 
 #include <cstdint>
@@ -72,11 +72,11 @@ inline constexpr int kPulseSweeps = 4;
 /// Pulse lengths d' for a block whose wanted magnitudes are `wanted` [rows] ticks (before the DAC
 /// rounds; clamped to `longest`), so that what arrives through the reference column is the wanted
 /// length times its mean attenuation. `longest`: ticks that a pulse can have; results are whole
-/// ticks, ties to even. With alternating read-out both sides count alike. `headroom` > 0: pulses
-/// aim at wanted / headroom; 0: at wanted, divided by no more than this vector's longest pulse
-/// needs, at least 1. Returns what charges must be multiplied with: the headroom, or the vector's
-/// own.
-double predistortPulses(const OneProduct &fold, Readout readout, std::span<const double> wanted,
+/// ticks, ties to even. `sides`: OneProduct::pulses; sides that have columns count alike.
+/// `headroom` > 0: pulses aim at wanted / headroom; 0: at wanted, divided by no more than this
+/// vector's longest pulse needs, at least 1. Returns what charges must be multiplied with: the
+/// headroom, or the vector's own.
+double predistortPulses(std::span<const MeanReference> sides, std::span<const double> wanted,
                         int32_t longest, std::span<double> pulses,
                         double headroom = kPulseHeadroom);
 

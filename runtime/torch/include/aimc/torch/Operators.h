@@ -31,14 +31,19 @@ using Blocks = std::vector<int64_t>;
 
 /// The array that blocks lie in, and its converters.
 struct Circuit {
-  int64_t tileRows = 512;
+  int64_t tileRows = 512, tileCols = 512;
   double columnOhm = 0, adcOhm = 0;
+  double rowOhm = 0, driverOhm = 0; ///< either: rows and columns are one network (foldCrossbar)
+  bool open = false;                ///< idle rows are disconnected (openRead)
   bool alternating = false;
   double gMinUS = 0.1, gMaxUS = 25, readVolt = 0.2, tickNs = 1;
   int64_t levels = 127;
   DacMode dac = DacMode::Round;
   AdcMode adc = AdcMode::Ideal;
   int64_t adcBits = 12;
+  std::vector<int64_t> passes; ///< shift and bits of each pass of the DAC; empty: one pass
+
+  bool plane() const { return rowOhm > 0 || driverOhm > 0; }
 };
 
 /// y = x through the tiles that hold `weight`, without noise: pairs, fold, DAC, product, ADC, sum
@@ -76,6 +81,39 @@ at::Tensor read(const at::Tensor &x, const at::Tensor &weff, const at::Tensor &s
                 const std::optional<at::Tensor> &lsb, const Blocks &blocks, bool transposed,
                 const Circuit &circuit, const std::optional<ReadNoiseInputs> &noise = {});
 
+/// As fold, for wires along rows too: implicit gradients, for small layers.
+std::tuple<at::Tensor, at::Tensor> foldCrossbar(const at::Tensor &plus, const at::Tensor &minus,
+                                                const Blocks &blocks, bool transposed,
+                                                const Circuit &circuit);
+
+/// How rows of K inputs conduct over all passes of the DAC, [slots, K]; from a histogram [K, 32] of
+/// |x| / range, or by default.
+struct RowActivities {
+  at::Tensor probability, share;
+};
+RowActivities rowActivity(const std::optional<at::Tensor> &histogram, int64_t rows,
+                          const Circuit &circuit);
+
+/// y = x through tiles whose idle rows are disconnected, as fidelity one_product has it. Pairs are
+/// [K, N] or, `transposed`, [N, K]. `predistort`: pulses are pre-distorted per vector against each
+/// block's mean attenuation. Read noise where `noiseScale` > 0, with draws noise(key, part + band).
+at::Tensor openRead(const at::Tensor &x, const at::Tensor &plus, const at::Tensor &minus,
+                    const RowActivities &activity, const at::Tensor &scale,
+                    const std::optional<at::Tensor> &gain, const std::optional<at::Tensor> &range,
+                    const std::optional<at::Tensor> &lsb, const Blocks &blocks, bool transposed,
+                    const Circuit &circuit, bool predistort = false, double noiseScale = 0,
+                    const std::optional<at::Tensor> &key = {}, int64_t part = 0);
+
+/// Whichever of fold, foldCrossbar and openRead the circuit asks for, and the read. `activity` of
+/// open rows, absent: the default.
+at::Tensor throughTiles(const at::Tensor &x, const at::Tensor &plus, const at::Tensor &minus,
+                        const std::optional<RowActivities> &activity, const at::Tensor &scale,
+                        const std::optional<at::Tensor> &gain,
+                        const std::optional<at::Tensor> &range,
+                        const std::optional<at::Tensor> &lsb, const Blocks &blocks, bool transposed,
+                        const Circuit &circuit, bool predistort = false, double noiseScale = 0,
+                        const std::optional<at::Tensor> &key = {}, int64_t part = 0);
+
 /// A device model as curves over the conductance, sampled from runtime/model for one time since
 /// programming (absent: right after it).
 struct DeviceLaw {
@@ -105,9 +143,11 @@ at::Tensor conductanceScales(const at::Tensor &weight, const Blocks &blocks, boo
                              const Circuit &circuit, double programmingScale = 1);
 
 /// Closed-form compensation, each block alone in its tile: factors for the clipped weight, in its
-/// layout, and for the outputs, [bands, N]. No gradient.
+/// layout, and for the outputs, [bands, N]. `histogram` of open rows as in rowActivity. No
+/// gradient.
 std::tuple<at::Tensor, at::Tensor> compensation(const at::Tensor &weight, const at::Tensor &scale,
                                                 const Blocks &blocks, bool transposed,
-                                                const Circuit &circuit, const std::string &mode);
+                                                const Circuit &circuit, const std::string &mode,
+                                                const std::optional<at::Tensor> &histogram = {});
 
 } // namespace aimc::ops

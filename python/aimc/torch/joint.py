@@ -1,0 +1,105 @@
+# Part of the AIMC project, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Programming, drift and low-frequency noise of a pair as one draw per weight.
+
+What a pair has become is a normal variable whose mean and deviation depend on the weight alone.
+Both are sampled from the device's own model and fitted by polynomials, so that a step costs one
+draw and two polynomials per weight instead of six draws and two device models. Mean and variance
+are the device's; what is lost is the shape of the tails, and that noise loads the column.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from aimc.target import Device
+from aimc.torch import operators  # noqa: F401, registers torch.ops.aimc
+
+_OPS = torch.ops.aimc
+_POINTS, _SAMPLES, _DEGREE = 97, 4000, 5
+
+
+@functools.lru_cache(maxsize=64)
+def fit(
+    device: Device, programming: float, read: float, drift: float, time_s: float | None
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Coefficients, lowest first, of mean and deviation of (G+ - G-) / (g_max - g_min) over
+    r = |w| / s in [0, 1], with factors on what the device does."""
+    curves, law = _OPS.device_curves(
+        device.kind, device.g_min_us, device.g_max_us, device.programming_noise_scale * programming,
+        device.read_noise_scale * read, device.drift_scale * drift, device.acceptance_percent,
+        time_s,
+    )  # fmt: skip
+    # Most weights are small: points lie closer there.
+    r = torch.linspace(0, 1, _POINTS, dtype=torch.float64).square()
+    span = device.g_max_us - device.g_min_us
+    draws = 1 if time_s is None else 3
+    generator = torch.Generator().manual_seed(0)
+
+    def states(g: Tensor) -> Tensor:
+        target = g.unsqueeze(0).expand(_SAMPLES, -1).contiguous()
+        xi: list[Tensor | None] = [None, None, None]
+        for k in range(draws):
+            xi[k] = torch.randn(target.shape, dtype=torch.float64, generator=generator)
+        state: Tensor = _OPS.device_state(target, *xi, curves, list(law))
+        return state
+
+    idle = states(torch.full((1,), device.g_min_us, dtype=torch.float64))
+    held = states(device.g_min_us + span * r)
+    mean = (held.mean(0) - idle.mean()) / span
+    deviation = (held.var(0) + idle.var()).sqrt() / span
+    # A weight of zero is a pair of equal devices: its mean is nothing.
+    powers = r.unsqueeze(1) ** torch.arange(_DEGREE + 1, dtype=torch.float64)
+    rise = torch.linalg.lstsq(powers[:, 1:], mean.unsqueeze(1)).solution.flatten()
+    spread = torch.linalg.lstsq(powers, deviation.unsqueeze(1)).solution.flatten()
+    return (0.0, *rise.tolist()), tuple(spread.tolist())
+
+
+def _polynomial(coefficients: tuple[float, ...], r: Tensor) -> Tensor:
+    value = torch.full_like(r, coefficients[-1])
+    for c in reversed(coefficients[:-1]):
+        value.mul_(r).add_(c)
+    return value
+
+
+def _slope(coefficients: tuple[float, ...]) -> tuple[float, ...]:
+    return tuple(k * c for k, c in enumerate(coefficients))[1:]
+
+
+class _Jointly(torch.autograd.Function):  # type: ignore[misc]
+    @staticmethod
+    def forward(
+        ctx: Any, weight: Tensor, scale: Tensor, draw: Tensor, mean: tuple[float, ...],
+        deviation: tuple[float, ...],
+    ) -> Tensor:  # fmt: skip
+        held = scale.clamp_min(1e-30)
+        signed = weight / held
+        sign, r = signed.sign(), signed.abs_()
+        inside = r <= 1.0
+        r.clamp_max_(1.0)
+        slope = _polynomial(_slope(deviation), r).mul_(draw).mul_(sign)
+        slope.add_(_polynomial(_slope(mean), r)).mul_(inside)
+        ctx.save_for_backward(slope)
+        value = _polynomial(mean, r).mul_(sign)
+        return value.addcmul_(_polynomial(deviation, r), draw).mul_(held)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        (slope,) = ctx.saved_tensors
+        return grad * slope, None, None, None, None
+
+
+def perturbed(
+    weight: Tensor,
+    scale: Tensor,
+    draw: Tensor,
+    mean: tuple[float, ...],
+    deviation: tuple[float, ...],
+) -> Tensor:
+    """Weights that an ideal pair of conductances would need for what the devices have become."""
+    result: Tensor = _Jointly.apply(weight, scale, draw, mean, deviation)
+    return result
