@@ -112,3 +112,20 @@ func.func @heads(%x: tensor<2x5x3xf32>, %init: tensor<2x5x2x2xf32>) -> tensor<2x
   } -> tensor<2x5x2x2xf32>
   return %y : tensor<2x5x2x2xf32>
 }
+
+// -----
+
+// A weight that is the whole of an initializer keeps its name, turned or not; a part of one does not.
+// CHECK: aimc.weight @weight_0 transposed : tensor<3x2xf32> {{.*}} {aimc.initializer = "onnx::MatMul_7"}
+// CHECK: aimc.weight @weight_1 : tensor<2x2xf32>
+// CHECK-NOT: aimc.initializer
+// CHECK-LABEL: func.func @initializers
+func.func @initializers(%x: tensor<4x3xf32>, %z: tensor<4x2xf32>, %init: tensor<4x2xf32>) -> (tensor<4x2xf32>, tensor<4x2xf32>) {
+  %w = arith.constant {aimc.initializer = "onnx::MatMul_7"} dense<[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]> : tensor<2x3xf32>
+  %e = tensor.empty() : tensor<3x2xf32>
+  %t = linalg.transpose ins(%w : tensor<2x3xf32>) outs(%e : tensor<3x2xf32>) permutation = [1, 0]
+  %y = linalg.matmul ins(%x, %t : tensor<4x3xf32>, tensor<3x2xf32>) outs(%init : tensor<4x2xf32>) -> tensor<4x2xf32>
+  %part = tensor.extract_slice %w[0, 1] [2, 2] [1, 1] : tensor<2x3xf32> to tensor<2x2xf32>
+  %p = linalg.matmul ins(%z, %part : tensor<4x2xf32>, tensor<2x2xf32>) outs(%init : tensor<4x2xf32>) -> tensor<4x2xf32>
+  return %y, %p : tensor<4x2xf32>, tensor<4x2xf32>
+}

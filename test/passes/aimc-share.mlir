@@ -72,3 +72,19 @@ func.func @tiles(%x: tensor<3x2xf32>, %init: tensor<3x1xf32>) -> tensor<3x1xf32>
   %c = aimc.mvm @replica ins(%x : tensor<3x2xf32>) outs(%b : tensor<3x1xf32>) -> tensor<3x1xf32>
   return %c : tensor<3x1xf32>
 }
+
+// -----
+
+// The name in the model's file stays with the weight that stays; one that has none takes it where
+// both are stored alike.
+// CHECK: aimc.weight @a : tensor<2x2xf32> {{.*}} {aimc.initializer = "a"}
+// CHECK-NOT: aimc.weight @b
+// CHECK: aimc.weight @c : tensor<1x2xf32> {{.*}} {aimc.initializer = "d"}
+// CHECK: aimc.weight @e : tensor<1x3xf32>
+// CHECK-NOT: aimc.initializer
+aimc.weight @a : tensor<2x2xf32> = dense<[[1.0, 2.0], [3.0, 4.0]]> {aimc.initializer = "a"}
+aimc.weight @b : tensor<2x2xf32> = dense<[[1.0, 2.0], [3.0, 4.0]]> {aimc.initializer = "b"}
+aimc.weight @c : tensor<1x2xf32> = dense<[[5.0, 6.0]]>
+aimc.weight @d : tensor<1x2xf32> = dense<[[5.0, 6.0]]> {aimc.initializer = "d"}
+aimc.weight @e : tensor<1x3xf32> = dense<[[7.0, 8.0, 9.0]]>
+aimc.weight @f transposed : tensor<1x3xf32> = dense<[[7.0], [8.0], [9.0]]> {aimc.initializer = "f"}

@@ -10,6 +10,7 @@ import subprocess
 import numpy as np
 import onnx
 import pytest
+import test_finetune
 import torch
 from onnx import numpy_helper
 from onnx_case import program
@@ -147,6 +148,69 @@ def test_a_layer_reads_as_its_tile_does(tmp_path):
     same = np.abs(got - expected) <= 1e-5 * top
     assert same.mean() > 0.98
     assert np.abs(got - expected).max() < 0.01 * top
+
+
+@pytest.mark.skipif(not program("aimc-finetune"), reason="built without LibTorch")
+@pytest.mark.parametrize(
+    "name, flavour",
+    [("varied-bert", "dynamo"), ("varied-bert", "legacy"), ("varied-albert", "legacy")],
+)
+def test_finetune_evaluates_on_the_runtime_s_chips(tmp_path, name, flavour):
+    """Losses on three chips, at once and a day later, with ranges that differ by call site.
+
+    Losses are means over all logits, so single codes that fall to the other side (as above) change
+    them by parts of 1e-4, while chips are 1e-3 and more apart.
+    """
+    data, model, spec = tmp_path / "data.npz", tmp_path / "model.onnx", tmp_path / "spec.json"
+    arrays = test_finetune.examples()
+    np.savez(data, **arrays)
+    test_finetune.finetune(
+        exports.ensure(name, flavour), data, model,
+        *test_finetune.head_of("last_hidden_state"), "--trainable", "classifier*", "--lr", "1e-2",
+    )  # fmt: skip
+    labels = arrays.pop("labels")
+    package = aimc.compile(
+        model, dims={"batch": len(labels), "seq": test_finetune.LENGTH}, calibrate=arrays,
+        compensate="weights", scale="optimal", input_range=0.9999, emit_noise=spec,
+        output=tmp_path / "model.aimc", extra_args=["--no-pack"],
+    )  # fmt: skip
+    for time in (None, 86400.0):
+        log = tmp_path / f"log-{time}"
+        test_finetune.finetune(
+            model, data, tmp_path / "same.onnx", "--spec", spec, "--eval-data", data, "--lr", 0,
+            "--steps", 1, "--log", log, "--read-noise", 0, "--eval-chips", 3,
+            *(["--drift-time", time] if time else []),
+        )  # fmt: skip
+        lines = [json.loads(line) for line in log.read_text().splitlines()]
+        measured = next(line["loss"] for line in lines if "evaluation" in line)
+        losses = []
+        for seed in range(3):
+            options = {"seed": seed, "time_s": time, "effects": {"read_noise": False}}
+            with aimc.Session(package, **options) as session:
+                feeds = {port.name: arrays[port.name] for port in session.get_inputs()}
+                logits = session.run(["logits"], feeds)[0].astype(np.float64)
+            shifted = logits - logits.max(1, keepdims=True)
+            losses.append(
+                (np.log(np.exp(shifted).sum(1)) - shifted[np.arange(len(labels)), labels]).mean()
+            )
+        assert np.ptp(losses) > 1e-3
+        np.testing.assert_allclose(measured, losses, rtol=0, atol=2e-4)
+
+
+def test_finetune_names_what_does_not_fit(tmp_path, mlp_spec):
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "d.npz", x=rng.standard_normal((8, 64), np.float32),
+             labels=rng.standard_normal((8, 32), np.float32))  # fmt: skip
+    other = models.mlp(tmp_path / "other.onnx", (64, 128, 33))
+    for model, said in [
+        (other, "layer 'layer.1': expected 128 inputs x 33 outputs as in the model, but got 128 x 32"),
+        (models.mlp(tmp_path / "one.onnx", (64, 128)),
+         "layer 'layer.1': expected a product with the initializer 'w1' in the model, but it has no such"),
+    ]:  # fmt: skip
+        done = test_finetune.finetune(model, tmp_path / "d.npz", tmp_path / "x.onnx", "--loss", "mse",
+                                      "--spec", mlp_spec, status=1)  # fmt: skip
+        assert done.stderr.count("\n") == 1
+        assert f"{mlp_spec}: {said}" in done.stderr
 
 
 def run_compile(*arguments, status=0):
