@@ -197,6 +197,39 @@ def test_finetune_evaluates_on_the_runtime_s_chips(tmp_path, name, flavour):
         np.testing.assert_allclose(measured, losses, rtol=0, atol=2e-4)
 
 
+def test_a_new_head_stays_digital(tmp_path):
+    """The spec is of the model without it: the loss is that of a digital head on analog features."""
+    data, spec = tmp_path / "data.npz", tmp_path / "spec.json"
+    arrays = test_finetune.examples()
+    np.savez(data, **arrays)
+    model = exports.ensure("varied-bert", "legacy")
+    labels = arrays.pop("labels")
+    package = aimc.compile(
+        model, dims={"batch": len(labels), "seq": test_finetune.LENGTH}, calibrate=arrays,
+        emit_noise=spec, output=tmp_path / "model.aimc", extra_args=["--no-pack"],
+    )  # fmt: skip
+    log, tuned = tmp_path / "log", tmp_path / "tuned.onnx"
+    test_finetune.finetune(
+        model, data, tuned, *test_finetune.head_of("last_hidden_state", "pool=first"),
+        "--spec", spec, "--eval-data", data, "--lr", 0, "--steps", 1, "--log", log,
+        "--read-noise", 0,
+    )  # fmt: skip
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    (measured,) = next(line["loss"] for line in lines if "evaluation" in line)
+    weights = test_finetune.weights_of(tuned)
+    weight = next(w for name, w in weights.items() if name.startswith("classifier") and w.ndim == 2)
+    losses = []
+    for seed in (0, 1):
+        with aimc.Session(package, seed=seed, effects={"read_noise": False}) as session:
+            feeds = {port.name: arrays[port.name] for port in session.get_inputs()}
+            hidden = session.run(["last_hidden_state"], feeds)[0].astype(np.float64)
+        logits = hidden[:, 0] @ (weight.T if len(weight) == test_finetune.CLASSES else weight)
+        shifted = logits - logits.max(1, keepdims=True)
+        exact = np.log(np.exp(shifted).sum(1)) - shifted[np.arange(len(labels)), labels]
+        losses.append(exact.mean())
+    assert abs(measured - losses[0]) < 0.1 * abs(losses[1] - losses[0])
+
+
 def test_finetune_names_what_does_not_fit(tmp_path, mlp_spec):
     rng = np.random.default_rng(0)
     np.savez(tmp_path / "d.npz", x=rng.standard_normal((8, 64), np.float32),

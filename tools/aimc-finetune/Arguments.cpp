@@ -68,9 +68,6 @@ std::string wrong(const Arguments &arguments) {
     return "expected --eval-data with --early-stop";
   if (!arguments.target.empty() && !arguments.spec.empty())
     return "expected --target or --spec, but got both";
-  if (!arguments.spec.empty() && arguments.head)
-    return "expected a spec of the model as it is trained, but --head adds a layer; append it "
-           "first (--lr 0 --steps 1), compile that model, then train";
   if (arguments.head && (t.loss == Loss::Distill || t.loss == Loss::DistillMse))
     return "expected a model with a classifier to distill from, but --head adds one that has "
            "learnt nothing";
@@ -108,7 +105,8 @@ std::optional<int> parseArguments(int argc, char **argv, Arguments &arguments) {
   app.add_option("--target", arguments.target, "train through the tiles of this target")
       ->type_name("NAME");
   app.add_option("--spec", arguments.spec,
-                 "train through what aimc-compile --emit-noise wrote for the model")
+                 "train through what aimc-compile --emit-noise wrote for the model; layers that it "
+                 "does not name, as a new --head, stay digital")
       ->type_name("JSON");
   train::TileOptions &tiles = arguments.tiles;
   app.add_option("--programming-noise", tiles.programming,

@@ -3,10 +3,11 @@
 """Prints what a safetensors file holds, by a reader of its own."""
 
 import json
+import pathlib
 import struct
 import sys
 
-data = open(sys.argv[1], "rb").read()
+data = pathlib.Path(sys.argv[1]).read_bytes()
 (length,) = struct.unpack("<Q", data[:8])
 header = json.loads(data[8 : 8 + length])
 print("metadata", header.pop("__metadata__")["format"])
