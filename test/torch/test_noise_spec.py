@@ -6,6 +6,7 @@ paths see the chip that the runtime programs from that package."""
 import itertools
 import json
 import subprocess
+import warnings
 
 import numpy as np
 import onnx
@@ -246,6 +247,28 @@ def test_finetune_names_what_does_not_fit(tmp_path, mlp_spec):
         assert f"{mlp_spec}: {said}" in done.stderr
 
 
+@pytest.mark.parametrize("packed", [True, False])
+def test_blocks_that_load_each_other_are_a_warning(tmp_path, packed):
+    """Three matrices of 200 rows: two of them lie above each other in a tile of 512 rows."""
+    model = models.mlp(tmp_path / "m.onnx", (200, 200, 200, 200))
+    run_compile(model, "--dim", "batch=4", "--emit-noise", tmp_path / "s.json",
+                *([] if packed else ["--no-pack"]))  # fmt: skip
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        load_spec(tmp_path / "s.json")
+    said = [str(w.message) for w in caught if issubclass(w.category, aimc.HardwareWarning)]
+    assert len(said) == packed
+    if packed:
+        spec = json.loads((tmp_path / "s.json").read_text())
+        spans = [
+            range(b["at_col"], b["at_col"] + b["cols"])
+            for layer in spec["layers"]
+            for b in layer["blocks"]
+        ]
+        meet = sum(any(set(a) & set(b) for b in spans if b is not a) for a in spans)
+        assert meet > 0 and f"{meet} of 3 blocks share columns" in said[0]
+
+
 def run_compile(*arguments, status=0):
     done = subprocess.run([program("aimc-compile"), *map(str, arguments)], capture_output=True,
                           text=True, check=False)  # fmt: skip
@@ -255,7 +278,8 @@ def run_compile(*arguments, status=0):
 
 def test_a_spec_alone(tmp_path):
     model = models.mlp(tmp_path / "mlp.onnx")
-    run_compile(model, "--dim", "batch=4", "--emit-noise", tmp_path / "s.json")
+    pack = ["--dim", "batch=4", "--no-pack"]
+    run_compile(model, *pack, "--emit-noise", tmp_path / "s.json")
     assert sorted(p.name for p in tmp_path.iterdir()) == [
         "mlp.onnx",
         "s.json",
@@ -264,9 +288,7 @@ def test_a_spec_alone(tmp_path):
     assert [site.layer for site in spec.layers] == ["layer.0", "layer.1"]
     assert [site.initializer for site in spec.layers] == ["w0", "w1"]
     assert [(s.layout.rows, s.layout.cols) for s in spec.layers] == [(64, 128), (128, 32)]
-    run_compile(
-        model, "--dim", "batch=4", "--emit-noise", tmp_path / "t.json", "-o", tmp_path / "p.aimc"
-    )
+    run_compile(model, *pack, "--emit-noise", tmp_path / "t.json", "-o", tmp_path / "p.aimc")
     assert (tmp_path / "t.json").read_text() == (tmp_path / "s.json").read_text()
     assert (tmp_path / "p.aimc" / "manifest.json").exists()
 
@@ -318,7 +340,7 @@ def test_bad_paths(tmp_path, monkeypatch, options, status, said):
 
 @pytest.fixture
 def mlp_spec(tmp_path):
-    run_compile(models.mlp(tmp_path / "mlp.onnx"), "--dim", "batch=4", "--scale", "optimal",
+    run_compile(models.mlp(tmp_path / "mlp.onnx"), "--dim", "batch=4", "--scale", "optimal", "--no-pack",
                 "--emit-noise", tmp_path / "spec.json")  # fmt: skip
     return tmp_path / "spec.json"
 
@@ -341,6 +363,18 @@ def test_layers_that_do_not_fit_are_named(mlp_spec):
         r"got none; closest is 'layer\.0'$"
     )):  # fmt: skip
         convert(mlp(64, 128), spec=mlp_spec)
+
+
+def test_one_layer_has_one_input_range(mlp_spec):
+    """A module's layer that is called twice has one range; a spec may say another for each call."""
+    spec = json.loads(mlp_spec.read_text())
+    spec["layers"].append(spec["layers"][0] | {"input_range": 2.0})
+    mlp_spec.write_text(json.dumps(spec))
+    with pytest.raises(aimc.UnsupportedError, match=(
+        r"layer 'layer\.0': expected one input range for all calls of the module's 'layer\.0', but got "
+        r"None and 2\.0$"
+    )):  # fmt: skip
+        convert(mlp(64, 128, 32), spec=mlp_spec)
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,13 @@ import difflib
 import json
 import os
 import pathlib
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import Tensor
 
-from aimc.errors import InvalidArgumentError, UnsupportedError
+from aimc.errors import HardwareWarning, InvalidArgumentError, UnsupportedError
 from aimc.target import Target
 from aimc.torch.layout import Block, Layout
 
@@ -87,6 +88,10 @@ class Spec:
 def load_spec(path: str | os.PathLike[str]) -> Spec:
     """Read a spec that ``aimc-compile --emit-noise`` wrote, with the tensors beside it.
 
+    Warns:
+        HardwareWarning: where blocks share columns of a tile, and so load each other's wires, which
+            training leaves out: it sees each block alone (``aimc-compile --no-pack``).
+
     Raises:
         InvalidArgumentError: for a file that is no noise spec, or one with mistakes; names the
             file, the layer and what is expected.
@@ -116,7 +121,35 @@ def load_spec(path: str | os.PathLike[str]) -> Spec:
         if str(error).startswith(str(file)):
             raise
         raise InvalidArgumentError(f"{file}: {error}") from None
+    neighbours, count = _neighbours(layers)
+    if neighbours:
+        warnings.warn(
+            f"{file}: {neighbours} of {count} blocks share columns of a tile with others, which "
+            "load their wires; training sees each block alone, as aimc-compile --no-pack places it",
+            HardwareWarning,
+            stacklevel=2,
+        )
     return Spec(layers, str(file))
+
+
+def _neighbours(layers: Sequence[SpecLayer]) -> tuple[int, int]:
+    """How many blocks share columns that have wires, of how many; a weight's sites count once."""
+    tiles: dict[int | None, dict[tuple[int, int], Block]] = {}
+    wired = set()
+    for site in layers:
+        for block in site.layout.blocks:
+            tiles.setdefault(block.stream, {})[block.at_row, block.at_col] = block
+            if site.target.wire.column_ohm + site.target.wire.adc_ohm > 0:
+                wired.add(block.stream)
+    shared = 0
+    for stream, blocks in tiles.items():
+        for b in blocks.values():
+            others = (o for o in blocks.values() if o is not b)
+            meets = any(
+                o.at_col < b.at_col + b.cols and b.at_col < o.at_col + o.cols for o in others
+            )
+            shared += stream in wired and meets
+    return shared, sum(map(len, tiles.values()))
 
 
 def _target(name: str, parts: Mapping[str, Mapping[str, Any]]) -> Target:
