@@ -41,6 +41,8 @@ TEST(Dims, MissingNamesAreListedWithTheirFlags) {
   EXPECT_SAYS(errorOf(passThrough({"batch", "past + seq"}), dims({{"past", 1}})),
               "expected sizes for the dynamic dimensions 'batch', 'seq'; give them as "
               "--dim 'batch'=N --dim 'seq'=N");
+  EXPECT_SAYS(errorOf(passThrough({"seq"}), dims({{"seqq", 1}})),
+              "--dim 'seq'=N; no dimension is named 'seqq'");
 }
 
 TEST(Dims, UnnamedDimensionsGoByTheirPlace) {

@@ -4,6 +4,7 @@
 
 import hashlib
 import json
+import re
 
 import pytest
 
@@ -107,6 +108,45 @@ def test_a_device_file_becomes_a_device(linear_model, tmp_path):
     path.write_text("{")
     with pytest.raises(aimc.InvalidArgumentError, match=r"dev\.json: expected JSON"):
         aimc.Device.from_file(path)
+    with pytest.raises(aimc.InvalidArgumentError, match=r"none\.json: cannot read"):
+        aimc.Device.from_file(tmp_path / "none.json")
+
+
+@pytest.mark.parametrize(
+    ("table", "cause"),
+    [
+        ({}, "format: expected a string"),
+        ({"format": "aimc-device", "version": 1, "std": 1}, "unknown key 'std'"),
+        (
+            {"format": "aimc-device", "version": 1, "drift": {"nu_mean": 3}},
+            "drift.nu_mean: expected a number from 0 to 1, but got 3",
+        ),
+        (
+            {
+                "format": "aimc-device",
+                "version": 1,
+                "programming": {"g_us": [1, 50], "std": [0.1, 0.2]},
+            },
+            "g_min_us: expected conductances from 1 to 50 uS",
+        ),
+    ],
+)
+def test_a_mistake_in_a_device_file_names_the_file(linear_model, tmp_path, table, cause):
+    """From Python, from the command line, and from a target file."""
+    path = tmp_path / "dev.json"
+    path.write_text(json.dumps(table))
+    with pytest.raises(aimc.InvalidArgumentError, match=rf"dev\.json: .*{re.escape(cause)}"):
+        aimc.Device.from_file(path)
+    done = run_program("aimc-compile", linear_model, "--dim", "batch=2", "--device", path, "-o",
+                       tmp_path / "p.aimc")  # fmt: skip
+    assert_one_error(done, cause)
+    assert "dev.json" in done.stderr
+    text = aimc.Target().to_mlir().replace("<pcm,", '<table, file = "dev.json",')
+    (tmp_path / "target.mlir").write_text(text)
+    done = run_program("aimc-compile", linear_model, "--dim", "batch=2", "--target",
+                       tmp_path / "target.mlir", "-o", tmp_path / "p.aimc")  # fmt: skip
+    assert_one_error(done, cause)
+    assert "dev.json" in done.stderr
 
 
 def test_the_verifier_judges_and_not_python(tmp_path):

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import time
+import warnings
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from safetensors.numpy import load_file
 
 import aimc
 from aimc.locate import find_program
-from aimc.testing.programs import run_program
+from aimc.testing.programs import assert_one_error, run_program
 
 RNG = np.random.default_rng(11)
 # 96 inputs of very different size, and seven samples for a batch of two.
@@ -68,6 +69,41 @@ def test_input_range_and_second_round(linear_model, tmp_path):
     bins = np.minimum((seen * 32).astype(int), 31)
     expected = np.stack([np.bincount(column, minlength=32) / 8 for column in bins.T])
     np.testing.assert_allclose(activity, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("ranges", [{}, {"input_range": 1}])
+def test_a_record_calibrates_as_its_data_do(linear_model, tmp_path, ranges):
+    """The same run, once by the compiler and once by hand: the same scales, ranges, activities."""
+    data, record = tmp_path / "x.npz", tmp_path / "r.safetensors"
+    np.savez(data, x=X[:2])
+    wanted = aimc.compile(linear_model, dims={"batch": 2}, calibrate=data, **ranges,
+                          output=tmp_path / "wanted.aimc")  # fmt: skip
+    source = wanted if ranges else aimc.compile(linear_model, dims={"batch": 2})
+    run_program("aimc-run", source, "--input", data, "--record", record)
+    got = aimc.compile(linear_model, dims={"batch": 2}, calibrate=record,
+                       output=tmp_path / "got.aimc")  # fmt: skip
+    for name in ("manifest.json", "weights.safetensors"):
+        assert (got / name).read_bytes() == (wanted / name).read_bytes(), name
+    done = run_program("aimc-compile", linear_model, "--dim", "batch=2", "--calibrate", record,
+                       "--input-range", "auto", "-o", tmp_path / "o.aimc")  # fmt: skip
+    assert_one_error(done, "r.safetensors: expected data (.npz) with --input-range")
+
+
+def test_doubts_of_the_compiler_are_warnings(linear_model, tmp_path):
+    options = {"dims": {"batch": 2}, "output": tmp_path / "w.aimc"}
+    with pytest.warns(
+        aimc.HardwareWarning, match="the scale sigma:1e-9 clips 100.0% of the weights of @"
+    ):
+        aimc.compile(linear_model, scale="sigma:1e-9", **options)
+    with pytest.warns(aimc.HardwareWarning, match="the calibration data give only zeros"):
+        aimc.compile(linear_model, calibrate={"x": X * 0}, **options)
+    with pytest.warns(aimc.HardwareWarning, match="--fidelity has no effect on target 'pcm'"):
+        aimc.compile(linear_model, fidelity="exact", **options)
+    with pytest.warns(aimc.HardwareWarning, match=r"weights\+pulses does what weights does"):
+        aimc.compile(linear_model, compensate="weights+pulses", **options)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        aimc.compile(linear_model, target="pcm-open", fidelity="exact", scale="sigma:3", **options)
 
 
 def test_calibrated_packages_are_reproducible(linear_model, calibrated, tmp_path):

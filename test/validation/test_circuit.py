@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Charges of programmed tiles against node equations and ngspice: the cheap half of `make validate`."""
 
+import json
 import re
 import shutil
 
@@ -239,7 +240,8 @@ def test_exported_tile_is_the_one_that_a_session_programs(module):
 @pytest.mark.parametrize(
     "flags, causes",
     [
-        (["--tile=@x", "--input=1"], ["--tile", "@x"]),
+        (["--tile=@x", "--input=1"], ["--tile", "@x", "it has q.r0.c0, k.r0.c0"]),
+        (["--tile=@k.r0", "--input=1"], ["it has k.r0.c0, q.r0.c0"]),
         (["--tile=@q.r0.c0", "--input=1"], ["4 values", "1"]),
         (["--tile=@q.r0.c0", "--input=1,x,3,4"], ["--input", "'x'"]),
         (["--tile=@q.r0.c0", "--input=1,2,3,4", "--pass=1"], ["--pass", "[0, 0]"]),
@@ -251,6 +253,15 @@ def test_exported_tile_is_the_one_that_a_session_programs(module):
 )
 def test_refusals_of_the_export_name_their_cause(module, flags, causes):
     assert_one_error(run_program("aimc-translate", "--export-spice", module, *flags), *causes)
+
+
+def test_files_without_tiles_or_weights_say_how_to_make_one(linear_model, linear_package, tmp_path):
+    (tmp_path / "empty.mlir").write_text("module {}")
+    manifest = json.loads((linear_package / "manifest.json").read_text())
+    tile = f"--tile=@{manifest['weights'][0]['blocks'][0]['name']}"
+    for file in (linear_model, tmp_path / "empty.mlir", linear_package / "module.mlirbc"):
+        done = run_program("aimc-translate", "--export-spice", file, tile, "--input=1")
+        assert_one_error(done, "aimc-compile --emit tiled")
 
 
 def test_vectors_come_from_npy_and_npz(module, tmp_path):

@@ -49,6 +49,11 @@ public:
     seen = true;
   }
 
+  void warning(const llvm::Twine &message) {
+    progress.clearLine();
+    llvm::errs() << "aimc-compile: warning: " << message << '\n';
+  }
+
   bool seenError() const { return seen; }
 
 private:
@@ -208,6 +213,14 @@ private:
       if ((!options.device.empty() && mlir::failed(replaceDevice(target, options.device))) ||
           (!options.fidelity.empty() && mlir::failed(replaceFidelity(target, options.fidelity))))
         return false;
+      if (target.getWire().getIdle() == Idle::Midrail) {
+        if (!options.fidelity.empty())
+          report.warning("--fidelity has no effect on target '" + target.getSymName() +
+                         "', whose idle rows are at mid-rail, which is exact");
+        if (options.compensate == "weights+pulses")
+          report.warning("--compensate=weights+pulses does what weights does on target '" +
+                         target.getSymName() + "', whose idle rows are at mid-rail");
+      }
       if (target.getDevice().getFile())
         continue; // used by nothing; the package writer names it
       if (auto checked = tool::checkTarget(targetText(target)); !checked) {
@@ -228,6 +241,16 @@ private:
     tuning.report = options.remarks;
     if (options.calibrate.empty())
       return runPasses(module, [&](OpPassManager &pm) { buildTuningPipeline(pm, tuning); });
+    if (tool::isRecord(options.calibrate)) {
+      if (options.inputRange != "none") {
+        report.error(options.calibrate + ": expected data (.npz) with --input-range, but got a "
+                                         "record, which keeps the ranges of its run");
+        return false;
+      }
+      tuning.statistics = options.calibrate;
+      tuning.percentile = std::string("keep");
+      return runPasses(module, [&](OpPassManager &pm) { buildTuningPipeline(pm, tuning); });
+    }
 
     const bool writesPackage = options.emit == Emit::Package && !options.specOnly;
     auto folder =
@@ -258,8 +281,8 @@ private:
     if (options.emitNoise.empty())
       return true;
     progress.phase("noise spec");
-    return runPasses(module,
-                     [&](OpPassManager &pm) { pm.addPass(createExportNoise({options.emitNoise})); });
+    return runPasses(
+        module, [&](OpPassManager &pm) { pm.addPass(createExportNoise({options.emitNoise})); });
   }
 
   /// Only the last round's figures are worth a remark or a warning.

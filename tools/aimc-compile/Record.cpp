@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <memory>
 #include <unistd.h>
 
@@ -169,6 +170,13 @@ tl::expected<void, std::string> recordRun(const std::string &path, const std::st
   if (aimc_session_save_record(session.get(), statistics.c_str()) != AIMC_OK)
     return runtimeError();
   return {};
+}
+
+bool isRecord(const std::string &path) {
+  // Eight bytes of header length, then a JSON object; an archive starts with PK.
+  char start[9] = {};
+  std::ifstream file(path, std::ios::binary);
+  return file.read(start, sizeof start) && start[8] == '{' && (start[0] != 'P' || start[1] != 'K');
 }
 
 tl::expected<void, std::string> checkTarget(const std::string &targetJson) {

@@ -42,6 +42,10 @@ tl::expected<void, std::string>
 recordRun(const std::string &package, const std::string &data, const std::string &statistics,
           const std::function<void(int64_t batch, int64_t batches)> &progress);
 
+/// Whether the file holds what such a run has seen (docs/Contracts.md section 7), as `aimc-run
+/// --record` writes it, and not data to run on.
+bool isRecord(const std::string &path);
+
 /// What the runtime says about a target that is given as in a manifest.
 tl::expected<void, std::string> checkTarget(const std::string &targetJson);
 

@@ -63,8 +63,10 @@ int main(int argc, char **argv) {
                  "weight that the largest conductance stands for: max, sigma:<q>, optimal, or auto")
       ->check(checkScale)
       ->capture_default_str();
-  auto *calibrate = app.add_option("--calibrate", options.calibrate,
-                                   ".npz with inputs of the model to choose converter ranges from");
+  auto *calibrate =
+      app.add_option("--calibrate", options.calibrate,
+                     ".npz with inputs of the model to choose converter ranges from, or "
+                     "what aimc-run --record has written on such inputs");
   app.add_option("--input-range", options.inputRange,
                  "the DAC's full scale, with --calibrate: none (each vector's largest), auto, or a "
                  "share of inputs from 0.99 to 1")
@@ -82,9 +84,10 @@ int main(int argc, char **argv) {
                  "bytecode where -o ends with .mlirbc; large constants only into files)")
       ->check(CLI::IsMember({"package", "linalg", "tiled", "llvm"}))
       ->capture_default_str();
-  app.add_option("--emit-noise", options.emitNoise,
-                 "noise spec (JSON) to write for aimc-finetune --spec and aimc.torch; without -o and "
-                 "--emit nothing else is written");
+  app.add_option(
+      "--emit-noise", options.emitNoise,
+      "noise spec (JSON) to write for aimc-finetune --spec and aimc.torch; without -o and "
+      "--emit nothing else is written");
   app.add_option("--tiles-per-chip", options.tilesPerChip, "physical tiles on a chip; 0: no limit")
       ->check(CLI::NonNegativeNumber);
   bool noPack = false;

@@ -10,6 +10,7 @@
 //===----------------------------------------------------------------------===//
 #include "ExportSpice.h"
 
+#include "Names.h"
 #include "Vector.h"
 #include "aimc/Analysis/ConstantView.h"
 #include "aimc/Description/Mapping.h"
@@ -77,9 +78,16 @@ LogicalResult Exporter::findBlock() {
   llvm::StringRef name = options.block;
   name.consume_front("@");
   block = module.lookupSymbol<TileOp>(name);
-  if (!block)
+  if (!block) {
+    std::vector<std::string> tiles;
+    for (auto op : module.getOps<TileOp>())
+      tiles.push_back(op.getSymName().str());
+    if (tiles.empty())
+      return fail() << "expected a mapped module, but got one without tiles; aimc-compile --emit "
+                       "tiled writes one";
     return fail() << "expected --tile to name an aimc.tile of the module, but got '"
-                  << options.block << "'";
+                  << options.block << "'; it has " << ::aimc::run::nearestNames(name, tiles);
+  }
   if (!block.getPlace())
     return block.emitError("expected a placed tile, but got one without a place (aimc-place)");
   targetOp = module.lookupSymbol<TargetOp>(block.getTarget());
@@ -115,12 +123,15 @@ FailureOr<llvm::ArrayRef<float>> Exporter::data(Operation *op, const char *what,
                                                 std::vector<float> *splat, int64_t count) {
   auto elements = llvm::dyn_cast_or_null<ElementsAttr>(value);
   if (!elements)
-    return op->emitError("expected the values of its ") << what << " in the module, but got none";
+    return op->emitError("expected the values of its ")
+           << what << " in the module, but it has none, as the module of a package; aimc-compile "
+           << "--emit tiled -o FILE.mlirbc writes one that has them";
   bool isSplat = false;
   auto found = elementsOf(elements, isSplat);
   if (failed(found))
-    return op->emitError("expected the values of its ") << what << " in the module, but they are "
-                                                        << "not loaded";
+    return op->emitError("expected the values of its ")
+           << what << " in the module, but they are "
+           << "not loaded; aimc-compile --emit tiled -o FILE.mlirbc writes them";
   if (!isSplat)
     return *found;
   splat->assign(static_cast<size_t>(count), found->front());
@@ -302,6 +313,11 @@ namespace aimc::translate {
 
 mlir::LogicalResult exportSpice(MLIRContext *context, const SpiceOptions &options,
                                 llvm::raw_ostream &out) {
+  if (llvm::StringRef(options.file).ends_with(".onnx"))
+    return emitError(UnknownLoc::get(context))
+           << options.file
+           << ": expected a mapped module (.mlir or .mlirbc), but got an ONNX model; aimc-compile "
+              "--emit tiled -o FILE.mlirbc makes one of it";
   ParserConfig config(context);
   OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(options.file, config);
   if (!module)

@@ -136,7 +136,10 @@ void Walker::readInputs(const pb::GraphProto &graph, Scope &scope) {
       names += (names.empty() ? "'" : ", '") + missing + "'";
       flags += " --dim '" + missing + "'=N";
     }
-    reject("expected sizes for the dynamic dimensions ", names, "; give them as", flags);
+    std::string misspelt;
+    for (const std::string &unused : dims.unused())
+      misspelt += (misspelt.empty() ? "; no dimension is named '" : ", '") + unused + "'";
+    reject("expected sizes for the dynamic dimensions ", names, "; give them as", flags, misspelt);
   }
   for (auto &[name, type] : runTime) {
     try {

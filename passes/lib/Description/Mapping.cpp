@@ -6,35 +6,13 @@
 #include "aimc/Description/Mapping.h"
 
 #include "aimc/Analysis/ConstantView.h"
+#include "aimc/Analysis/TileModel.h"
 
 #include <cmath>
 
 using namespace mlir;
 using namespace mlir::aimc;
 namespace json = llvm::json;
-
-/// The JSON that a device table was read from, value by value.
-static json::Value jsonOf(Attribute attr) {
-  if (auto boolean = dyn_cast<BoolAttr>(attr))
-    return boolean.getValue();
-  if (auto number = dyn_cast<FloatAttr>(attr))
-    return number.getValueAsDouble();
-  if (auto number = dyn_cast<IntegerAttr>(attr))
-    return number.getValue().getSExtValue();
-  if (auto string = dyn_cast<StringAttr>(attr))
-    return string.getValue();
-  if (auto array = dyn_cast<ArrayAttr>(attr)) {
-    json::Array elements;
-    for (Attribute element : array)
-      elements.push_back(jsonOf(element));
-    return elements;
-  }
-  json::Object members;
-  if (auto object = dyn_cast<DictionaryAttr>(attr))
-    for (NamedAttribute member : object)
-      members[member.getName().getValue()] = jsonOf(member.getValue());
-  return members;
-}
 
 /// Neutral values are left out, so that a package says what is special about its target.
 static void addUnless(json::Object &object, StringRef key, double value, double neutral) {
@@ -197,7 +175,7 @@ llvm::Expected<Mapping> mlir::aimc::describeMapping(ModuleOp tiled, bool withVal
       auto value = dyn_cast_or_null<ElementsAttr>(weight.getValueAttr());
       if (!value)
         return problem("weight '" + weight.getSymName() + "' has no data in the module");
-      if (llvm::Error error = checkFinite(weight, value))
+      if (llvm::Error error = ::checkFinite(weight, value))
         return error;
       object["tensor"] = mapping.tensors.add(name, value);
     }
