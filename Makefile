@@ -6,6 +6,8 @@
 #   make bench    measure, and write docs/Performance.md
 #   make validate judge circuit and devices by ngspice and AIHWKIT, and write docs/Validation.md
 #                 (about 20 minutes; ONLY="fidelity scale" makes these sections anew)
+#   make experiment        train and deploy a real task, and write docs/Experiment.md (two hours on
+#                          two cores; resumes); experiment-smoke: the same in small, in minutes
 #   make lint     what pre-commit and CI check         make format   rewrite files to the format
 #   make docs     regenerate docs/generated            make debug    sanitizer build in build/debug
 #   make install  PREFIX=/usr/local                    make clean    remove build/, keep .venv
@@ -32,7 +34,8 @@ export AIMC_BIN_DIR := $(AIMC_BUILD_DIR)/bin
 export AIMC_LIB_DIR := $(AIMC_BUILD_DIR)/lib
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: build setup configure demo test bench validate lint format tidy docs install debug clean
+.PHONY: build setup configure demo test bench validate experiment experiment-smoke lint format \
+  tidy docs install debug clean
 
 setup:
 	@tools/dev/setup
@@ -59,6 +62,13 @@ bench: build
 
 validate: build
 	@$(PYTHON) test/validation/validate.py $(if $(ONLY),--only $(ONLY))
+
+experiment: build
+	@$(PYTHON) -m aimc.experiment --output build/experiment --page docs/Experiment.md
+
+experiment-smoke: build
+	@$(PYTHON) -m aimc.experiment --smoke --output build/experiment-smoke \
+	  --page build/experiment-smoke/Experiment.md
 
 lint: setup
 	@$(PYTHON) tools/dev/lint

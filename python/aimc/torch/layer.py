@@ -330,19 +330,22 @@ class AnalogLinear(nn.Module):  # type: ignore[misc]
         wire = target.wire
         plane = wired > 0 and (wire.row_ohm > 0 or wire.driver_ohm > 0)
         devices = self.recipe.device is not None and noisy
+        jointly = devices and self.chip is None and self._joint
         passes = self._passes if circuit.dac else []
         simple = wire.idle != "open" and not plane and (not passes or not mode)
-        if not devices and simple and len(self._shares) == 1:
+        if (not devices or jointly) and simple and len(self._shares) == 1:
             gains = None
             if self.shape is not None:
                 bound = self._wide(scale)
                 weight, gains = weight.clamp(-bound, bound) * self.shape[0], self.gains[0]
+            if jointly:
+                weight, gains = self._joint_devices(weight, self._wide(scale), gains)
             return _OPS.tile_linear(
                 x, weight, scale, gains, ranges, lsb, self.blocks, self.transposed,
                 target.geometry.rows, ohm, adc_ohm, self._alternating(), device.g_min_us,
                 device.g_max_us, dac.v_read_v, dac.tick_ns, *converters,
             )[0]  # fmt: skip
-        level = self._level.get("read", 0.0) if devices else 0.0
+        level = self._level.get("read", 0.0) if devices and not jointly else 0.0
         noise = device.read_noise_scale * level if device.kind == "pcm" else 0.0  # as the runtime
         if simple and not noise:
             passes = []  # linear: passes add up to one
@@ -350,7 +353,15 @@ class AnalogLinear(nn.Module):  # type: ignore[misc]
         for k, (_, _, factor) in enumerate(self._shares):
             plus, minus = self._targets(weight, scale, k)
             gains = None if self.gains is None else self.gains[k]
-            if devices:
+            if jointly:
+                span = device.g_max_us - device.g_min_us
+                held, gains = self._joint_devices(
+                    (plus - minus) / span, torch.ones_like(plus[:1, :1]), gains, k
+                )
+                plus, minus = _OPS.target_pairs(
+                    held, torch.ones_like(held), device.g_min_us, device.g_max_us
+                )
+            elif devices:
                 wanted = (plus - minus).detach()
                 plus, minus = self._devices(plus, 2 * k), self._devices(minus, 2 * k + 1)
                 assert self.recipe.device is not None  # devices says so
@@ -416,8 +427,12 @@ class AnalogLinear(nn.Module):  # type: ignore[misc]
             g = _OPS.device_state(target, *like, self.curves, self._law)
         return self._vary(g, which) if spread.variation else g
 
+    @property
+    def _joint(self) -> bool:
+        return self.recipe.device is not None and self.recipe.device.joint
+
     def _joint_devices(
-        self, weight: Tensor, scale: Tensor, gains: Tensor | None
+        self, weight: Tensor, scale: Tensor, gains: Tensor | None, k: int = 0
     ) -> tuple[Tensor, Tensor | None]:
         """Weights as their pairs hold them at this step, and the digital factors of columns."""
         device = self.recipe.device
@@ -427,7 +442,7 @@ class AnalogLinear(nn.Module):  # type: ignore[misc]
             dataclasses.replace(self.target.device, table=None), level["programming"],
             level["read"], level["drift"], self.time_s,
         )  # fmt: skip
-        draw = self._draw("program", weight.shape).to(weight.dtype)
+        draw = self._draw("program", weight.shape, 2 * k).to(weight.dtype)
         held = joint.perturbed(weight, scale, draw, *curves)
         if device.compensate_drift and self.time_s is not None:
             factor = self._drift_factor(weight.detach(), held.detach())
