@@ -7,6 +7,7 @@
 // b += R a, a += G b, T = b / b_out; the kernels walk the same way.
 //
 //===----------------------------------------------------------------------===//
+#include "aimc/model/Clones.h"
 #include "aimc/model/OneProduct.h"
 
 #include <algorithm>
@@ -30,11 +31,14 @@ void Arrival::set(const double *ticks, int64_t count, int longest) {
   b.resize(on.size());
   bar.resize(on.size());
   int ends[kMaxTicks + 1] = {};
+  const auto top = static_cast<double>(std::min(longest, kMaxTicks));
   for (size_t i = 0; i < n; ++i) {
     size[i] = std::abs(ticks[i]);
     sign[i] = ticks[i] > 0.0 ? 1.0 : ticks[i] < 0.0 ? -1.0 : 0.0;
-    const auto end = static_cast<int>(
-        std::min(std::ceil(size[i]), static_cast<double>(std::min(longest, kMaxTicks))));
+    // The tick that it ends in.
+    const double held = std::min(size[i], top);
+    const int whole = static_cast<int>(held),
+              end = whole + (static_cast<double>(whole) < held ? 1 : 0);
     last[i] = end; // for now the tick
     ++ends[end];
   }
@@ -66,6 +70,7 @@ void Arrival::set(const double *ticks, int64_t count, int longest) {
 }
 
 /// Potentials of every chunk into `b`, those behind the ADC's resistance into `end`.
+AIMC_CLONES
 void Arrival::walk(const ReferenceColumn &column) {
   const auto g = static_cast<double>(column.conductance);
   double now[kLanes];
@@ -86,6 +91,7 @@ void Arrival::walk(const ReferenceColumn &column) {
   std::copy_n(now, kLanes, end);
 }
 
+AIMC_CLONES
 double Arrival::through(const ReferenceColumn &column, double *z) {
   if (groups.count == 0) {
     std::fill_n(z, rows, 0.0);
@@ -112,6 +118,7 @@ double Arrival::through(const ReferenceColumn &column, double *z) {
   return leak;
 }
 
+AIMC_CLONES
 void Arrival::throughAdjoint(const ReferenceColumn &column, const double *zBar, double *ticksBar) {
   if (groups.count == 0) { // a first pulse would have the column for itself
     for (int64_t i = 0; i < rows; ++i)
@@ -119,9 +126,11 @@ void Arrival::throughAdjoint(const ReferenceColumn &column, const double *zBar, 
     return;
   }
   walk(column);
-  double width[kLanes] = {}, inverse[kLanes], endBar[kLanes] = {};
-  for (int g = 0; g < groups.count; ++g)
+  double width[kLanes] = {}, per[kLanes] = {}, inverse[kLanes], endBar[kLanes] = {};
+  for (int g = 0; g < groups.count; ++g) {
     width[g] = static_cast<double>(groups.width[g]);
+    per[g] = 1.0 / width[g];
+  }
   for (int k = 0; k < kLanes; ++k)
     inverse[k] = 1.0 / end[k];
   // From z to b of every chunk and group, and to b at the end.
@@ -162,10 +171,10 @@ void Arrival::throughAdjoint(const ReferenceColumn &column, const double *zBar, 
   }
   for (int64_t i = 0; i < rows; ++i) {
     const auto row = static_cast<size_t>(i);
-    if (sign[row] == 0.0 || part[row] > 1.0) // no pulse, or one that outlasts the read
-      continue;
-    ticksBar[i] += sign[row] * bar[static_cast<size_t>(i / kChunkCells * kLanes + last[row])] /
-                   width[last[row]];
+    // Nothing of a pulse that outlasts the read; the sign is 0 where there is no pulse.
+    const double inside = part[row] > 1.0 ? 0.0 : sign[row];
+    ticksBar[i] +=
+        inside * per[last[row]] * bar[static_cast<size_t>(i / kChunkCells * kLanes + last[row])];
   }
 }
 

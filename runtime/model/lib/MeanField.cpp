@@ -27,62 +27,111 @@ static_assert(n == 2 * kLanes);
 struct Slot {
   const float *probability, *share;
   int64_t rows, first, step;
+  double width;
 };
 
 // A slot's ladder with b and a, the potential and the current at a place per potential at the far
 // end: b += R a, a += p G b, T = b / b_out. It needs no division, yet b grows by 1 + R h a cell.
 
-/// Adds u T to `transfer` and width G_out to `out`. `potential` [rows x n] is scratch.
-AIMC_CLONES
-void slotForward(const double *load, const Slot slot, double between, const double *last,
-                 double width, double *potential, double *transfer, double *out) {
+/// Adds u T of `Count` slots to `transfer` and width G_out to `out`: cells are read once for them.
+/// `potential` [Count x rows x kLanes] is scratch.
+template <int Count>
+[[gnu::always_inline]] inline void forwardSlots(const double *load, const Slot *slots,
+                                                double between, const double *last,
+                                                double *potential, double *transfer, double *out) {
+  const Slot &any = slots[0];
   for (int64_t half = 0; half < n; half += kLanes) {
-    Lanes b = {}, a = {};
-    b += 1.0;
-    for (int64_t i = 0, row = slot.first; i < slot.rows; ++i, row += slot.step) {
-      b += between * a;
-      AIMC_STORE(potential + i * n + half, b);
-      a += static_cast<double>(slot.probability[row]) * AIMC_LANES(load + i * n + half) * b;
+    Lanes b[Count], a[Count], inverse[Count];
+    for (int s = 0; s < Count; ++s) {
+      a[s] = Lanes{};
+      b[s] = a[s] + 1.0;
     }
-    const Lanes inverse = 1.0 / (b + AIMC_LANES(last + half) * a);
-    const Lanes leak = AIMC_LANES(out + half) + width * a * inverse;
+    for (int64_t i = 0, row = any.first; i < any.rows; ++i, row += any.step) {
+      const Lanes g = AIMC_LANES(load + i * n + half);
+      for (int s = 0; s < Count; ++s) {
+        b[s] += between * a[s];
+        AIMC_STORE(potential + (i * Count + s) * kLanes, b[s]);
+        a[s] += static_cast<double>(slots[s].probability[row]) * g * b[s];
+      }
+    }
+    Lanes leak = AIMC_LANES(out + half);
+    for (int s = 0; s < Count; ++s) {
+      inverse[s] = 1.0 / (b[s] + AIMC_LANES(last + half) * a[s]);
+      leak += slots[s].width * a[s] * inverse[s];
+    }
     AIMC_STORE(out + half, leak);
-    for (int64_t i = 0, row = slot.first; i < slot.rows; ++i, row += slot.step) {
-      const int64_t cell = i * n + half;
-      const Lanes sum = AIMC_LANES(transfer + cell) + static_cast<double>(slot.share[row]) *
-                                                          inverse * AIMC_LANES(potential + cell);
-      AIMC_STORE(transfer + cell, sum);
+    for (int64_t i = 0, row = any.first; i < any.rows; ++i, row += any.step) {
+      Lanes sum = AIMC_LANES(transfer + i * n + half);
+      for (int s = 0; s < Count; ++s)
+        sum += static_cast<double>(slots[s].share[row]) * inverse[s] *
+               AIMC_LANES(potential + (i * Count + s) * kLanes);
+      AIMC_STORE(transfer + i * n + half, sum);
     }
   }
 }
 
 /// Adds dL/dG to `loadBar` from dL/dTm.
-AIMC_CLONES
-void slotBackward(const double *load, const Slot slot, double between, const double *last,
-                  const double *transferBar, double *potential, double *loadBar) {
+template <int Count>
+[[gnu::always_inline]] inline void
+backwardSlots(const double *load, const Slot *slots, double between, const double *last,
+              const double *transferBar, double *potential, double *loadBar) {
+  const Slot &any = slots[0];
   for (int64_t half = 0; half < n; half += kLanes) {
-    Lanes b = {}, a = {}, sum = {};
-    b += 1.0;
-    for (int64_t i = 0, row = slot.first; i < slot.rows; ++i, row += slot.step) {
-      const int64_t cell = i * n + half;
-      b += between * a;
-      AIMC_STORE(potential + cell, b);
-      a += static_cast<double>(slot.probability[row]) * AIMC_LANES(load + cell) * b;
-      sum += static_cast<double>(slot.share[row]) * AIMC_LANES(transferBar + cell) * b;
+    Lanes b[Count], a[Count], sum[Count], inverse[Count], bBar[Count], aBar[Count];
+    for (int s = 0; s < Count; ++s) {
+      a[s] = sum[s] = Lanes{};
+      b[s] = a[s] + 1.0;
     }
-    const Lanes end = AIMC_LANES(last + half), inverse = 1.0 / (b + end * a);
-    Lanes bBar = -sum * inverse * inverse, aBar = end * bBar;
-    for (int64_t i = slot.rows - 1, row = slot.first + slot.step * i; i >= 0;
-         --i, row -= slot.step) {
-      const int64_t cell = i * n + half;
-      const Lanes through = static_cast<double>(slot.probability[row]) * aBar,
-                  bar = AIMC_LANES(loadBar + cell) + through * AIMC_LANES(potential + cell);
-      AIMC_STORE(loadBar + cell, bar);
-      bBar += static_cast<double>(slot.share[row]) * AIMC_LANES(transferBar + cell) * inverse +
-              through * AIMC_LANES(load + cell);
-      aBar += between * bBar;
+    for (int64_t i = 0, row = any.first; i < any.rows; ++i, row += any.step) {
+      const Lanes g = AIMC_LANES(load + i * n + half), t = AIMC_LANES(transferBar + i * n + half);
+      for (int s = 0; s < Count; ++s) {
+        b[s] += between * a[s];
+        AIMC_STORE(potential + (i * Count + s) * kLanes, b[s]);
+        a[s] += static_cast<double>(slots[s].probability[row]) * g * b[s];
+        sum[s] += static_cast<double>(slots[s].share[row]) * t * b[s];
+      }
+    }
+    const Lanes end = AIMC_LANES(last + half);
+    for (int s = 0; s < Count; ++s) {
+      inverse[s] = 1.0 / (b[s] + end * a[s]);
+      bBar[s] = -sum[s] * inverse[s] * inverse[s];
+      aBar[s] = end * bBar[s];
+    }
+    for (int64_t i = any.rows - 1, row = any.first + any.step * i; i >= 0; --i, row -= any.step) {
+      const Lanes g = AIMC_LANES(load + i * n + half), t = AIMC_LANES(transferBar + i * n + half);
+      Lanes bar = AIMC_LANES(loadBar + i * n + half);
+      for (int s = 0; s < Count; ++s) {
+        const Lanes through = static_cast<double>(slots[s].probability[row]) * aBar[s];
+        bar += through * AIMC_LANES(potential + (i * Count + s) * kLanes);
+        bBar[s] += static_cast<double>(slots[s].share[row]) * t * inverse[s] + through * g;
+        aBar[s] += between * bBar[s];
+      }
+      AIMC_STORE(loadBar + i * n + half, bar);
     }
   }
+}
+
+constexpr int kTogether = 4; ///< slots
+
+AIMC_CLONES
+void slotsForward(const double *load, const Slot *slots, int count, double between,
+                  const double *last, double *potential, double *transfer, double *out) {
+  if (count == kTogether)
+    forwardSlots<kTogether>(load, slots, between, last, potential, transfer, out);
+  else
+    for (int s = 0; s < count; ++s)
+      forwardSlots<1>(load, slots + s, between, last, potential, transfer, out);
+}
+
+AIMC_CLONES
+void slotsBackward(const double *load, const Slot *slots, int count, double between,
+                   const double *last, const double *transferBar, double *potential,
+                   double *loadBar) {
+  if (count == kTogether)
+    backwardSlots<kTogether>(load, slots, between, last, transferBar, potential, loadBar);
+  else
+    for (int s = 0; s < count; ++s)
+      backwardSlots<1>(load, slots + s, between, last, transferBar, potential, loadBar);
 }
 
 /// The same with quotients h / (1 + R h), which nothing can overflow, and for wires that vary.
@@ -124,8 +173,12 @@ void scaleRows(const double *from, const float *factor, const Slot &slot, double
 
 Slot slotOf(const StripField &strip, int64_t s) {
   const int64_t rows = strip.rows;
-  return {strip.activity->probability.data() + s * rows, strip.activity->share.data() + s * rows,
-          rows, strip.reversed ? rows - 1 : 0, strip.reversed ? -1 : 1};
+  return {strip.activity->probability.data() + s * rows,
+          strip.activity->share.data() + s * rows,
+          rows,
+          strip.reversed ? rows - 1 : 0,
+          strip.reversed ? -1 : 1,
+          strip.activity->width[static_cast<size_t>(s)]};
 }
 
 /// Whether b may come near overflowing: h is at most what an endless column of the fullest cells
@@ -136,6 +189,18 @@ bool grows(const double *load, int64_t rows, double between) {
   const double h = std::min(most, top * static_cast<double>(rows));
   return static_cast<double>(rows) * std::log1p(between * h) > 500.0;
 }
+/// Slots in groups of kTogether.
+template <class F> void eachGroup(const StripField &strip, const F &f) {
+  Slot slots[kTogether];
+  for (int64_t s = 0; s < strip.activity->slots; s += kTogether) {
+    int count = 0;
+    while (count < kTogether && s + count < strip.activity->slots) {
+      slots[count] = slotOf(strip, s + count);
+      ++count;
+    }
+    f(slots, count);
+  }
+}
 } // namespace
 
 void StripField::forward(const double *load, double *transfer, double *out, double *scratch) const {
@@ -144,13 +209,14 @@ void StripField::forward(const double *load, double *transfer, double *out, doub
   if (rows <= 0)
     return;
   const bool safe = !pieces && !grows(load, rows, between);
-  for (int64_t s = 0; s < activity->slots; ++s) {
-    const double width = activity->width[static_cast<size_t>(s)];
+  eachGroup(*this, [&](const Slot *slots, int count) {
     if (safe)
-      slotForward(load, slotOf(*this, s), between, last, width, scratch, transfer, out);
+      slotsForward(load, slots, count, between, last, scratch, transfer, out);
     else
-      slotQuotients(load, slotOf(*this, s), between, pieces, last, width, scratch, transfer, out);
-  }
+      for (int s = 0; s < count; ++s)
+        slotQuotients(load, slots[s], between, pieces, last, slots[s].width, scratch, transfer,
+                      out);
+  });
 }
 
 void StripField::backward(const double *load, const double *transferBar, double *loadBar,
@@ -161,20 +227,22 @@ void StripField::backward(const double *load, const double *transferBar, double 
   const double nothing[n] = {};
   const StripWire wire{between, last[0]};
   double *f = scratch, *t = f + rows * n, *bar = t + rows * n;
-  for (int64_t s = 0; s < activity->slots; ++s) {
-    const Slot now = slotOf(*this, s);
+  eachGroup(*this, [&](const Slot *slots, int count) {
     if (safe) {
-      slotBackward(load, now, between, last, transferBar, scratch, loadBar);
-      continue;
+      slotsBackward(load, slots, count, between, last, transferBar, scratch, loadBar);
+      return;
     }
-    scaleRows(load, now.probability, now, f);
-    scaleRows(transferBar, now.share, now, bar);
-    ladderStrip(f, rows, nothing, wire, t);
-    ladderStripAdjoint(f, t, rows, wire, bar);
-    scaleRows(bar, now.probability, now, f);
-    for (int64_t c = 0; c < rows * n; ++c)
-      loadBar[c] += f[c];
-  }
+    for (int s = 0; s < count; ++s) {
+      const Slot &now = slots[s];
+      scaleRows(load, now.probability, now, f);
+      scaleRows(transferBar, now.share, now, bar);
+      ladderStrip(f, rows, nothing, wire, t);
+      ladderStripAdjoint(f, t, rows, wire, bar);
+      scaleRows(bar, now.probability, now, f);
+      for (int64_t c = 0; c < rows * n; ++c)
+        loadBar[c] += f[c];
+    }
+  });
 }
 
 StripField stripOf(const TileView &tile, const Wires &wires, const BlockWindow &window,
@@ -229,7 +297,7 @@ void meanField(const TileView &tile, const Wires &wires, Readout readout, const 
                const RowActivity &activity, float *transfer, int64_t stride,
                float *outConductance) {
   const auto cells = static_cast<size_t>(window.rows * n);
-  std::vector<double> load, pieces, field(cells), scratch(cells);
+  std::vector<double> load, pieces, field(cells), scratch(3 * cells);
   eachStrip(window, readout, [&](std::span<const int64_t> columns, bool atFirstRow) {
     double out[n];
     const StripField strip =

@@ -110,7 +110,7 @@ OneProduct foldOneProduct(const TileView &tile, const Wires &wires, Readout read
   fold.matrix.resize(rows * cols);
   fold.outRatio.assign(cols, 0.0f);
   constexpr auto n = static_cast<size_t>(kLadderStrip);
-  std::vector<double> load, pieces, field(rows * n), scratch(rows * n);
+  std::vector<double> load, pieces, field(rows * n), scratch(3 * rows * n);
   std::vector<std::vector<double>> away;
   for (const MeanReference &r : fold.references)
     away.push_back(awayResistance(r.column, own));

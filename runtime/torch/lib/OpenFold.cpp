@@ -101,16 +101,13 @@ struct Job {
 /// g_ref of every column of a block, into its row of `reference`.
 void chooseReferences(const Block &b, const Tensor &plus, const Tensor &minus, bool transposed,
                       bool alternating, float *reference) {
-  const auto part = [&](const Tensor &t) {
+  const auto sums = [&](const Tensor &t) {
     const Tensor up = transposed ? t.t() : t;
-    return up.narrow(0, b.row, b.rows).narrow(1, b.col, b.cols).to(at::kFloat).contiguous();
+    return up.narrow(0, b.row, b.rows).narrow(1, b.col, b.cols).sum({0}, false, at::kDouble);
   };
-  const Tensor p = part(plus), m = part(minus);
-  const model::TileView view{p.const_data_ptr<float>(), m.const_data_ptr<float>(), b.rows, b.cols,
-                             b.cols};
-  const model::BlockWindow window{0, b.rows, 0, b.cols};
+  const Tensor loads = ((sums(plus) + sums(minus)) / static_cast<double>(b.rows)).contiguous();
   const auto panels = model::referencePanels(
-      model::columnLoads(view, window), model::meanConductance(view, window),
+      {loads.const_data_ptr<double>(), static_cast<size_t>(b.cols)}, loads.mean().item<double>(),
       alternating ? model::Readout::Alternating : model::Readout::Single, b.atCol);
   for (size_t c = 0; c < panels.order.size(); ++c)
     if (panels.order[c] >= 0)
@@ -141,7 +138,7 @@ Three foldCpu(const Tensor &plusGiven, const Tensor &minusGiven, const Tensor &p
                m = matrixOf<const scalar_t>(minus, transposed);
     const auto to = matrixOf<scalar_t>(matrix, transposed),
                t = matrixOf<scalar_t>(transfer, transposed);
-    job.run(chosen, width, 5,
+    job.run(chosen, width, 7,
             [&](const Strip &s, const Column *const *of, double *scratch, int64_t size) {
               double *gPlus = scratch, *gMinus = gPlus + size, *load = gMinus + size,
                      *mean = load + size, *rest = mean + size;

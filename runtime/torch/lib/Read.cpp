@@ -75,6 +75,11 @@ std::vector<Group> groupsOf(at::IntArrayRef blocks, bool single) {
   return groups;
 }
 
+/// Elements [start, start + length) of a dimension; the tensor itself where these are all.
+Tensor cut(const Tensor &t, int64_t dim, int64_t start, int64_t length) {
+  return t.sym_size(dim) == length ? t : t.narrow(dim, start, length);
+}
+
 /// A value whose gradient is that of something else.
 Tensor withGradientOf(const Tensor &value, const Tensor &soft) {
   return value.detach() + (soft - soft.detach());
@@ -91,10 +96,10 @@ Tensor passTicks(const Tensor &code, int64_t shift, int64_t bits, int64_t levels
                         code * ((high - 1.0) / static_cast<double>(levels)));
 }
 
-/// `product(group, ticks, part of x, full scale)` gives charges per ns [..., columns of the group]
-/// and, where pulses are not those of the DAC, `ticks` and `factor` that charges are due.
+/// `product(group, ticks, part of x, full scale)` gives charges [..., columns of the group] and,
+/// where pulses are not those of the DAC, `ticks` and `factor` that charges are due.
 struct Driven {
-  Tensor perNs, ticks;
+  Tensor charge, ticks;
   MaybeTensor factor;
 };
 template <class Product> Tensor readWith(const Reading &r, bool single, const Product &product) {
@@ -119,7 +124,7 @@ template <class Product> Tensor readWith(const Reading &r, bool single, const Pr
   std::vector<Tensor> bands;
   for (size_t i = 0; i < groups.size(); ++i) {
     const Group &g = groups[i];
-    const Tensor part = r.x.narrow(-1, g.row, g.rows);
+    const Tensor part = cut(r.x, -1, g.row, g.rows);
     const Tensor full =
         r.range ? r.range->select(0, g.band) : part.detach().abs().amax({-1}, /*keepdim=*/true);
     const Tensor code = toTicks.call(part, full, r.levels, r.dac);
@@ -129,11 +134,11 @@ template <class Product> Tensor readWith(const Reading &r, bool single, const Pr
       const Tensor pulses =
           passes > 1 ? passTicks(code, r.passes[at], r.passes[at + 1], r.levels) : code;
       const Driven driven = product(g, pulses, part, full);
-      Tensor charge = driven.perNs * r.tickNs;
+      Tensor charge = driven.charge;
       if (r.plus) {
         const auto [square, delta] = power.call(driven.ticks, r.levels, r.tickNs);
         const auto cells = [&](const Tensor &t) {
-          return t.narrow(-2, g.row, g.rows).narrow(-1, g.col, g.cols);
+          return cut(cut(t, -2, g.row, g.rows), -1, g.col, g.cols);
         };
         const Tensor variance =
             at::matmul(square, cells(noise)) + delta.sum({-1}, true) * cells(slope).mean({-2});
@@ -162,7 +167,7 @@ template <class Product> Tensor readWith(const Reading &r, bool single, const Pr
         charge = charge * static_cast<double>(int64_t(1) << r.passes[at]);
       sum = sum.defined() ? sum + charge : charge;
     }
-    const Tensor out = sum * digital.select(0, g.band).narrow(0, g.col, g.cols) *
+    const Tensor out = sum * cut(digital.select(0, g.band), 0, g.col, g.cols) *
                        (full / static_cast<double>(r.levels));
     if (single && g.col > 0)
       bands.back() = at::cat({bands.back(), out}, -1);
@@ -216,10 +221,10 @@ Tensor readImplicit(const Tensor &x, const Tensor &weff, const Tensor &scale,
                   key,
                   noisePart,
                   std::move(generator)};
-  return readWith(r, false,
-                  [&](const Group &g, const Tensor &ticks, const Tensor &, const Tensor &) {
-                    return Driven{at::matmul(ticks, r.matrix.narrow(-2, g.row, g.rows)), ticks, {}};
-                  });
+  return readWith(
+      r, false, [&](const Group &g, const Tensor &ticks, const Tensor &, const Tensor &) {
+        return Driven{at::matmul(ticks, cut(r.matrix, -2, g.row, g.rows)) * tickNs, ticks, {}};
+      });
 }
 
 using OpenSignature = Tensor(const Tensor &, const Tensor &, const Tensor &, const Tensor &,
@@ -250,7 +255,7 @@ Tensor openImplicit(const Tensor &x, const Tensor &plus, const Tensor &minus,
   static const auto clamp = findOp<Convert>("aimc::dac");
   const auto [matrix, transfer, reference] =
       fold.call(plus, minus, probability, share, blocks, transposed, tileRows, columnOhm, adcOhm,
-                alternating, readVolt);
+                alternating, readVolt * tickNs);
   const Tensor references = reference;
   const auto upright = [&](const Tensor &t) { return transposed ? t.transpose(-2, -1) : t; };
   const bool noisy = noiseScale > 0;
@@ -284,9 +289,9 @@ Tensor openImplicit(const Tensor &x, const Tensor &plus, const Tensor &minus,
   return readWith(
       r, single, [&](const Group &g, const Tensor &ticks, const Tensor &part, const Tensor &full) {
         const auto cells = [&](const Tensor &t) {
-          return t.narrow(0, g.row, g.rows).narrow(1, g.col, g.cols);
+          return cut(cut(t, 0, g.row, g.rows), 1, g.col, g.cols);
         };
-        const Tensor own = references.select(0, g.band).narrow(0, g.col, g.cols);
+        const Tensor own = cut(references.select(0, g.band), 0, g.col, g.cols);
         if (!single)
           return Driven{through.call(ticks, cells(r.matrix), own, {}, g.blocks, tileRows, columnOhm,
                                      adcOhm, alternating, levels),

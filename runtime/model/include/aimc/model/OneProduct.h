@@ -132,7 +132,7 @@ struct StripField {
   double last[kLadderStrip] = {}; ///< from the last cell to the virtual ground
 
   /// `load` [rows x kLadderStrip] in uS. `transfer` receives Tm, `out` [kLadderStrip] the G_out
-  /// over the pass. `scratch` [rows x kLadderStrip].
+  /// over the pass. `scratch` [3 x rows x kLadderStrip].
   void forward(const double *load, double *transfer, double *out, double *scratch) const;
   /// Adds dL/dG to `loadBar` from dL/dTm, for uniform wire. `scratch` [3 x rows x kLadderStrip].
   void backward(const double *load, const double *transferBar, double *loadBar,
