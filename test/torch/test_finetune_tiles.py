@@ -109,7 +109,7 @@ def test_spec_and_target_agree(tmp_path, model, data):  # noqa: F811
         (("layers", 0, "rows"), 47, "expected blocks that cover the weight"),
         (("layers", 0, "blocks", 0, "at_row"), 500, "lie inside their tiles"),
         (("layers", 0, "blocks", 0, "target"), "x", "expected a target of the spec, but got 'x'"),
-        (("targets", "t", "wire", "idle"), "open", 'training models "midrail" alone'),
+        (("targets", "t", "wire", "spread"), 0.1, "training models 0.0 alone"),
         (("targets", "t", "wire", "colum_ohm"), 1, "expected no key 'colum_ohm'"),
         (("targets", "t", "device", "g_max_us"), -1, "expected a number from 0 to"),
         (("format",), "other", "expected a noise spec of version 1"),

@@ -126,9 +126,11 @@ std::optional<int> parseArguments(int argc, char **argv, Arguments &arguments) {
   app.add_option("--scale", tiles.scale,
                  "weight that the largest conductance stands for: max, sigma:<q> or optimal")
       ->capture_default_str();
-  app.add_option("--compensate", tiles.compensate,
-                 "what to do about the wires: none, gain or weights (default: as in the spec)")
-      ->check(quiet(CLI::IsMember({"none", "gain", "weights"})));
+  app.add_option(
+         "--compensate", tiles.compensate,
+         "what to do about the wires: none, gain, weights or, with open rows, weights+pulses "
+         "(default: as in the spec)")
+      ->check(quiet(CLI::IsMember({"none", "gain", "weights", "weights+pulses"})));
   app.add_option("--refresh", tiles.refresh,
                  "steps after which optimal scales and compensation follow the weights")
       ->check(positive)

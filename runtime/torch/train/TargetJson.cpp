@@ -97,6 +97,7 @@ TileTarget read(const json &object) {
   geometry.ignore("significance"); // of one pair it says nothing
   geometry.done();
   circuit.tileRows = target.rows;
+  circuit.tileCols = target.cols;
   circuit.alternating = readout == "alternating";
 
   Part device(object, "device");
@@ -122,11 +123,19 @@ TileTarget read(const json &object) {
   Part wire(object, "wire");
   wire.number("column_ohm", circuit.columnOhm, 0, 1e6);
   wire.number("adc_ohm", circuit.adcOhm, 0, 1e9);
-  wire.only<double>("row_ohm", 0);
-  wire.only<double>("driver_ohm", 0);
+  std::string idle = "midrail";
+  wire.take("idle", idle);
+  if (idle != "midrail" && idle != "open")
+    throw Fault("wire.idle: expected midrail or open, but got " + idle);
+  circuit.open = idle == "open";
+  if (circuit.open) {
+    wire.only<double>("row_ohm", 0);
+    wire.only<double>("driver_ohm", 0);
+  }
+  wire.number("row_ohm", circuit.rowOhm, 0, 1e6);
+  wire.number("driver_ohm", circuit.driverOhm, 0, 1e9);
   wire.only<double>("spread", 0);
-  wire.only<std::string>("idle", "midrail");
-  wire.ignore("fidelity"); // of open rows
+  wire.ignore("fidelity"); // training has one_product's
   wire.done();
 
   Part adc(object, "adc");
@@ -149,10 +158,20 @@ TileTarget read(const json &object) {
   int64_t bits = 8;
   dac.count("bits", bits, 2, 24);
   circuit.levels = (int64_t(1) << (bits - 1)) - 1;
-  if (circuit.adc != ops::AdcMode::Ideal)
-    dac.only<std::string>("mode", "one_pass");
-  dac.ignore("mode");
-  dac.ignore("lsb_bits");
+  std::string mode = "one_pass";
+  dac.take("mode", mode);
+  int64_t low = 0;
+  dac.count("lsb_bits", low, 0, bits - 1);
+  if (mode == "split") {
+    if (low < 1 || low > bits - 2)
+      throw Fault("dac.lsb_bits: expected a number from 1 to " + std::to_string(bits - 2));
+    circuit.passes = {0, low, low, bits - 1 - low};
+  } else if (mode == "bit_serial") {
+    for (int64_t bit = 0; bit + 1 < bits; ++bit)
+      circuit.passes.insert(circuit.passes.end(), {bit, 1});
+  } else if (mode != "one_pass") {
+    throw Fault("dac.mode: expected one_pass, split or bit_serial, but got " + mode);
+  }
   dac.number("v_read_v", circuit.readVolt, 1e-9, 1e3);
   dac.number("tick_ns", circuit.tickNs, 1e-9, 1e9);
   dac.done();
@@ -226,6 +245,13 @@ SiteSpec readSite(const json &entry,
     site.cols = integer(entry, "cols");
     if (entry.contains("input_range") && entry["input_range"].is_number())
       site.inputRange = entry["input_range"].get<double>();
+    if (entry.contains("activity") && entry["activity"].is_string()) {
+      auto found = tensors.tensors.find(entry["activity"].get<std::string>());
+      if (found == tensors.tensors.end() || found->second.numel() != site.rows * 32)
+        throw Fault("expected a tensor '" + entry["activity"].get<std::string>() + "' of " +
+                    std::to_string(site.rows) + " x 32 shares");
+      site.activity = found->second.to(at::kFloat).reshape({site.rows, 32});
+    }
     if (!entry.contains("blocks") || !entry["blocks"].is_array() || entry["blocks"].empty())
       throw Fault("expected blocks");
     for (const json &block : entry["blocks"]) {

@@ -47,6 +47,7 @@ public:
                 site.rows,
                 site.cols,
                 {},
+                {},
                 whole,
                 cutBlocks(site.rows, site.cols, *whole)};
       } else {
@@ -190,12 +191,17 @@ Result<std::unique_ptr<Circuit>> tileCircuit(const Model &model, const TileTarge
   if (!known)
     return tl::unexpected(
         Error{"expected scale max, sigma:<q> or optimal, but got '" + options.scale + "'"});
+  auto pulses = [&](const std::string &mode) {
+    return (options.compensate.empty() ? mode : options.compensate) == "weights+pulses";
+  };
+  const std::string midrail = "with idle = midrail compensation is by gain or weights, but got "
+                              "'weights+pulses'";
+  if (target && !target->circuit.open && pulses("none"))
+    return tl::unexpected(Error{"target '" + target->name + "': " + midrail});
   for (const SiteSpec &site : sites)
     for (const TileBlock &block : site.blocks)
-      if (options.compensate.empty() && block.compensate == "weights+pulses")
-        return tl::unexpected(Error{site.file + ": layer '" + site.layer +
-                                    "': training models compensation by gain or weights, but got "
-                                    "'weights+pulses'"});
+      if (!site.target->circuit.open && pulses(block.compensate))
+        return tl::unexpected(Error{site.file + ": layer '" + site.layer + "': " + midrail});
   auto circuit = std::make_unique<TileCircuit>(target, std::move(sites), std::move(options));
   if (auto done = circuit->bind(model, model.firstExecutor()); !done)
     return tl::unexpected(done.error());

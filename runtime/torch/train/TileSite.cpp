@@ -64,7 +64,10 @@ TileSite::TileSite(SiteSpec given_, bool transposed, int64_t unit, int64_t site,
     optimal = false;
   }
   const ops::Circuit &circuit = spec.target->circuit;
-  compensates = !mode.empty() && mode != "none" && (circuit.columnOhm > 0 || circuit.adcOhm > 0);
+  compensates = !mode.empty() && mode != "none" &&
+                (circuit.columnOhm > 0 || circuit.adcOhm > 0 || circuit.plane());
+  if (circuit.open)
+    conducting = ops::rowActivity(histogram(), spec.rows, circuit);
   if (spec.inputRange)
     range = at::full({count}, *spec.inputRange, at::kFloat);
   if (circuit.adc != ops::AdcMode::Ideal)
@@ -76,6 +79,10 @@ TileSite::TileSite(SiteSpec given_, bool transposed, int64_t unit, int64_t site,
                                 : at::IntArrayRef{spec.rows, spec.cols});
     gains = at::ones({count, spec.cols});
   }
+}
+
+std::optional<at::Tensor> TileSite::histogram() const {
+  return spec.activity.defined() ? std::optional(spec.activity) : std::nullopt;
 }
 
 std::map<std::string, at::Tensor> TileSite::state() const {
@@ -134,8 +141,8 @@ void TileSite::follow(const at::Tensor &weight) {
     scales.copy_(ops::conductanceScales(weight, blocks, transposed, options.scale, target.device,
                                         target.circuit, target.programmingScale));
   if (compensates) {
-    auto [factors, outputs] =
-        ops::compensation(weight, scaleOf(weight), blocks, transposed, target.circuit, mode);
+    auto [factors, outputs] = ops::compensation(weight, scaleOf(weight), blocks, transposed,
+                                                target.circuit, mode, histogram());
     shape.copy_(factors.expand(shape.sizes()));
     gains.copy_(outputs.expand(gains.sizes()));
   }
@@ -204,23 +211,29 @@ at::Tensor TileSite::devices(const at::Tensor &target, int64_t which,
   return g;
 }
 
+bool TileSite::simple(const ops::Circuit &circuit) const {
+  return !circuit.open && !circuit.plane() &&
+         (circuit.passes.empty() || circuit.adc == ops::AdcMode::Ideal);
+}
+
 at::Tensor TileSite::throughDevices(const at::Tensor &x, const at::Tensor &weight,
-                                    const at::Tensor &scale,
-                                    const std::optional<at::Tensor> &gain) const {
+                                    const at::Tensor &scale, const std::optional<at::Tensor> &gain,
+                                    const std::optional<at::Tensor> &steps,
+                                    const ops::Circuit &circuit, bool noisy) const {
   const TileTarget &target = *spec.target;
-  const ops::Circuit &circuit = target.circuit;
-  std::optional<double> time = timeNow();
   auto [plus, minus] = ops::targetPairs(weight, wide(scale), circuit.gMinUS, circuit.gMaxUS);
-  plus = devices(plus, 0, time);
-  minus = devices(minus, 1, time);
-  auto [folded, transfer] = ops::fold(plus, minus, {}, blocks, transposed, circuit);
-  double strength = target.readScale * options.read;
-  bool noisy = strength > 0 &&
-               (target.device == "pcm" || target.device == "hermes1" || target.device == "hermes2");
-  std::optional<ops::ReadNoiseInputs> noise;
-  if (noisy) // draws of this site: a weight that is read twice is read with other noise
-    noise = ops::ReadNoiseInputs{plus, minus, transfer, strength, key(site), kRead, {}};
-  return ops::read(x, folded, scale, gain, range, lsb, blocks, transposed, circuit, noise);
+  double strength = 0;
+  if (noisy) {
+    std::optional<double> time = timeNow();
+    plus = devices(plus, 0, time);
+    minus = devices(minus, 1, time);
+    if (target.device == "pcm") // as DeviceModel::noisyReads
+      strength = target.readScale * options.read;
+  }
+  // Draws of this site: a weight that is read twice is read with other noise.
+  return ops::throughTiles(x, plus, minus, conducting, scale, gain, range, steps, blocks,
+                           transposed, circuit, compensates && mode == "weights+pulses", strength,
+                           key(site), kRead);
 }
 
 /// Saturation shows as the difference between a reading that is only clamped and one that is not.
@@ -236,10 +249,12 @@ void TileSite::measure(const at::Tensor &x, const at::Tensor &weight, const at::
   ops::Circuit open = spec.target->circuit, clamped = open;
   open.adc = ops::AdcMode::Ideal;
   clamped.adc = ops::AdcMode::Clamp;
-  at::Tensor free =
-      ops::tileLinear(finite, weight, scale, gain, range, {}, blocks, transposed, open);
-  at::Tensor held =
-      ops::tileLinear(finite, weight, scale, gain, range, lsb, blocks, transposed, clamped);
+  auto reading = [&](const std::optional<at::Tensor> &steps, const ops::Circuit &circuit) {
+    return simple(circuit) ? ops::tileLinear(finite, weight, scale, gain, range, steps, blocks,
+                                             transposed, circuit)
+                           : throughDevices(finite, weight, scale, gain, steps, circuit, false);
+  };
+  at::Tensor free = reading({}, open), held = reading(lsb, clamped);
   at::Tensor beyond = (free - held).abs().gt(free.abs().max() * 1e-3);
   adcShare = beyond.to(at::kFloat).mean().item<double>();
 }
@@ -268,8 +283,8 @@ at::Tensor TileSite::forward(const at::Tensor &x, const at::Tensor &stored) {
   bool ages = !options.times.empty() && options.drift > 0;
   bool noisy = options.gaussian == 0 && (options.programming > 0 || options.read > 0 || ages) &&
                (t.device != "ideal" || varied);
-  if (noisy)
-    return throughDevices(x, weight, scale, gain);
+  if (noisy || !simple(t.circuit))
+    return throughDevices(x, weight, scale, gain, lsb, t.circuit, noisy);
   return ops::tileLinear(x, weight, scale, gain, range, lsb, blocks, transposed, t.circuit);
 }
 

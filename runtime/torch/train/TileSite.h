@@ -34,6 +34,7 @@ public:
   double dacShare = 0, adcShare = 0;
 
 private:
+  std::optional<at::Tensor> histogram() const;
   at::Tensor scaleOf(const at::Tensor &weight) const;
   at::Tensor wide(const at::Tensor &scale) const;
   /// Names the draws of this step or chip for weight or site `number`.
@@ -43,7 +44,11 @@ private:
                         std::optional<double> time) const;
   at::Tensor devices(const at::Tensor &target, int64_t which, std::optional<double> time) const;
   at::Tensor throughDevices(const at::Tensor &x, const at::Tensor &weight, const at::Tensor &scale,
-                            const std::optional<at::Tensor> &gain) const;
+                            const std::optional<at::Tensor> &gain,
+                            const std::optional<at::Tensor> &lsb, const ops::Circuit &circuit,
+                            bool noisy) const;
+  /// The fused operator knows the circuit.
+  bool simple(const ops::Circuit &circuit) const;
   void follow(const at::Tensor &weight);
   void measure(const at::Tensor &x, const at::Tensor &weight, const at::Tensor &scale,
                const std::optional<at::Tensor> &gain);
@@ -60,6 +65,7 @@ private:
   at::Tensor given;                               ///< [bands, cols], NaN where the spec has none
   at::Tensor scales, shape, gains;                ///< that follow the weights
   std::optional<at::Tensor> range, lsb;
+  std::optional<ops::RowActivities> conducting; ///< of open rows
   mutable std::map<std::optional<double>, ops::DeviceLaw> laws;
 };
 

@@ -48,6 +48,7 @@ struct SiteSpec {
   std::string layer, weight, initializer;
   int64_t rows = 0, cols = 0;
   std::optional<double> inputRange;
+  at::Tensor activity; ///< undefined, or [rows, 32]: how often |x| / range lies in each of its bins
   std::shared_ptr<const TileTarget> target;
   std::vector<TileBlock> blocks; ///< band by band
 };
@@ -63,9 +64,9 @@ struct TileOptions {
   double programming = 1, read = 1, drift = 1; ///< factors; 0: off
   std::vector<double> times;                   ///< seconds since programming, one a step in turn
   std::string scale = "max";                   ///< max, sigma:<q> or optimal; a spec's scales win
-  std::string compensate;                      ///< none, gain, weights; "": what the spec says
-  int64_t refresh = 50;                        ///< steps between updates of what follows weights
-  double gaussian = 0;                         ///< instead of devices: of a column's largest weight
+  std::string compensate; ///< none, gain, weights, weights+pulses; "": the spec's
+  int64_t refresh = 50;   ///< steps between updates of what follows weights
+  double gaussian = 0;    ///< instead of devices: of a column's largest weight
 };
 
 /// `sites` empty: every site of the model, cut by `target`. Otherwise the sites that the spec names
