@@ -64,7 +64,7 @@ def cases(store: Store, settings: Settings, found: list[plan.Choice] | None) -> 
         for time_s in row.times_s:
             right, missing = {}, []
             for name in METHODS:
-                if name not in wanted:
+                if name not in wanted or time_s not in wanted[name][0].row.times_s:
                     continue
                 seeds = [results(store, settings, e) for e in wanted[name]]
                 there = [_of(s, time_s, settings.test) for s in seeds if s is not None]

@@ -97,10 +97,12 @@ def untrained(settings: Settings, row: Row) -> list[Evaluation]:
 def with_training(
     settings: Settings, found: list[Choice], row: Row
 ) -> dict[tuple[str, bool], list[Evaluation]]:
-    """Trained weights on a row's hardware, by method and whether the compiler adapts."""
+    """Trained weights on a row's hardware, by method and whether the compiler adapts; on the
+    headline hardware at its last time, which is the hardest."""
+    late = dataclasses.replace(row, times_s=row.times_s[-1:]) if row.headline else row
     return {
         (method, adapted): [
-            Evaluation(training, row, row.adapted if adapted else row.plain, row.chips)
+            Evaluation(training, late, row.adapted if adapted else row.plain, row.chips)
             for training in trained(settings, found, row, method, adapted)
         ]
         for method in (GAUSSIAN, CIRCUIT)
@@ -109,15 +111,10 @@ def with_training(
 
 
 def confirmations(settings: Settings, found: list[Choice]) -> list[tuple[Evaluation, Evaluation]]:
-    """Pairs of an evaluation by the runtime and the same by the trainer."""
-    pairs = []
-    row = tuning_row(settings)
-    for adapted in (False, True):
-        training = trained(settings, found, row, CIRCUIT, adapted)[0]
-        adaptation = row.adapted if adapted else row.plain
-        runtime = Evaluation(training, row, adaptation, row.chips)
-        pairs.append((runtime, dataclasses.replace(runtime, by="trainer", chips=2)))
-    return pairs
+    """Pairs of an evaluation by the runtime and the same by the trainer, on fewer chips."""
+    deployed = with_training(settings, found, tuning_row(settings))
+    runtimes = [deployed[CIRCUIT, adapted][0] for adapted in (True, False)]
+    return [(e, dataclasses.replace(e, by="trainer", chips=2)) for e in runtimes]
 
 
 def first(settings: Settings) -> list[Job]:
@@ -130,23 +127,25 @@ def first(settings: Settings) -> list[Job]:
 
 
 def second(settings: Settings, found: list[Choice]) -> list[Job]:
-    """Everything else: the headline first, then all rows without training, then the others."""
+    """Everything else: the headline with adaptation first, then all rows without training, then
+    the others."""
     everything = rows(settings)
     head = tuning_row(settings)
-    jobs: list[Job] = [*untrained(settings, head)]
     deployed = with_training(settings, found, head)
-    for adapted in (True, False):
-        # Seed by seed, so that an early end leaves every method with as many.
-        for pair in zip(
-            *(deployed[method, adapted] for method in (GAUSSIAN, CIRCUIT)), strict=True
-        ):
-            jobs += pair
-    jobs += [trainer for _, trainer in confirmations(settings, found)]
+    adapted, plain = confirmations(settings, found)
+    jobs: list[Job] = [*untrained(settings, head), *_by_seed(deployed, True), adapted[1]]
     for row in everything:
         jobs += untrained(settings, row)
+    jobs += [*_by_seed(deployed, False), plain[1]]
     for group in ("devices", "all", "adc", "wires"):
         for row in everything:
             if row.group == group:
                 for evaluations in with_training(settings, found, row).values():
                     jobs += evaluations
     return jobs
+
+
+def _by_seed(deployed: dict[tuple[str, bool], list[Evaluation]], adapted: bool) -> list[Job]:
+    """Seed by seed, so that an early end leaves every method with as many."""
+    both = (deployed[method, adapted] for method in (GAUSSIAN, CIRCUIT))
+    return [job for pair in zip(*both, strict=True) for job in pair]

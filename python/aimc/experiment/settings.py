@@ -37,7 +37,7 @@ class Settings:
     midrail_ohm: tuple[float, ...] = (0.35, 1.0, 4.0)
     open_ohm: tuple[float, ...] = (0.35, 1.0)
     headline_ohm: float = 1.0
-    headline_bits: int = 6
+    headline_bits: int = 5
     trained_bits: int = 5
     checkpoint_s: float = 60.0
 

@@ -20,6 +20,12 @@ does, from the chip's seed), with the same converters and wires. Reads have nois
 the trainer's drift compensation is computed from conductances instead of noisy reads.
 """
 
+PROTOTYPE = """## Against the prototype
+
+What a rough prototype gave before there was a product (another digital model of the same kind,
+4,000 test glosses), and whether it lies within the interval here.
+"""
+
 COST = """Batches of glosses of like length, weights on tiles with gradients through wires and
 converters. Times are of one process beside another on the machine of this run; `make bench`
 compares them properly.
