@@ -222,11 +222,11 @@ def test_gradient_of_an_open_read(alternating, noise):
 
 def test_gradient_of_a_transposed_fold():
     _, plus, minus, p, u, _, _ = small()
-    f = (
-        lambda a, b: OPS.open_fold(  # noqa: E731
-            a, b, p, u, [0, 21, 0, 3, 4, 1, 0, 21, 3, 2, 0, 0], True, 30, 400.0, 10.0, True, 0.2
-        )[:2]
-    )
+    numbers = [0, 21, 0, 3, 4, 1, 0, 21, 3, 2, 0, 0]
+
+    def f(a: torch.Tensor, b: torch.Tensor) -> object:
+        return OPS.open_fold(a, b, p, u, numbers, True, 30, 400.0, 10.0, True, 0.2)[:2]
+
     inputs = [t.t().contiguous().requires_grad_() for t in (plus, minus)]
     assert torch.autograd.gradcheck(f, inputs, atol=1e-7)
 

@@ -40,16 +40,11 @@ public:
       int64_t devices = unit == units.end() ? unnamed++ : unit->second;
       SiteSpec spec;
       if (whole) {
-        spec = {"",
-                site.layer,
-                "",
-                site.initializer,
-                site.rows,
-                site.cols,
-                {},
-                {},
-                whole,
-                cutBlocks(site.rows, site.cols, *whole)};
+        spec = {"",        site.layer,
+                "",        site.initializer,
+                site.rows, site.cols,
+                {},        {},
+                whole,     cutBlocks(site.rows, site.cols, *whole)};
       } else {
         auto match = find(site, units, used);
         if (!match) {

@@ -24,7 +24,7 @@ struct Reals {
 inline constexpr Integers kSide{1, 16384}, kPairs{1, 8};
 inline constexpr Reals kSignificance{1e-6, 1e6};
 
-inline constexpr Reals kGMaxUS{1e-6, 1000};    ///< and g_min in [0, g_max)
+inline constexpr Reals kGMaxUS{1e-6, 1000}; ///< and g_min in [0, g_max)
 /// Conductances that these kinds are characterised for; their windows lie inside.
 inline constexpr Reals kHermes1US{0, 10.35}, kHermes2US{0, 20.7}, kReramCmoUS{1, 100};
 inline constexpr Reals kNoiseScale{0, 100};    ///< programming, read noise, drift
