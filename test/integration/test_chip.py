@@ -126,6 +126,16 @@ def test_map_of_an_aged_chip_holds_what_devices_have_become(linear_package, chip
             np.testing.assert_array_equal(now, tile.array(name)[0])
 
 
+def test_the_nearest_name_comes_first(mlp_package):
+    """Of the model's weights, the one whose name was written without its first part."""
+    manifest = json.loads((mlp_package / "manifest.json").read_text())
+    names = [weight["name"] for weight in manifest["weights"]]
+    assert len(names) > 1
+    for name in names:
+        done = run_program("aimc-chip", "dump-map", mlp_package, "--weight", name[1:] + "x")
+        assert_one_error(done, f"; it has {name}")
+
+
 def test_compare_sees_what_differs(linear_package, chip, tmp_path):
     same = json.loads(ok("aimc-chip", "compare", chip, chip, "--json"))
     assert all(row["rms_difference_us"] == 0 for row in same)

@@ -48,12 +48,18 @@ tl::expected<TemporaryFolder, std::string> TemporaryFolder::create(const std::st
   } else {
     folder = path + ".calibrate.XXXXXX";
   }
-  if (folder.size() >= sizeof existing || !::mkdtemp(folder.data()))
-    return tl::unexpected<std::string>(
-        "cannot make a folder beside '" + path +
-        "': " + std::strerror(folder.size() >= sizeof existing ? ENAMETOOLONG : errno));
+  auto fail = [&](int error) {
+    existing[0] = '\0';
+    return tl::unexpected<std::string>("cannot make a folder beside '" + path +
+                                       "': " + std::strerror(error));
+  };
+  if (folder.size() >= sizeof existing)
+    return fail(ENAMETOOLONG);
+  // Named in place: a signal that comes right after finds the folder that is there.
   std::memcpy(existing, folder.c_str(), folder.size() + 1);
-  return TemporaryFolder(std::move(folder));
+  if (!::mkdtemp(existing))
+    return fail(errno);
+  return TemporaryFolder(existing);
 }
 
 TemporaryFolder::TemporaryFolder(TemporaryFolder &&other) noexcept

@@ -5,22 +5,24 @@
 #include "Names.h"
 
 #include <algorithm>
-#include <numeric>
 #include <utility>
 
 namespace aimc::run {
 
 namespace {
-/// Insertions, deletions and replacements of letters from one to the other.
-size_t editDistance(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), size_t{0});
-  for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = std::exchange(row[0], i);
-    for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+/// Edit distance from what was written to a name. Letters that were left out count little: parts of
+/// long names are often forgotten.
+size_t editDistance(std::string_view wanted, std::string_view name) {
+  constexpr size_t leftOut = 1, wrong = 4;
+  std::vector<size_t> row(name.size() + 1);
+  for (size_t j = 0; j < row.size(); ++j)
+    row[j] = j * leftOut;
+  for (size_t i = 1; i <= wanted.size(); ++i) {
+    size_t diagonal = std::exchange(row[0], i * wrong);
+    for (size_t j = 1; j <= name.size(); ++j) {
+      const size_t replaced = diagonal + (wanted[i - 1] == name[j - 1] ? 0 : wrong);
       diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, replaced});
+      row[j] = std::min({row[j] + wrong, row[j - 1] + leftOut, replaced});
     }
   }
   return row.back();

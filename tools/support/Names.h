@@ -11,7 +11,7 @@
 namespace aimc::run {
 
 /// The names next to `wanted` for a message, nearest first: "a, b, c and 12 more". Names that hold
-/// it whole come before those that differ from it by a few letters.
+/// it whole come first, then those that differ by few letters, most of all letters left out.
 std::string nearestNames(std::string_view wanted, std::vector<std::string> names, size_t most = 8);
 
 } // namespace aimc::run
