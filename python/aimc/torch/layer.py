@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -92,7 +92,7 @@ class AnalogLinear(nn.Module):  # type: ignore[misc]
         self._start_ranges(input_range, options)
         for empty in ("scales", "shape", "gains", "curves"):
             self.register_buffer(empty, None, persistent=False)
-        self._law: list[float] = []
+        self._laws: dict[str, list[float]] = {}
         self.set_step(0)
         self.refresh()
 
@@ -151,13 +151,15 @@ class AnalogLinear(nn.Module):  # type: ignore[misc]
         if getattr(self, "_sampled", None) == wanted:
             return
         self._sampled = wanted
-        curves, law = _OPS.device_curves(
-            device.kind, device.g_min_us, device.g_max_us,
-            device.programming_noise_scale * level["programming"],
-            device.read_noise_scale * level["read"], device.drift_scale * level["drift"],
-            device.acceptance_percent, self.time_s,
-        )  # fmt: skip
-        self.curves, self._law = curves.to(self.weight.device), list(law)
+        for name, time_s in (("curves", self.time_s), ("_fresh", None)):
+            curves, law = _OPS.device_curves(
+                device.kind, device.g_min_us, device.g_max_us,
+                device.programming_noise_scale * level["programming"],
+                device.read_noise_scale * level["read"], device.drift_scale * level["drift"],
+                device.acceptance_percent, time_s,
+            )  # fmt: skip
+            setattr(self, name, curves.to(self.weight.device))
+            self._laws[name] = list(law)
 
     def refresh(self) -> None:
         """Scales and compensation of the weights as they are now, as the compiler makes them."""
@@ -329,6 +331,7 @@ class AnalogLinear(nn.Module):  # type: ignore[misc]
         converters = (2 ** (dac.bits - 1) - 1, _ROUND if circuit.dac else 0, mode, adc.bits)
         wire = target.wire
         plane = wired > 0 and (wire.row_ohm > 0 or wire.driver_ohm > 0)
+        wires = (ohm, adc_ohm, plane)
         devices = self.recipe.device is not None and noisy
         jointly = devices and self.chip is None and self._joint
         passes = self._passes if circuit.dac else []
@@ -339,7 +342,7 @@ class AnalogLinear(nn.Module):  # type: ignore[misc]
                 bound = self._wide(scale)
                 weight, gains = weight.clamp(-bound, bound) * self.shape[0], self.gains[0]
             if jointly:
-                weight, gains = self._joint_devices(weight, self._wide(scale), gains)
+                weight, gains = self._joint_devices(weight, self._wide(scale), gains, wires)
             return _OPS.tile_linear(
                 x, weight, scale, gains, ranges, lsb, self.blocks, self.transposed,
                 target.geometry.rows, ohm, adc_ohm, self._alternating(), device.g_min_us,
@@ -356,17 +359,18 @@ class AnalogLinear(nn.Module):  # type: ignore[misc]
             if jointly:
                 span = device.g_max_us - device.g_min_us
                 held, gains = self._joint_devices(
-                    (plus - minus) / span, torch.ones_like(plus[:1, :1]), gains, k
+                    (plus - minus) / span, torch.ones_like(plus[:1, :1]), gains, wires, k
                 )
                 plus, minus = _OPS.target_pairs(
                     held, torch.ones_like(held), device.g_min_us, device.g_max_us
                 )
             elif devices:
-                wanted = (plus - minus).detach()
+                wanted = plus.detach(), minus.detach()
                 plus, minus = self._devices(plus, 2 * k), self._devices(minus, 2 * k + 1)
                 assert self.recipe.device is not None  # devices says so
                 if self.recipe.device.compensate_drift and self.time_s is not None:
-                    lost = self._drift_factor(wanted, (plus - minus).detach())
+                    fresh = [self._devices(g, 2 * k + i, "_fresh") for i, g in enumerate(wanted)]
+                    lost = self._drift_factor(fresh, (plus.detach(), minus.detach()), *wires)
                     gains = lost if gains is None else gains * lost
             if wire.idle == "open":
                 y = _OPS.open_read(
@@ -413,18 +417,19 @@ class AnalogLinear(nn.Module):  # type: ignore[misc]
         cells = torch.repeat_interleave(scale, rows, 0, output_size=self.in_features)
         return cells.t() if self.transposed else cells
 
-    def _devices(self, target: Tensor, which: int) -> Tensor:
-        """Conductances of the plus (2 k) or minus (2 k + 1) devices of pair k at this step."""
+    def _devices(self, target: Tensor, which: int, when: str = "curves") -> Tensor:
+        """Conductances of the plus (2 k) or minus (2 k + 1) devices of pair k at this step, at its
+        time or just programmed (`_fresh`)."""
         kind, spread = self.target.device, self.recipe.device
         assert spread is not None  # the caller looked
-        timed = self.time_s is not None
+        timed = self.time_s is not None and when == "curves"
         g = target
         if kind.kind != "ideal":
             names = ("program", "life", "low") if timed else ("program",)
             draws: list[Tensor | None] = [self._device_draw(n, target, which) for n in names]
             draws += [None] * (3 - len(draws))
             like = [None if d is None else d.to(target.dtype) for d in draws]
-            g = _OPS.device_state(target, *like, self.curves, self._law)
+            g = _OPS.device_state(target, *like, getattr(self, when), self._laws[when])
         return self._vary(g, which) if spread.variation else g
 
     @property
@@ -432,33 +437,59 @@ class AnalogLinear(nn.Module):  # type: ignore[misc]
         return self.recipe.device is not None and self.recipe.device.joint
 
     def _joint_devices(
-        self, weight: Tensor, scale: Tensor, gains: Tensor | None, k: int = 0
-    ) -> tuple[Tensor, Tensor | None]:
+        self, weight: Tensor, scale: Tensor, gains: Tensor | None,
+        wires: tuple[float, float, bool], k: int = 0,
+    ) -> tuple[Tensor, Tensor | None]:  # fmt: skip
         """Weights as their pairs hold them at this step, and the digital factors of columns."""
-        device = self.recipe.device
-        assert device is not None  # the caller looked
-        level = self._level
-        curves = joint.fit(
-            dataclasses.replace(self.target.device, table=None), level["programming"],
-            level["read"], level["drift"], self.time_s,
-        )  # fmt: skip
+        spread, level = self.recipe.device, self._level
+        assert spread is not None  # the caller looked
+        kind = dataclasses.replace(self.target.device, table=None)
         draw = self._draw("program", weight.shape, 2 * k).to(weight.dtype)
-        held = joint.perturbed(weight, scale, draw, *curves)
-        if device.compensate_drift and self.time_s is not None:
-            factor = self._drift_factor(weight.detach(), held.detach())
+
+        def held_at(own: Tensor, time_s: float | None) -> Tensor:
+            part = joint.fit(kind, level["programming"], level["read"], level["drift"], time_s)
+            return joint.perturbed(own, scale, draw, *part)
+
+        held = held_at(weight, self.time_s)
+        if spread.compensate_drift and self.time_s is not None:
+            fresh, aged = (
+                _OPS.target_pairs(w, scale, kind.g_min_us, kind.g_max_us)
+                for w in (held_at(weight.detach(), None), held.detach())
+            )
+            factor = self._drift_factor(fresh, aged, *wires)
             gains = factor if gains is None else gains * factor
         return held, gains
 
-    def _drift_factor(self, before: Tensor, now: Tensor) -> Tensor:
+    def _drift_factor(
+        self, before: Sequence[Tensor], now: Sequence[Tensor], ohm: float, adc_ohm: float,
+        plane: bool,
+    ) -> Tensor:  # fmt: skip
         """What the runtime's drift compensation finds per column [bands, outputs]: the factor
-        that brings outputs to inputs without correlation closest to what they were."""
+        that brings outputs to inputs without correlation closest to what they were, both through
+        the wires, which take less of smaller currents."""
+        with torch.no_grad():
+            fresh, late = (self._arriving(g, h, ohm, adc_ohm, plane) for g, h in (before, now))
         factors = []
         for row, rows in self.layout.bands:
-            then, aged = self._band(before, row, rows), self._band(now, row, rows)
+            then, aged = self._band(fresh, row, rows), self._band(late, row, rows)
             power = (aged * aged).sum(0)
             cross = (then * aged).sum(0)
             factors.append(torch.where(power > 0, (cross / power).clamp_min(0.0), 1.0))
         return torch.stack(factors)
+
+    def _arriving(
+        self, plus: Tensor, minus: Tensor, ohm: float, adc_ohm: float, plane: bool
+    ) -> Tensor:
+        """Pairs as outputs see them, up to a factor; open rows under their mean load."""
+        if self.target.wire.idle == "open" and ohm > 0:
+            mean = (self.share * self.probability).sum(0) / self.share.sum(0).clamp_min(1e-30)
+            load = mean.to(plus.dtype).unsqueeze(0 if self.transposed else 1)
+            transfer: Tensor = self._fold(plus * load, minus * load, ohm, adc_ohm, False)[1]
+            return transfer * (plus - minus)
+        if ohm > 0 or adc_ohm > 0 or plane:
+            folded: Tensor = self._fold(plus, minus, ohm, adc_ohm, plane)[0]
+            return folded
+        return plus - minus
 
     def _device_draw(self, name: str, like: Tensor, which: int) -> Tensor:
         """Draws for devices; of a chip instance those that the runtime makes from the same seed."""

@@ -1,0 +1,59 @@
+# Part of the AIMC project, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Digital factors for aged columns are those that the runtime finds through its wires."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import aimc
+from aimc.torch import Circuit, Device, convert, on_chip
+
+ROWS, COLS, MONTH_S = 384, 48, 30 * 86_400.0
+CASES = [("midrail", 0.0), ("midrail", 1.0), ("open", 0.0), ("open", 1.0)]
+
+
+def setup(idle: str, ohm: float) -> tuple[nn.Linear, aimc.Target, torch.Tensor]:
+    torch.manual_seed(0)
+    layer = nn.Linear(ROWS, COLS, bias=False)
+    nn.init.normal_(layer.weight, std=0.05)
+    target = aimc.Target(
+        geometry=aimc.Geometry(rows=ROWS), wire=aimc.Wire(ohm, idle=idle), adc=aimc.Adc("ideal")
+    )
+    return layer, target, torch.randn(64, ROWS)
+
+
+def by_the_runtime(layer: nn.Linear, target: aimc.Target, x: torch.Tensor) -> np.ndarray:
+    weight = layer.weight.detach().numpy().T.copy()
+    tile = aimc.Tile(
+        weight, target, seed=3, time_s=MONTH_S, drift_compensation="column",
+        effects={"read_noise": False},
+    )  # fmt: skip
+    return tile.read(x.numpy())
+
+
+@pytest.mark.parametrize(("idle", "ohm"), CASES)
+def test_a_chip_gets_the_runtime_s_factors(idle, ohm):
+    # The runtime finds them from 64 vectors, training from all of a column's weights.
+    layer, target, x = setup(idle, ohm)
+    wanted = by_the_runtime(layer, target, x)
+    recipe = Circuit() + Device(times_s=(MONTH_S,), compensate_drift=True, read=0.0)
+    model = convert(nn.Sequential(layer), target, recipe=recipe)
+    with on_chip(model, 3, MONTH_S), torch.no_grad():
+        got = model.eval()(x).numpy()
+    assert np.linalg.norm(got - wanted) < 0.03 * np.linalg.norm(wanted)
+
+
+@pytest.mark.parametrize(("idle", "ohm"), CASES)
+def test_joint_draws_keep_the_slope(idle, ohm):
+    layer, target, x = setup(idle, ohm)
+    wanted = torch.from_numpy(by_the_runtime(layer, target, x))
+    recipe = Circuit() + Device(times_s=(MONTH_S,), compensate_drift=True, joint=True)
+    model = convert(nn.Sequential(layer), target, recipe=recipe).train()
+    exact = x @ layer.weight.detach().T
+    with torch.no_grad():
+        slopes = [float((model(x) * exact).sum()) for _ in range(4)]
+    assert np.mean(slopes) == pytest.approx(float((wanted * exact).sum()), rel=0.03)
