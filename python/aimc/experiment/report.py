@@ -192,6 +192,7 @@ def write(store: Store, settings: Settings, page: pathlib.Path) -> None:
     compared = _against_prototype(cases)
     if compared and settings == FULL:
         parts.append(statements.PROTOTYPE + "\n" + compared)
+    parts.append(statements.limits(settings))
     parts.append(statements.lacking(cases, len(rows(settings))))
     page.parent.mkdir(parents=True, exist_ok=True)
     page.write_text("\n".join(part.rstrip() + "\n" for part in parts), encoding="utf-8")
