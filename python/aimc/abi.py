@@ -80,7 +80,9 @@ def library() -> ctypes.CDLL:
     try:
         lib = ctypes.CDLL(path)
     except OSError as error:
-        raise errors.Error(f"expected the runtime library, but got: {error}") from error
+        raise errors.Error(
+            f"expected the runtime library, which `make` builds, but got: {error}"
+        ) from error
     handle, text, status = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int
     out, tensors, i32 = ctypes.POINTER(handle), ctypes.POINTER(Tensor), ctypes.c_int32
     data, i64, f64 = ctypes.c_void_p, ctypes.c_int64, ctypes.c_double

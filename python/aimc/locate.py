@@ -34,7 +34,9 @@ def find_program(name: str) -> str:
             return str(build / "bin" / name)
     if found := shutil.which(name):
         return found
-    raise Error(f"expected {name} in AIMC_BIN_DIR, in build/release/bin or in PATH")
+    raise Error(
+        f"expected {name} in AIMC_BIN_DIR, in build/release/bin or in PATH; `make` builds it"
+    )
 
 
 def find_library(name: str = LIBRARY) -> str:

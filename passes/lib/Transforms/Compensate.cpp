@@ -157,6 +157,7 @@ LogicalResult CompensatePass::reportErrors(mlir::aimc::Compensate chosen) {
   // Per weight, cells counted alike.
   struct Sum {
     double before = 0, after = 0, cells = 0, factor = 1;
+    bool open = false;
   };
   llvm::DenseMap<StringAttr, Sum> sums;
   for (TileWork *work : all)
@@ -167,11 +168,13 @@ LogicalResult CompensatePass::reportErrors(mlir::aimc::Compensate chosen) {
       sum.after += cells * block.after;
       sum.cells += cells;
       sum.factor = std::min(sum.factor, block.factor);
+      sum.open |= work->circuit.idle == model::Idle::Open;
     }
   for (WeightOp weight : getOperation().getOps<WeightOp>())
     if (auto found = sums.find(weight.getSymNameAttr()); found != sums.end())
       remark::analysis(weight.getLoc(), remarkOf(getArgument()))
-          << remark::add("wires of @{0}", weight.getSymName())
+          << remark::add("wires of @{0}{1}", weight.getSymName(),
+                         found->second.open ? " under their rows' mean load" : "")
           << remark::metric("error before", std::sqrt(found->second.before / found->second.cells))
           << remark::metric("error after", std::sqrt(found->second.after / found->second.cells))
           << remark::metric("smallest factor", found->second.factor);

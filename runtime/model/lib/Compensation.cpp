@@ -152,10 +152,10 @@ double step(Tile::Present &now, int64_t cols) {
 /// Sweeps end when a step changed nothing by more than this share of the range.
 constexpr double kSettled = 1e-5;
 
-/// Which load columns of a block are brought down to: a quantile of their loads at full range. On
-/// MiniLM's layers at 1 ohm a quarter leaves up to 1.41 times the converter's rounding, a tenth
-/// 1.27 times.
-constexpr double kEqualLoad = 0.1;
+/// Which load columns of a block are brought down to: a quantile of their loads at full range, but
+/// no less than this part of the middle one, or a few light columns would cost all others their
+/// signal; those read through references of their own (OneProduct.h).
+constexpr double kEqualLoad = 0.1, kLeastOfMiddle = 0.9;
 
 /// Lowers the heavier columns of a block. What arrives through the reference column is what arrives
 /// through every column only as far as columns load alike; a few percent of signal buy that.
@@ -171,10 +171,13 @@ void equaliseLoads(Tile::Present &now, int64_t cols) {
       sorted.push_back(l);
   if (sorted.empty())
     return;
-  const auto middle =
-      sorted.begin() + static_cast<ptrdiff_t>(kEqualLoad * static_cast<double>(sorted.size() - 1));
-  std::nth_element(sorted.begin(), middle, sorted.end());
-  const double equal = *middle;
+  const auto at = [&](double share) {
+    const auto place =
+        sorted.begin() + static_cast<ptrdiff_t>(share * static_cast<double>(sorted.size() - 1));
+    std::nth_element(sorted.begin(), place, sorted.end());
+    return *place;
+  };
+  const double equal = std::max(at(kEqualLoad), kLeastOfMiddle * at(0.5));
   for (size_t j = 0; j < n; ++j) {
     load[j] = load[j] > equal ? equal / load[j] : 1.0; // now the scale of the column
     now.factor[j] *= load[j];

@@ -105,15 +105,21 @@ Against what was promised, and against the DAC's own rounding of the same layer:
 
 {table(["fidelity", "median", "worst layer", "within", "worst / DAC rounding"], goals)}
 {plot("validation-fidelity", lambda axes: _draw(axes, done))}
-What one_product leaves out is that a column's load depends on which of its own cells conduct. That
-grows with the number of rows that conduct at once, and is largest where all 512 rows of a tile belong
-to one block (`output.dense`). Where it is too much, `segments` is {_gain(done)} closer.
+What one_product leaves out is that a column's load depends on which of its own cells conduct. Where
+that is too much, `segments` is closer, in the middle of all layers {_gain(done)}. Limits were promised for
+layers and activations like these. Inputs that load a tile otherwise (all rows at once, a single row, few
+DAC bits with resistances of ohms) can pass them by a small factor, `--compare-exact` says by how much.
+Off the rest level (`v_off_v`) one_product takes the reference's conductance for the column's own: at 1 mV
+about 2e-3, at 5 mV 8e-3 even without wires, where `segments` stays exact.
 """
 
 
 def _gain(done: list[Layer]) -> str:
-    ratio = [d.errors["one_product", o] / d.errors["segments", o] for d in done for o in OHMS]
-    return f"{np.median(ratio):.0f} times"
+    def times(ohm: float) -> str:
+        ratio = [d.errors["one_product", ohm] / d.errors["segments", ohm] for d in done]
+        return f"{np.median(ratio):.0f} times at {ohm:g} ohm"
+
+    return ", ".join(times(ohm) for ohm in OHMS)
 
 
 def _draw(axes, done: list[Layer]) -> None:

@@ -251,7 +251,9 @@ def Compensate : Pass<"aimc-compensate", "::mlir::ModuleOp"> {
     before and after, weighted with the power of the inputs, and the smallest column factor c_j: the
     share of the ADC's range that is left to the weakest column. With `idle = open` errors and
     conductances depend on how long rows conduct; a weight without recorded `activity` is a warning,
-    and inputs of a third of the DAC's range are assumed.
+    and inputs of a third of the DAC's range are assumed. Such errors are those under the rows' mean
+    load, as the remark says; each input vector loads its columns in its own way, and what that
+    leaves a run with `--compare-ideal` tells.
 
     Before: placed tiles of weights whose values are in the module; scales are final. After:
     `compensate` on every tile (none for mode `none`).
