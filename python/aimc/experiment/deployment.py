@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import pathlib
 import warnings
 from collections.abc import Iterator
@@ -25,6 +26,14 @@ from aimc.torch import Spec, load_spec
 Right = npt.NDArray[np.bool_]
 
 
+@contextlib.contextmanager
+def _coarse() -> Iterator[None]:
+    """Nobody needs to be told here that ADCs are coarse: that is what the experiment is about."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", HardwareWarning)
+        yield
+
+
 def compiled(
     model: Classifier,
     target: Target,
@@ -41,8 +50,7 @@ def compiled(
     if adaptation.calibrated:
         some = data.part(data.load(settings).train, slice(settings.calibration))
         inputs = {"input_ids": some.input_ids, "attention_mask": some.attention_mask}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", HardwareWarning)  # coarse ADCs are what this is about
+    with _coarse():
         return aimc.compile(
         onnx, target=target, output=folder / "model.aimc", scale=adaptation.scale,
         compensate=adaptation.compensate, calibrate=inputs, extra_args=extra,
@@ -88,7 +96,8 @@ def feeds(split: Split, batch: int) -> Iterator[dict[str, npt.NDArray[np.int64]]
 
 def answers(session: Any, split: Split, batch: int) -> Right:
     """Which glosses a session classifies right."""
-    logits = np.concatenate([session.run(["logits"], feed)[0] for feed in feeds(split, batch)])
+    with _coarse():
+        logits = np.concatenate([session.run(["logits"], feed)[0] for feed in feeds(split, batch)])
     right: Right = logits[: len(split)].argmax(1) == split.labels
     return right
 

@@ -40,7 +40,9 @@ the trainer's drift compensation is computed from conductances instead of noisy 
 PROTOTYPE = """## Against the prototype
 
 What a rough prototype gave before there was a product (another digital model of the same kind,
-4,000 test glosses), and whether it lies within the interval here.
+4,000 test glosses), and whether it lies within the interval here. Wires that nothing corrects weigh
+less here: the compiler puts a block of 384 rows next to the ADC of a tile of 512, which spares its
+currents a quarter of the column; where the prototype put it is not recorded.
 """
 
 COST = """Batches of glosses of like length, weights on tiles with gradients through wires and
