@@ -155,6 +155,10 @@ def test_intervals_against_the_normal_law():
     # chips that differ by more than glosses do widen the interval
     chips = np.stack([rng.random(2000) < p for p in (0.5, 0.7, 0.9)])[None]
     assert accuracy(chips).high - accuracy(chips).low > 20
+    # a seed that one side lacks is left out on both
+    several = np.repeat(chips, 3, axis=0)
+    several[2] = False
+    assert difference(several[:2], several).mean == 0
     with pytest.raises(ValueError, match="chips"):
         difference(chips, np.repeat(right, 2, axis=1))
 

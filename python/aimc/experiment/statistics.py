@@ -76,7 +76,8 @@ def accuracy(right: Right) -> Estimate:
 
 
 def difference(right: Right, base: Right) -> Estimate:
-    """How much more is right than with `base`, on the same chips and glosses.
+    """How much more is right than with `base`, on the same chips and glosses; of seeds those that
+    both sides have, unless one side has a single one for all.
 
     Raises:
         ValueError: the two are not about the same chips and glosses.
@@ -84,6 +85,9 @@ def difference(right: Right, base: Right) -> Estimate:
     for a, b, name in zip(right.shape[1:], base.shape[1:], ("chips", "glosses"), strict=True):
         if a != b and 1 not in (a, b):
             raise ValueError(f"expected the same {name} on both sides, but got {a} and {b}")
+    if right.shape[0] > 1 and base.shape[0] > 1:
+        both = min(right.shape[0], base.shape[0])
+        right, base = right[:both], base[:both]
     drawn = _draws([right.shape, base.shape])
     return _estimate(
         float(right.mean() - base.mean()), _resampled(right, *drawn) - _resampled(base, *drawn)
