@@ -22,6 +22,7 @@ _GROUPS = {
 }
 _PAIRS = (
     ("adapted - none", ADAPTED, "none"),
+    ("adapted - gain", ADAPTED, "gain"),
     ("circuit - Gaussian", plan.CIRCUIT, plan.GAUSSIAN),
     ("circuit - adapted", plan.CIRCUIT, ADAPTED),
     ("Gaussian + adapted - adapted", f"{plan.GAUSSIAN} + {ADAPTED}", ADAPTED),

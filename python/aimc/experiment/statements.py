@@ -16,6 +16,14 @@ _ENOUGH = (
     f"**Compile-time adaptation suffices** (on average less than {_SUFFICES:g} point below the "
     "digital model without any training; points against it in parentheses)"
 )
+_GAIN = (
+    "**One factor per column does as much** as distorting weights and pulses, or no clear "
+    "difference shows (points of the full adaptation over gain)"
+)
+_WEIGHTS = (
+    "**Distorting weights (and pulses, for open rows) is needed**: one factor per column falls "
+    "clearly short (points of the full adaptation over gain)"
+)
 _WORTH = (
     "**Training on top of adaptation is clearly worth its steps** (points over adaptation alone)"
 )
@@ -194,6 +202,10 @@ def _rules(cases: Sequence[Case], exact: Right) -> str:
         lost = difference(adapted, exact).mean
         if lost > -_SUFFICES:
             note(_ENOUGH, f"{case.name} ({lost:+.1f})")
+        gain_alone = case.right.get("gain")
+        if gain_alone is not None and case.row.target.wire.column_ohm > 0:
+            over = difference(adapted, gain_alone)
+            note(_WEIGHTS if over.low > 0 else _GAIN, f"{case.name} ({over})")
         won = False
         for method in (plan.CIRCUIT, plan.GAUSSIAN):
             both, alone = case.right.get(f"{method} + {ADAPTED}"), case.right.get(method)
@@ -210,7 +222,7 @@ def _rules(cases: Sequence[Case], exact: Right) -> str:
         tried = any(f"{m} + {ADAPTED}" in case.right for m in (plan.CIRCUIT, plan.GAUSSIAN))
         if tried and not won and lost <= -_SUFFICES:
             note(_LEFT, f"{case.name} ({lost:+.1f})")
-    order = (_ENOUGH, _WORTH, _LEFT, _HARM, _INSTEAD, _BEHIND)
+    order = (_ENOUGH, _GAIN, _WEIGHTS, _WORTH, _LEFT, _HARM, _INSTEAD, _BEHIND)
     return "\n\n".join(f"{h}: {'; '.join(lists[h])}." for h in order if h in lists) + "\n"
 
 
