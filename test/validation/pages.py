@@ -9,6 +9,8 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from aimc.testing.plots import STYLE
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PLOTS = ROOT / "docs" / "plots"
 
@@ -37,16 +39,7 @@ def plot(name: str, draw: Callable[[Any], None], size: tuple[float, float] = (6.
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    style = {
-        "svg.hashsalt": "aimc",
-        "svg.fonttype": "none",
-        "font.size": 9,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.grid": True,
-        "grid.alpha": 0.3,
-    }
-    with plt.rc_context(style):
+    with plt.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=size, layout="constrained")
         draw(axes)
         PLOTS.mkdir(parents=True, exist_ok=True)

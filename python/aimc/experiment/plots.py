@@ -10,16 +10,8 @@ from typing import Any
 
 from aimc.experiment.outcome import METHODS, Case
 from aimc.experiment.statistics import Estimate, accuracy
+from aimc.testing.plots import STYLE
 
-_STYLE: Any = {
-    "svg.hashsalt": "aimc",
-    "svg.fonttype": "none",
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.alpha": 0.3,
-}
 _COLOURS = dict(
     zip(
         METHODS,
@@ -36,7 +28,7 @@ def _save(path: pathlib.Path, draw: Callable[[Any], None], size: tuple[float, fl
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    with plt.rc_context(_STYLE):
+    with plt.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=size, layout="constrained")
         draw(axes)
         path.parent.mkdir(parents=True, exist_ok=True)
