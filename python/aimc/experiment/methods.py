@@ -107,15 +107,14 @@ def rows(settings: Settings) -> list[Row]:
             Row(f"{idle} {ohm:g} ohm", "wires", still.replace(wire=Wire(ohm, idle=idle)))
             for ohm in resistances
         ]
-    bits, ohm = settings.headline_bits, settings.headline_ohm
-    for idle in ("midrail", "open"):
+    ohm, late = settings.headline_ohm, settings.times_s[-1:]
+    together = [("midrail", bits) for bits in settings.headline_bits]
+    for idle, bits in (*together, ("open", settings.headline_bits[0])):
         target = still.replace(device=Device(), wire=Wire(ohm, idle=idle), adc=linear_adc(bits))
         name = f"PCM, {idle} {ohm:g} ohm, ADC {bits} bits"
-        made.append(
-            Row(name, "all", target, settings.times_s, settings.headline_chips, headline=True)
-            if idle == "midrail"
-            else Row(name, "all", target, settings.times_s[:1], settings.chips)
-        )
+        headline = idle == "midrail"
+        chips = settings.headline_chips if headline else settings.chips
+        made.append(Row(name, "all", target, late, chips, headline))
     return made
 
 

@@ -25,15 +25,14 @@ class Choice:
 
 
 def tuning_row(settings: Settings) -> Row:
-    """Choices are made on the first headline row."""
-    return next(row for row in rows(settings) if row.headline)
+    """Choices are made on the last headline row, which has most to gain."""
+    return [row for row in rows(settings) if row.headline][-1]
 
 
 def candidates(settings: Settings) -> list[Choice]:
-    """What is tried to choose rates and the Gaussian's deviation: with adaptation, seed 0, the
-    last time, few chips, validation glosses."""
+    """What is tried to choose rates and the Gaussian's deviation: with adaptation, seed 0, few
+    chips, validation glosses."""
     row = tuning_row(settings)
-    late = dataclasses.replace(row, times_s=row.times_s[-1:])
     trainings = [
         Training("gaussian", settings.tuned_steps, rate, std=std)
         for std in settings.gaussian_stds
@@ -47,7 +46,7 @@ def candidates(settings: Settings) -> list[Choice]:
         Choice(
             GAUSSIAN if training.kind == "gaussian" else CIRCUIT,
             training,
-            Evaluation(training, late, row.adapted, settings.tuning_chips, "validation"),
+            Evaluation(training, row, row.adapted, settings.tuning_chips, "validation"),
         )
         for training in trainings
     ]
@@ -97,12 +96,10 @@ def untrained(settings: Settings, row: Row) -> list[Evaluation]:
 def with_training(
     settings: Settings, found: list[Choice], row: Row
 ) -> dict[tuple[str, bool], list[Evaluation]]:
-    """Trained weights on a row's hardware, by method and whether the compiler adapts; on the
-    headline hardware at its last time, which is the hardest."""
-    late = dataclasses.replace(row, times_s=row.times_s[-1:]) if row.headline else row
+    """Trained weights on a row's hardware, by method and whether the compiler adapts."""
     return {
         (method, adapted): [
-            Evaluation(training, late, row.adapted if adapted else row.plain, row.chips)
+            Evaluation(training, row, row.adapted if adapted else row.plain, row.chips)
             for training in trained(settings, found, row, method, adapted)
         ]
         for method in (GAUSSIAN, CIRCUIT)
@@ -119,24 +116,29 @@ def confirmations(settings: Settings, found: list[Choice]) -> list[tuple[Evaluat
 
 def first(settings: Settings) -> list[Job]:
     """The digital model, what it needs no choice for, and what choices are made from."""
-    late = tuning_row(settings)
+    row = tuning_row(settings)
     early: list[Job] = [digital(settings)]
-    early.append(Evaluation(digital(settings), late, late.plain, 1, by="digital"))
+    early.append(Evaluation(digital(settings), row, row.plain, 1, by="digital"))
     early += [choice.evaluation for choice in candidates(settings)]
     return early
 
 
 def second(settings: Settings, found: list[Choice]) -> list[Job]:
-    """Everything else: the headline with adaptation first, then all rows without training, then
-    the others."""
+    """Everything else: headlines with adaptation first, then all rows without training, then the
+    others."""
     everything = rows(settings)
-    head = tuning_row(settings)
-    deployed = with_training(settings, found, head)
+    heads = [row for row in everything if row.headline]
+    deployed = [with_training(settings, found, head) for head in heads]
     adapted, plain = confirmations(settings, found)
-    jobs: list[Job] = [*untrained(settings, head), *_by_seed(deployed, True), adapted[1]]
+    jobs: list[Job] = []
+    for head, own in zip(heads, deployed, strict=True):
+        jobs += [*untrained(settings, head), *_by_seed(own, True)]
+    jobs.append(adapted[1])
     for row in everything:
         jobs += untrained(settings, row)
-    jobs += [*_by_seed(deployed, False), plain[1]]
+    for own in deployed:
+        jobs += _by_seed(own, False)
+    jobs.append(plain[1])
     for group in ("devices", "all", "adc", "wires"):
         for row in everything:
             if row.group == group:

@@ -80,9 +80,7 @@ def chip_spread(cases: Sequence[Case]) -> str:
 
 
 def _short(case: Case) -> str:
-    name = case.row.name.replace("ADC ", "").replace("PCM, ", "")
-    if case.row.group == "all":
-        name = name.split(",")[0]
+    name = case.row.name.replace("ADC ", "").replace("PCM, ", "").replace(", ", "\n")
     when = "" if case.time_s is None else time_name(case.time_s)
     return "\n".join(part for part in (name, when) if part)
 

@@ -19,15 +19,15 @@ class Settings:
     tokens: int = 24
     train: int = 24_000
     validation: int = 300
-    test: int = 500
+    test: int = 700
     batch: int = 32
     evaluation_batch: int = 50
     calibration: int = 100
     digital_steps: int = 1_500
     digital_rate: float = 1e-4
-    tuned_steps: int = 120
+    tuned_steps: int = 200
     rates: tuple[float, ...] = (1e-4, 3e-4)
-    gaussian_stds: tuple[float, ...] = (0.05,)
+    gaussian_stds: tuple[float, ...] = (0.05, 0.1)
     seeds: int = 3
     chips: int = 3
     headline_chips: int = 5
@@ -37,7 +37,7 @@ class Settings:
     midrail_ohm: tuple[float, ...] = (0.35, 1.0, 4.0)
     open_ohm: tuple[float, ...] = (0.35, 1.0)
     headline_ohm: float = 1.0
-    headline_bits: int = 5
+    headline_bits: tuple[int, ...] = (5, 4)
     trained_bits: int = 5
     checkpoint_s: float = 60.0
 
@@ -64,7 +64,7 @@ SMOKE = Settings(
     midrail_ohm=(20.0,),
     open_ohm=(20.0,),
     headline_ohm=20.0,
-    headline_bits=8,
+    headline_bits=(8, 6),
     trained_bits=6,
     checkpoint_s=5.0,
 )

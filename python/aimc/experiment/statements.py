@@ -100,7 +100,7 @@ compiled state (its scales, compensation and ADC ranges in the loop). Devices en
 normal draw per weight with the mean and variance of programming, drift and 1/f noise together. Open
 rows enter it by their mean field, or, compensated by weights and pulses, as if no wires were left.
 
-**Statistics.** {chips} chips x {seeds} training seeds on the headline row, the same chips and
+**Statistics.** {chips} chips x {seeds} training seeds on the headline rows, the same chips and
 glosses for all methods. Intervals are 95%, by a bootstrap over seeds, chips and glosses together,
 paired for differences. The seed decides order and noise; all trainings start from one digital
 model.
@@ -115,9 +115,9 @@ def about(settings: Settings, group: str) -> str:
         "devices": "PCM (programming error, drift with its spread, 1/f and read noise), no wires, "
         f"ideal ADC; {settings.chips} chips, one training seed.\n",
         "wires": "Ideal devices and ADC; ohm per cell. One training seed.\n",
-        "all": f"PCM, wires and a linear ADC of {settings.headline_bits} bits. Midrail is the "
-        f"headline row ({settings.headline_chips} chips, {settings.seeds} training seeds); open "
-        f"rows: {settings.chips} chips, one seed.\n",
+        "all": "PCM, wires and a coarse linear ADC, at the last time. Midrail makes the headline "
+        f"rows ({settings.headline_chips} chips, {settings.seeds} training seeds); open rows: "
+        f"{settings.chips} chips, one seed.\n",
     }[group]
 
 
@@ -126,9 +126,9 @@ def choosing(settings: Settings) -> str:
     chips = f"{settings.tuning_chips} chip" + ("s" if settings.tuning_chips > 1 else "")
     return f"""## Choices
 
-Made on {settings.validation} validation glosses, deployed with adaptation on the headline hardware
-at its last time, seed 0, {chips}; no test gloss took part. The same rate then serves all rows, with
-and without adaptation.
+Made on {settings.validation} validation glosses, deployed with adaptation on the last headline
+row, seed 0, {chips}; no test gloss took part. The same rate then serves all rows, with and without
+adaptation.
 """
 
 
@@ -232,9 +232,9 @@ def limits(settings: Settings) -> str:
 
 {settings.test} test glosses leave an accuracy uncertain by three points and a paired difference by
 one or two. Every training starts from the same digital model and has {settings.tuned_steps} steps;
-longer ones may bring more. Trained weights are deployed on the headline hardware at its last time
-only. Open rows and devices enter training in the cheaper forms described above, which `aimc.torch`
-also has in full. Models that share one layer's tiles (ALBERT) were not part of this.
+longer ones may bring more. Open rows and devices enter training in the cheaper forms described
+above, which `aimc.torch` also has in full. Models that share one layer's tiles (ALBERT) were not
+part of this.
 """
 
 

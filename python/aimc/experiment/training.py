@@ -182,13 +182,15 @@ def train(store: Store, settings: Settings, training: Training) -> dict[str, Any
     split = data.load(settings).train
     model = prepare(store, settings, training)
     parameters = [p for p in model.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(parameters, lr=training.rate, weight_decay=_DECAY)
+    optimizer = torch.optim.AdamW(parameters, lr=training.rate, weight_decay=_DECAY, fused=True)
     torch.manual_seed(training.seed)
     teacher = _teacher(store, settings, training) if training.kind != "digital" else None
     done, losses, seconds = 0, [], 0.0
     if checkpoint.exists():
         state = torch.load(checkpoint)
         model.load_state_dict(state["model"])
+        for layer, held in zip(analog_layers(model), state["compiled"], strict=True):
+            layer.load_compiled_state(held)
         optimizer.load_state_dict(state["optimizer"])
         torch.set_rng_state(state["random"])
         done, losses, seconds = state["step"], state["losses"], state["seconds"]
@@ -208,6 +210,7 @@ def train(store: Store, settings: Settings, training: Training) -> dict[str, Any
             saved = now
             _save(checkpoint, {
                 "model": model.state_dict(), "optimizer": optimizer.state_dict(),
+                "compiled": [layer.compiled_state() for layer in analog_layers(model)],
                 "random": torch.get_rng_state(), "step": step + 1, "losses": losses,
                 "seconds": seconds + now - begun,
             })  # fmt: skip

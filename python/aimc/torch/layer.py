@@ -93,6 +93,7 @@ class AnalogLinear(nn.Module):  # type: ignore[misc]
         for empty in ("scales", "shape", "gains", "curves"):
             self.register_buffer(empty, None, persistent=False)
         self._laws: dict[str, list[float]] = {}
+        self._factors: dict[tuple[float | None, ...], Tensor] = {}
         self.set_step(0)
         self.refresh()
 
@@ -166,6 +167,7 @@ class AnalogLinear(nn.Module):  # type: ignore[misc]
         circuit, device = self.recipe.circuit, self.target.device
         if circuit is None:
             return
+        self._factors = {}
         weight = self.weight.detach().to(self._dtype())
         given = [b.scales for b in self.layout.blocks]
         if any(s is not None for s in given):
@@ -452,11 +454,18 @@ class AnalogLinear(nn.Module):  # type: ignore[misc]
 
         held = held_at(weight, self.time_s)
         if spread.compensate_drift and self.time_s is not None:
-            fresh, aged = (
-                _OPS.target_pairs(w, scale, kind.g_min_us, kind.g_max_us)
-                for w in (held_at(weight.detach(), None), held.detach())
-            )
-            factor = self._drift_factor(fresh, aged, *wires)
+            # Folding twice per step costs more than the step's own product; what columns lose on
+            # average hardly moves between refreshes.
+            key = (k, self.time_s, *level.values())
+            factor = None if torch.compiler.is_compiling() else self._factors.get(key)
+            if factor is None:
+                fresh, aged = (
+                    _OPS.target_pairs(w, scale, kind.g_min_us, kind.g_max_us)
+                    for w in (held_at(weight.detach(), None), held.detach())
+                )
+                factor = self._drift_factor(fresh, aged, *wires)
+                if not torch.compiler.is_compiling():
+                    self._factors[key] = factor
             gains = factor if gains is None else gains * factor
         return held, gains
 
@@ -525,6 +534,20 @@ class AnalogLinear(nn.Module):  # type: ignore[misc]
         return g
 
     # State
+
+    def compiled_state(self) -> dict[str, Any]:
+        """What :meth:`refresh` has made of earlier weights: a run that resumes goes on with it."""
+        return {
+            "scales": self.scales, "shape": self.shape, "gains": self.gains,
+            "factors": dict(self._factors),
+        }  # fmt: skip
+
+    def load_compiled_state(self, state: Mapping[str, Any]) -> None:
+        """The reverse of :meth:`compiled_state`."""
+        for name in ("scales", "shape", "gains"):
+            value = state[name]
+            setattr(self, name, None if value is None else value.to(self.weight.device))
+        self._factors = {k: v.to(self.weight.device) for k, v in state["factors"].items()}
 
     def _load_from_state_dict(
         self, state: Mapping[str, Any], prefix: str, metadata: Any, strict: bool,

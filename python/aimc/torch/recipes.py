@@ -123,7 +123,8 @@ class Device(Part):
         variation: whether spreads and stuck devices of the target are drawn.
         joint: one draw per weight of the mean and deviation that programming, drift and
             low-frequency noise leave together, in place of a draw of each for each device. Several
-            times cheaper; read noise of single pulses and variation are left out.
+            times cheaper; read noise of single pulses and variation are left out, and drift factors
+            are held between a circuit's refreshes.
     """
 
     programming: Strength = 1.0
