@@ -16,6 +16,7 @@ import tempfile
 import measurements
 import page
 import tiles
+import torch_step
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 MODELS = (("minilm", 1), ("minilm", 8), ("bert-base", 1), ("bert-base", 8))
@@ -50,6 +51,8 @@ def main() -> int:
         say("scaling")
         scaling = tiles.scaling(folder)
         folds = tiles.programming()
+        say("training steps")
+        trained = torch_step.steps(folder)
         say("compilation")
         compiled = [measurements.compilation(folder, "bert-base", 8, SEQ)]
         compiled.append(measurements.compilation(folder, "minilm", 8, SEQ))
@@ -68,11 +71,20 @@ def main() -> int:
         "aihwkit": peer,
         "scaling": scaling,
         "programming_ms": folds,
+        "training": trained,
     }
     tiles.draw(scaling, args.output.parent / "plots" / "performance-scaling.svg")
     (args.keep / "results.json").write_text(json.dumps(results, indent=1))
     args.output.write_text(
-        page.page(read, models, compiled, kernels, load, page.circuit(products, peer, folds))
+        page.page(
+            read,
+            models,
+            compiled,
+            kernels,
+            load,
+            page.circuit(products, peer, folds),
+            page.training(trained),
+        )
     )
     if args.readme and args.demo:
         demo = json.loads(args.demo.read_text())

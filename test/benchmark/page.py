@@ -141,6 +141,26 @@ def circuit(
     return text
 
 
+STEP_GOALS = {"circuit": 1.25}
+MEMORY_GOAL = 1.3
+
+
+def training(measured: dict[str, Any]) -> str:
+    """Training steps against plain torch."""
+    rows = []
+    for row in measured["rows"]:
+        variant, peak = row["variant"], row.get("peak_ratio")
+        goal = STEP_GOALS.get(variant)
+        memory = ["", ""]
+        if peak is not None:
+            held = plain(peak, 0) if goal is None else against_goal(peak, MEMORY_GOAL)
+            memory = [f"{row['peak_mib']:.0f}", held]
+        time = against_goal(row["ratio"], goal) if goal else f"{row['ratio']:.2f}x"
+        rows.append([f"{row['case']}: {variant}", f"{row['ms']:.0f}", time, *memory])
+    header = ["forward, backward, optimizer", "ms", "vs plain", "peak MiB", "vs plain"]
+    return f"{measured['threads']} threads.\n\n" + table(header, rows)
+
+
 def page(
     read: Sequence[Comparison],
     models: Sequence[Comparison],
@@ -148,6 +168,7 @@ def page(
     kernel_rows: Sequence[dict[str, Any]],
     load: float,
     circuits: str,
+    steps: str,
 ) -> str:
     """All of docs/Performance.md."""
     return f"""\
@@ -173,6 +194,12 @@ Through `aimc.Tile`, 0.15 ohm per cell, 8 bits one pass, inputs over a range of 
 onnxruntime in fp32 has no analog model; goal of this version for *circuit*: 1.5x.
 
 {transformers(models)}
+## Training
+A step through `aimc.torch` on midrail rows of 0.35 ohm per cell with an 8-bit ADC, against the plain
+module; a linear layer has no optimizer. Times are the smallest of interleaved turns. Memory is what
+model and steps add at most to a process of one thread.
+
+{steps}
 ## Compiling
 From ONNX to a package, as a process of its own; weights are the initializers' bytes.
 

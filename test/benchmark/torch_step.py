@@ -4,14 +4,17 @@
 """What a training step costs: plain torch against Gaussian noise and the circuit in the loop.
 
 Times are the smallest of interleaved repetitions, so that a busy moment meets all alike. Peak
-memory is the smaller of two processes for the main variants, above what each held at its start.
+memory is what a process held at most while it stepped, above what it held when modules were loaded,
+and the smallest of three processes.
 """
 
 from __future__ import annotations
 
 import argparse
+import ctypes
+import gc
 import json
-import resource
+import pathlib
 import subprocess
 import sys
 import time
@@ -103,14 +106,26 @@ def times(case: str, repeat: int, clock: Callable[[], float]) -> dict[str, float
     return {name: min(values[1:]) for name, values in taken.items()}
 
 
+def resident(key: str) -> int:
+    """Bytes of this process by a key of the kernel's account: VmRSS now, VmHWM at most."""
+    for line in pathlib.Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(key + ":"):
+            return int(line.split()[1]) * 1024
+    raise OSError(f"/proc/self/status: expected {key}")
+
+
 def peak(case: str, variant: str) -> int:
-    """Bytes that steps of one variant add to this process, which should be fresh."""
+    """Bytes that a model and its steps add to this process, which should be fresh."""
     torch.set_num_threads(1)
+    CASES[case](RECIPES[variant])()  # whatever is loaded on demand is there
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)  # what that held goes back to the system
+    before = resident("VmRSS")
     step = CASES[case](RECIPES[variant])
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    pathlib.Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
     for _ in range(3):
         step()
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
+    return resident("VmHWM") - before
 
 
 def measured_peak(case: str, variant: str) -> int:
@@ -119,32 +134,34 @@ def measured_peak(case: str, variant: str) -> int:
     return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
-def parameters_of(case: str) -> int:
-    """Bytes of weights, which both sides of a memory ratio hold."""
-    return 4 * (768 * 3072 if CASES[case] is linear else 10_600_000)
-
-
 def measure(repeat: int, memory: bool) -> list[dict[str, Any]]:
     """One row per case and variant, with ratios to plain."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
     for case in CASES:
         milliseconds = times(case, repeat, clock)
         bytes_ = (
-            {v: min(measured_peak(case, v) for _ in range(2)) for v in _WEIGHED} if memory else {}
+            {v: min(measured_peak(case, v) for _ in range(3)) for v in _WEIGHED} if memory else {}
         )
         for variant, ms in milliseconds.items():
             row = {"case": case, "variant": variant, "ms": ms, "ratio": ms / milliseconds["plain"]}
             if variant in bytes_:
-                held = parameters_of(case)
-                row["peak_mb"] = (bytes_[variant] + held) / 2**20
-                row["peak_ratio"] = (bytes_[variant] + held) / (bytes_["plain"] + held)
+                row["peak_mib"] = bytes_[variant] / 2**20
+                row["peak_ratio"] = bytes_[variant] / bytes_["plain"]
             rows.append(row)
     return rows
 
 
+def steps(folder: pathlib.Path) -> dict[str, Any]:
+    """What a process of its own measures, so that nothing else of a benchmark is in its memory."""
+    file = folder / "steps.json"
+    subprocess.run([sys.executable, __file__, "--json", str(file)], check=True, stdout=sys.stderr)
+    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return found
+
+
 def main() -> int:
-    """Print a table, or JSON for docs/Performance.md."""
+    """Print a table, and write it as JSON where asked."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", help="write rows to this file")
     parser.add_argument("--repeat", type=int, default=10)
@@ -162,7 +179,9 @@ def main() -> int:
         with open(args.json, "w", encoding="utf-8") as file:
             json.dump({"threads": args.threads, "rows": rows}, file, indent=1)
     for row in rows:
-        memory = f"{row['peak_mb']:8.0f} MB {row['peak_ratio']:5.2f}x" if "peak_mb" in row else ""
+        memory = (
+            f"{row['peak_mib']:8.0f} MiB {row['peak_ratio']:5.2f}x" if "peak_mib" in row else ""
+        )
         print(
             f"{row['case']:32} {row['variant']:20} {row['ms']:8.1f} ms {row['ratio']:5.2f}x{memory}"
         )
