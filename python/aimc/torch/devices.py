@@ -1,0 +1,181 @@
+# Part of the AIMC project, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Devices of a weight's tiles: programmed, aged and varied, of a step or of a chip instance."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor
+
+from aimc.torch import joint
+from aimc.torch.ranges import RangedWeight
+
+_OPS = torch.ops.aimc
+# Parts of a site's noise: the generator keys draws by them.
+PART = {"gaussian": 0, "program": 1, "life": 3, "low": 5, "spread": 7, "stuck": 9, "chip": 11,
+        "tile": 12, "column": 13, "read": 14}  # fmt: skip
+PAIR = 1 << 16  # from one pair of a weight to the next
+# StreamKind of runtime/model: Programming, Drift, OneOverF.
+_STREAM = {"program": 1, "life": 3, "low": 5}
+
+
+class DeviceWeight(RangedWeight):
+    """Adds what devices make of targets, and the digital factors that undo drift."""
+
+    clock: Tensor
+    curves: Tensor
+
+    def _start_devices(self, seed: int, site: int) -> None:
+        self.chip: int | None = None
+        self.time_s: float | None = None
+        device = self.weight.device
+        key = torch.tensor([seed, site, 0], dtype=torch.int64, device=device)
+        self.register_buffer("clock", key, persistent=False)
+        self.register_buffer("curves", None, persistent=False)
+        self._laws: dict[str, list[float]] = {}
+        self._factors: dict[tuple[float | None, ...], Tensor] = {}
+
+    def refresh(self) -> None:
+        """The same, and drift factors anew."""
+        self._factors = {}
+        super().refresh()
+
+    def _sample_device(self) -> None:
+        device, level = self.target.device, self._level
+        wanted = (self.time_s, level["programming"], level["read"], level["drift"])
+        if getattr(self, "_sampled", None) == wanted:
+            return
+        self._sampled = wanted
+        for name, time_s in (("curves", self.time_s), ("_fresh", None)):
+            curves, law = _OPS.device_curves(
+                device.kind, device.g_min_us, device.g_max_us,
+                device.programming_noise_scale * level["programming"],
+                device.read_noise_scale * level["read"], device.drift_scale * level["drift"],
+                device.acceptance_percent, time_s,
+            )  # fmt: skip
+            setattr(self, name, curves.to(self.weight.device))
+            self._laws[name] = list(law)
+
+    def _draw(self, part: str, shape: Iterable[int], offset: int = 0) -> Tensor:
+        key = self.clock
+        if self.chip is not None:
+            key = torch.stack([key.new_tensor(self.chip), key[1], key.new_tensor(2**31)])
+        number = PART[part] + offset % 2 + offset // 2 * PAIR
+        return _OPS.noise(list(shape), key, number)
+
+    def _device_draw(self, name: str, like: Tensor, which: int) -> Tensor:
+        """Draws for devices; of a chip instance those that the runtime makes from the same seed."""
+        if self.chip is None:
+            return self._draw(name, like.shape, which)
+        out = torch.empty(self.in_features, self.out_features)
+        for index, b in enumerate(self.layout.blocks):
+            own = int(self.clock[1]) << 12 | index
+            out[b.row : b.row + b.rows, b.col : b.col + b.cols] = _OPS.normals(
+                self.chip, _STREAM[name], own if b.stream is None else b.stream, which, b.at_row,
+                b.at_col, b.rows, b.cols, self.time_s if name == "low" else None,
+            )  # fmt: skip
+        out = out.to(like.device)
+        return out.t() if self.transposed else out
+
+    def _devices(self, target: Tensor, which: int, when: str = "curves") -> Tensor:
+        """Conductances of the plus (2 k) or minus (2 k + 1) devices of pair k at this step, at its
+        time or just programmed (`_fresh`)."""
+        kind, spread = self.target.device, self.recipe.device
+        assert spread is not None  # the caller looked
+        timed = self.time_s is not None and when == "curves"
+        g = target
+        if kind.kind != "ideal":
+            names = ("program", "life", "low") if timed else ("program",)
+            draws: list[Tensor | None] = [self._device_draw(n, target, which) for n in names]
+            draws += [None] * (3 - len(draws))
+            like = [None if d is None else d.to(target.dtype) for d in draws]
+            g = _OPS.device_state(target, *like, getattr(self, when), self._laws[when])
+        return self._vary(g, which) if spread.variation else g
+
+    def _vary(self, g: Tensor, which: int) -> Tensor:
+        kind = self.target.device
+        columns = (self.out_features, 1) if self.transposed else (1, self.out_features)
+        for name, shape, deviation in (
+            ("chip", (1, 1), kind.chip_spread),
+            ("tile", (1, 1), kind.tile_spread),
+            ("column", columns, kind.column_spread),
+            ("spread", g.shape, kind.device_spread),
+        ):
+            if deviation > 0:
+                own = which if name == "spread" else 0
+                draw = self._draw(name, shape, own).to(g.dtype)
+                g = g * (1.0 + deviation * draw).clamp_min(0.0)
+        if kind.stuck_off + kind.stuck_on > 0:
+            level = torch.special.ndtr(self._draw("stuck", g.shape, which).to(g.dtype))
+            g = torch.where(level < kind.stuck_off, kind.g_min_us, g)
+            g = torch.where(level >= 1.0 - kind.stuck_on, kind.g_max_us, g)
+        return g
+
+    @property
+    def _joint(self) -> bool:
+        return self.recipe.device is not None and self.recipe.device.joint
+
+    def _joint_devices(
+        self, weight: Tensor, scale: Tensor, gains: Tensor | None,
+        wires: tuple[float, float, bool], k: int = 0,
+    ) -> tuple[Tensor, Tensor | None]:  # fmt: skip
+        """Weights as their pairs hold them at this step, and the digital factors of columns."""
+        spread, level = self.recipe.device, self._level
+        assert spread is not None  # the caller looked
+        kind = dataclasses.replace(self.target.device, table=None)
+        draw = self._draw("program", weight.shape, 2 * k).to(weight.dtype)
+
+        def held_at(own: Tensor, time_s: float | None) -> Tensor:
+            part = joint.fit(kind, level["programming"], level["read"], level["drift"], time_s)
+            return joint.perturbed(own, scale, draw, *part)
+
+        held = held_at(weight, self.time_s)
+        if spread.compensate_drift and self.time_s is not None:
+            # Folding twice per step costs more than the step's own product; what columns lose on
+            # average hardly moves between refreshes.
+            key = (k, self.time_s, *level.values())
+            factor = None if torch.compiler.is_compiling() else self._factors.get(key)
+            if factor is None:
+                fresh, aged = (
+                    _OPS.target_pairs(w, scale, kind.g_min_us, kind.g_max_us)
+                    for w in (held_at(weight.detach(), None), held.detach())
+                )
+                factor = self._drift_factor(fresh, aged, *wires)
+                if not torch.compiler.is_compiling():
+                    self._factors[key] = factor
+            gains = factor if gains is None else gains * factor
+        return held, gains
+
+    def _drift_factor(
+        self, before: Sequence[Tensor], now: Sequence[Tensor], ohm: float, adc_ohm: float,
+        plane: bool,
+    ) -> Tensor:  # fmt: skip
+        """What the runtime's drift compensation finds per column [bands, outputs]: the factor
+        that brings outputs to inputs without correlation closest to what they were, both through
+        the wires, which take less of smaller currents."""
+        with torch.no_grad():
+            fresh, late = (self._arriving(g, h, ohm, adc_ohm, plane) for g, h in (before, now))
+        factors = []
+        for row, rows in self.layout.bands:
+            then, aged = self._band(fresh, row, rows), self._band(late, row, rows)
+            power = (aged * aged).sum(0)
+            cross = (then * aged).sum(0)
+            factors.append(torch.where(power > 0, (cross / power).clamp_min(0.0), 1.0))
+        return torch.stack(factors)
+
+    def _arriving(
+        self, plus: Tensor, minus: Tensor, ohm: float, adc_ohm: float, plane: bool
+    ) -> Tensor:
+        """Pairs as outputs see them, up to a factor; open rows under their mean load."""
+        if self.target.wire.idle == "open" and ohm > 0:
+            mean = (self.share * self.probability).sum(0) / self.share.sum(0).clamp_min(1e-30)
+            load = mean.to(plus.dtype).unsqueeze(0 if self.transposed else 1)
+            transfer: Tensor = self._fold(plus * load, minus * load, ohm, adc_ohm, False)[1]
+            return transfer * (plus - minus)
+        if ohm > 0 or adc_ohm > 0 or plane:
+            folded: Tensor = self._fold(plus, minus, ohm, adc_ohm, plane)[0]
+            return folded
+        return plus - minus

@@ -1,0 +1,211 @@
+# Part of the AIMC project, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""A weight on tiles: blocks, scales, targets, what compensates wires, how cells are folded."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from aimc.errors import InvalidArgumentError
+from aimc.target import Target
+from aimc.torch import operators  # noqa: F401, registers torch.ops.aimc
+from aimc.torch.layout import Layout, check, dac_passes, pair_shares
+from aimc.torch.recipes import Recipe
+
+_OPS = torch.ops.aimc
+
+
+class TiledWeight(nn.Module):  # type: ignore[misc]
+    """A weight, its bias and where they lie; the parameters stay their module's own."""
+
+    scales: Tensor
+    shape: Tensor
+    gains: Tensor
+    activity: Tensor | None
+    probability: Tensor
+    share: Tensor
+
+    def __init__(
+        self,
+        weight: nn.Parameter,
+        bias: nn.Parameter | None,
+        *,
+        transposed: bool,
+        target: Target,
+        recipe: Recipe,
+        layout: Layout | None,
+        activity: Tensor | None,
+        name: str,
+    ) -> None:
+        super().__init__()
+        check(target)
+        outputs, inputs = weight.shape if transposed else weight.shape[::-1]
+        self.in_features, self.out_features = int(inputs), int(outputs)
+        self.weight = weight
+        self.register_parameter("bias", bias)
+        self.transposed, self.name = transposed, name
+        self.target, self.recipe = target, recipe
+        self.layout = layout or Layout.cut(self.in_features, self.out_features, target)
+        if (self.layout.rows, self.layout.cols) != (self.in_features, self.out_features):
+            raise InvalidArgumentError(
+                f"{name or 'layer'}: expected a layout of {self.in_features} x "
+                f"{self.out_features}, but got {self.layout.rows} x {self.layout.cols}"
+            )
+        self.blocks = self.layout.numbers
+        self._level: dict[str, float] = {}
+        self.register_buffer("activity", activity, persistent=False)
+        self._shares = pair_shares(target.geometry)
+        self._start_rows()
+        for empty in ("scales", "shape", "gains"):
+            self.register_buffer(empty, None, persistent=False)
+
+    def _start_rows(self) -> None:
+        """How rows conduct, which open columns load by: from the spec's histogram or by default."""
+        self._passes = dac_passes(self.target.dac)
+        for name in ("probability", "share"):
+            self.register_buffer(name, None, persistent=False)
+        if self.target.wire.idle == "open":
+            self.probability, self.share = _OPS.row_activity(
+                self.activity, self.in_features, self.target.dac.bits, self._passes
+            )
+
+    def _dtype(self) -> torch.dtype:
+        return torch.float64 if self.weight.dtype == torch.float64 else torch.float32
+
+    def refresh(self) -> None:
+        """Scales and compensation of the weights as they are now, as the compiler makes them."""
+        circuit, device = self.recipe.circuit, self.target.device
+        if circuit is None:
+            return
+        weight = self.weight.detach().to(self._dtype())
+        given = [b.scales for b in self.layout.blocks]
+        if any(s is not None for s in given):
+            self.scales = self._given_scales()
+        elif circuit.scale == "optimal":
+            self.scales = _OPS.choose_scales(
+                weight, self.blocks, self.transposed, circuit.scale, device.kind,
+                device.g_min_us, device.g_max_us, device.programming_noise_scale,
+            )  # fmt: skip
+        mode, wire = self._compensation(), self.target.wire
+        wired = wire.column_ohm + wire.adc_ohm + wire.row_ohm + wire.driver_ohm > 0
+        if mode != "none" and wired and self._level["wire"] > 0:
+            self._compensate(weight, mode)
+
+    def _compensation(self) -> str:
+        """How targets and pulses make up for wires: by the recipe, else by the spec."""
+        circuit = self.recipe.circuit
+        mode = circuit.compensate if circuit else "none"
+        if mode is None:
+            mode = next((b.compensate for b in self.layout.blocks if b.compensate), "none")
+        if mode == "weights+pulses" and self.target.wire.idle != "open":
+            raise InvalidArgumentError(
+                f"compensate: with idle = midrail expected gain or weights, but got {mode!r}"
+            )
+        return mode
+
+    def _compensate(self, weight: Tensor, mode: str) -> None:
+        device, target, wire = self.target.device, self.target, self.target.wire
+        share = self._level["wire"]
+        plane = wire.row_ohm + wire.driver_ohm > 0
+        scale = self._scale(weight)
+        shapes, gains = [], []
+        for k in range(len(self._shares)):
+            wanted, full = weight, scale
+            if len(self._shares) > 1:  # each pair is a crossbar of its own
+                wanted, full = self._normalised(weight, scale, k), torch.ones_like(scale)
+            shape, gain = _OPS.compensate(
+                wanted, full, self.blocks, self.transposed, target.geometry.rows,
+                wire.column_ohm * share, wire.adc_ohm, self._alternating(), device.g_min_us,
+                device.g_max_us, mode, wire.idle == "open", self.activity, target.dac.bits,
+                self._passes, target.geometry.cols if plane else 0, wire.row_ohm * share,
+                wire.driver_ohm,
+            )  # fmt: skip
+            shapes.append(shape)
+            gains.append(gain)
+        self.shape, self.gains = torch.stack(shapes), torch.stack(gains)
+
+    def _pair(self, weight: Tensor, scale: Tensor, k: int) -> Any:
+        """Target conductances of pair k."""
+        device, (start, share, _) = self.target.device, self._shares[k]
+        return _OPS.target_pairs(
+            weight, self._wide(scale), device.g_min_us, device.g_max_us, start, share
+        )
+
+    def _normalised(self, weight: Tensor, scale: Tensor, k: int) -> Tensor:
+        """What pair k holds of the weight, in its own range from -1 to 1."""
+        plus, minus = self._pair(weight, scale, k)
+        return (plus - minus) / (self.target.device.g_max_us - self.target.device.g_min_us)
+
+    def _targets(self, weight: Tensor, scale: Tensor, k: int) -> Any:
+        """The same with what compensation makes of them."""
+        if self.shape is None:
+            return self._pair(weight, scale, k)
+        device, wide = self.target.device, self._wide(scale)
+        if len(self._shares) == 1:
+            shaped = weight.clamp(-wide, wide) * self.shape[k]
+        else:
+            shaped = self._normalised(weight, scale, k) * self.shape[k]
+            wide = torch.ones_like(wide)
+        return _OPS.target_pairs(shaped, wide, device.g_min_us, device.g_max_us)
+
+    def _given_scales(self) -> Tensor:
+        rows = []
+        for row, height in self.layout.bands:
+            top = self._band_max(row, height)
+            for b in self.layout.blocks:
+                if b.row == row and b.scales is not None:
+                    top[b.col : b.col + b.cols] = torch.tensor(b.scales, dtype=top.dtype)
+            rows.append(top)
+        return torch.stack(rows)
+
+    def _band(self, weight: Tensor, row: int, rows: int) -> Tensor:
+        return weight[:, row : row + rows].t() if self.transposed else weight[row : row + rows]
+
+    def _band_max(self, row: int, rows: int) -> Tensor:
+        return self._band(self.weight.detach(), row, rows).abs().amax(0).to(self._dtype())
+
+    def _scale(self, weight: Tensor) -> Tensor:
+        """s_j [bands, outputs]: fixed, or by a rule from the weight."""
+        if self.scales is not None:
+            return self.scales
+        rule = self.recipe.circuit.scale if self.recipe.circuit else "max"
+        own = weight.detach()
+        parts = [self._band(own, row, rows) for row, rows in self.layout.bands]
+        top = torch.stack([part.abs().amax(0) for part in parts])
+        if rule.startswith("sigma:"):
+            spread = torch.stack([part.std(0, correction=0) for part in parts])
+            return torch.minimum(top, spread * float(rule[6:]))
+        return top
+
+    def _wide(self, scale: Tensor) -> Tensor:
+        """Scales per cell, in the weight's layout."""
+        rows = torch.tensor([rows for _, rows in self.layout.bands], device=scale.device)
+        if len(self.layout.bands) == 1:
+            return scale.t() if self.transposed else scale
+        cells = torch.repeat_interleave(scale, rows, 0, output_size=self.in_features)
+        return cells.t() if self.transposed else cells
+
+    def _alternating(self) -> bool:
+        return self.target.geometry.readout == "alternating"
+
+    def _fold(self, plus: Tensor, minus: Tensor, ohm: float, adc_ohm: float, plane: bool) -> Any:
+        target, wired = self.target, self._level["wire"]
+        if plane:
+            return _OPS.fold_crossbar(
+                plus, minus, self.blocks, self.transposed, target.geometry.rows,
+                target.geometry.cols, ohm, adc_ohm, target.wire.row_ohm * wired,
+                target.wire.driver_ohm, self._alternating(), target.dac.v_read_v,
+                2 * target.device.g_min_us,
+            )  # fmt: skip
+        return _OPS.fold(
+            plus, minus, None, self.blocks, self.transposed, target.geometry.rows, ohm, adc_ohm,
+            self._alternating(), target.dac.v_read_v, 2 * target.device.g_min_us,
+        )  # fmt: skip
+
+    def effective_ohm(self) -> float:
+        """Wire resistance per cell in force, ohm."""
+        return self.target.wire.column_ohm * self._level.get("wire", math.nan)
