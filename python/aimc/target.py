@@ -13,11 +13,14 @@ import json
 import os
 import pathlib
 import re
+import subprocess
+import tempfile
 from collections.abc import Mapping
 from typing import Any
 
 from aimc import abi
 from aimc.errors import InvalidArgumentError
+from aimc.locate import find_program
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,18 +64,9 @@ class Device:
         Raises:
             InvalidArgumentError: names the file, and the key that docs/Devices.md has otherwise.
         """
-        try:
-            text = pathlib.Path(path).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise InvalidArgumentError(f"{path}: cannot read the device file: {error}") from None
-        try:
-            table = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise InvalidArgumentError(f"{path}: expected JSON, but got {error}") from None
-        if not isinstance(table, dict):
-            raise InvalidArgumentError(f"{path}: expected a JSON object")
-        window = {key: table[key] for key in ("g_min_us", "g_max_us") if key in table}
-        device = cls(kind="table", table=table, **{**window, **changes})
+        table = _json(path, "device file")
+        window: dict[str, Any] = {k: table[k] for k in ("g_min_us", "g_max_us") if k in table}
+        device = cls(kind="table", table=table, **(window | changes))
         try:
             abi.check_target(Target(device=device).parts())
         except InvalidArgumentError as error:
@@ -134,6 +128,36 @@ class Target:
         return dataclasses.replace(self, **changes)
 
     @classmethod
+    def load(cls, source: str | os.PathLike[str]) -> Target:
+        """A target by its preset's name, or from a file.
+
+        Args:
+            source: a preset ("pcm"), the path of a .mlir file with one `aimc.target`, or of a .json
+                file that has a target's parts as manifests have them.
+
+        Raises:
+            InvalidArgumentError: names the file and what is expected there, in one line.
+        """
+        if not os.fspath(source):
+            raise InvalidArgumentError("expected a preset or a target file, but got ''")
+        path = pathlib.Path(source)
+        if path.suffix != ".json":
+            return cls.from_manifest(*_compiled(os.fspath(source)))
+        parts: dict[str, Any] = {key: {} for key in ("geometry", "device", "wire", "dac", "adc")}
+        parts |= _json(path, "target file")
+        try:
+            device = parts.get("device")
+            if isinstance(device, Mapping) and isinstance(device.get("file"), str):
+                table = _json(path.parent / device["file"], "device file")
+                rest = {key: value for key, value in device.items() if key != "file"}
+                parts["device"] = {**rest, "table": table}
+            abi.check_target(parts)
+            return cls.from_manifest(path.stem, parts)
+        except InvalidArgumentError as error:
+            said = str(error).removeprefix("target: ")
+            raise InvalidArgumentError(f"{path}: {said}") from None
+
+    @classmethod
     def from_manifest(cls, name: str, parts: Mapping[str, Mapping[str, Any]]) -> Target:
         """The target that a package records under `name`."""
 
@@ -173,6 +197,52 @@ class Target:
         }
         body = ",\n".join(f"  {name} = #aimc.{name}<{text}>" for name, text in parts.items())
         return f"aimc.target @{_symbol(self.name)} {{\n{body}\n}}\n"
+
+
+def _json(path: str | os.PathLike[str], what: str) -> dict[str, Any]:
+    """The object that a file holds."""
+    try:
+        text = pathlib.Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidArgumentError(f"{path}: cannot read the {what}: {error}") from None
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InvalidArgumentError(f"{path}: expected JSON, but got {error}") from None
+    if not isinstance(value, dict):
+        raise InvalidArgumentError(f"{path}: expected a JSON object")
+    return value
+
+
+# The smallest model: what the compiler says about its tile is the target.
+_MODEL = """
+func.func @main(%x: tensor<1x1xf32>, %y: tensor<1x1xf32>) -> tensor<1x1xf32> {
+  %w = arith.constant dense<1.0> : tensor<1x1xf32>
+  %r = linalg.matmul ins(%x, %w : tensor<1x1xf32>, tensor<1x1xf32>)
+      outs(%y : tensor<1x1xf32>) -> tensor<1x1xf32>
+  return %r : tensor<1x1xf32>
+}
+"""
+
+
+def _compiled(source: str) -> tuple[str, dict[str, Any]]:
+    """Name and parts of the target that the compiler reads from a preset or a .mlir file."""
+    with tempfile.TemporaryDirectory(prefix="aimc-target-") as folder:
+        model, spec = pathlib.Path(folder) / "model.mlir", pathlib.Path(folder) / "spec.json"
+        model.write_text(_MODEL, encoding="utf-8")
+        command = [find_program("aimc-compile"), str(model), f"--target={source}"]
+        command += ["--emit-noise", str(spec)]
+        done = subprocess.run(
+            command, check=False, capture_output=True, text=True, errors="replace"
+        )
+        if done.returncode != 0:
+            said = [line.strip() for line in done.stderr.splitlines() if "error:" in line]
+            cause = said[0] if said else f"aimc-compile ended with exit code {done.returncode}"
+            # The model is ours: a place in it says nothing.
+            cause = re.sub(rf"{re.escape(str(model))}:\d+:\d+: ", "", cause)
+            raise InvalidArgumentError(cause.removeprefix("aimc-compile: error: "))
+        ((name, parts),) = json.loads(spec.read_text(encoding="utf-8"))["targets"].items()
+    return name, parts
 
 
 # Written in any case; all other fields are optional in the dialect, with these classes' defaults.

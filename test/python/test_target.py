@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Targets as Python values: what they print is what the dialect parses and verifies."""
 
+import dataclasses
 import hashlib
 import json
 import re
@@ -173,6 +174,69 @@ def test_a_package_records_its_target(linear_model, tmp_path):
         blocks = session.manifest["weights"][0]["blocks"]
     # 96 x 80 on tiles of 40 x 33: three row blocks by three column blocks
     assert len(blocks) == 9
+
+
+@pytest.mark.parametrize("target", [t for t in TARGETS if t.device.kind != "table"], ids=str)
+def test_load_reads_what_is_printed(target, tmp_path):
+    path = tmp_path / "target.mlir"
+    path.write_text(target.to_mlir())
+    loaded = aimc.Target.load(path)
+    if target.adc.kind == "ideal":  # which has neither
+        loaded = loaded.replace(adc=dataclasses.replace(target.adc, kind=loaded.adc.kind))
+    assert loaded == target
+    path = tmp_path / f"{target.name}.json"
+    path.write_text(json.dumps(target.parts()))
+    assert aimc.Target.load(str(path)) == target
+
+
+def test_load_knows_presets_and_device_files(tmp_path):
+    pcm = aimc.Target.load("pcm")
+    assert (pcm.name, pcm.device.kind, pcm.adc.bits) == ("pcm", "pcm", 12)
+    assert aimc.Target.load("pcm-open").wire.idle == "open"
+    device = {**FULL.device.table, "g_min_us": 0.5, "g_max_us": 20.0}
+    (tmp_path / "dev.json").write_text(json.dumps(device))
+    given = {"device": {"kind": "table", "file": "dev.json", "g_min_us": 0.5, "g_max_us": 20.0}}
+    (tmp_path / "t.json").write_text(json.dumps(given))
+    text = aimc.Target(name="t").to_mlir()
+    text = text.replace("<pcm,", '<table, file = "dev.json",').replace(
+        "g_min_us = 0.1", "g_min_us = 0.5"
+    )
+    (tmp_path / "t.mlir").write_text(text.replace("g_max_us = 25.0", "g_max_us = 20.0"))
+    loaded = [aimc.Target.load(tmp_path / name) for name in ("t.json", "t.mlir")]
+    assert loaded[0].device.table == device
+    assert loaded[0] == loaded[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "cause"),
+    [
+        ("nope", None, "expected a preset or a target file, but found no 'nope.mlir'"),
+        ("", None, "expected a preset or a target file, but got ''"),
+        ("--help", None, "found no '--help.mlir'"),
+        ("none.mlir", None, "expected a target file, but found none at"),
+        ("none.json", None, "cannot read the target file"),
+        ("t.mlir", "aimc.target @x {", "t.mlir:1:15: expected attribute name"),
+        ("t.mlir", aimc.Target(geometry=aimc.Geometry(rows=0)).to_mlir(), "expected `rows` in"),
+        ("t.mlir", "", "expected one aimc.target"),
+        ("t.json", "{", "t.json: expected JSON"),
+        ("t.json", "[]", "t.json: expected a JSON object"),
+        ("t.json", '{"wires": {}}', "t.json: unknown key 'wires'"),
+        ("t.json", '{"wire": {"ohm": 1}}', "t.json: wire: unknown key 'ohm'"),
+        ("t.json", '{"adc": {"bits": 99}}', "t.json: adc.bits: expected"),
+        ("t.json", '{"device": {"kind": "table", "file": "no.json"}}', "no.json: cannot read"),
+    ],
+)
+def test_load_says_in_one_line_what_is_wrong(name, text, cause, tmp_path):
+    source = name
+    if name.endswith((".mlir", ".json")):
+        source = tmp_path / name
+        if text is not None:
+            source.write_text(text)
+    with pytest.raises(aimc.InvalidArgumentError) as error:
+        aimc.Target.load(source)
+    assert cause in str(error.value)
+    assert "\n" not in str(error.value)
+    assert "aimc-target-" not in str(error.value)  # the compiler's own model
 
 
 def test_replace_changes_one_part():
