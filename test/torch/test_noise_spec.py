@@ -382,12 +382,12 @@ def test_one_layer_has_one_input_range(mlp_spec):
     [
         (("layers", 1, "blocks", 0, "rows"), 127, "layer 'layer.1': expected blocks that cover"),
         (("layers", 1, "blocks", 0, "at_row"), 400, "expected blocks that form bands and lie inside"),
-        (("layers", 0, "blocks", 0, "target"), "x", "expected blocks on one target among"),
-        (("layers", 0, "blocks", 0, "scales"), "y", "layer 'layer.0': expected a tensor 'y'"),
+        (("layers", 0, "blocks", 0, "target"), "x", "target: expected one of: pcm, but got 'x'"),
+        (("layers", 0, "blocks", 0, "scales"), "y", "layer 'layer.0': blocks[0].scales: expected a tensor 'y'"),
         (("layers", 0, "activity"), "{scales}", "expected shape [64, 32], but got [128]"),
         (("targets", "pcm", "wire", "colum_ohm"), 1, "expected a key of wire, but got 'colum_ohm'"),
         (("tensors",), "none.safetensors", "expected its tensors in"),
-        (("layers", 0, "weight"), None, "'weight'"),
+        (("layers", 0, "weight"), None, "layer 'layer.0': weight: expected a name"),
     ],
 )  # fmt: skip
 def test_mistakes_in_a_spec(mlp_spec, path, value, said):

@@ -11,15 +11,18 @@ import os
 import pathlib
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from torch import Tensor
 
-from aimc.errors import HardwareWarning, InvalidArgumentError, UnsupportedError
+from aimc.errors import HardwareWarning, InvalidArgumentError, UnsupportedError, level_outside
 from aimc.target import Target
+from aimc.torch.fields import Entry, read_target, read_tensors
 from aimc.torch.layout import Block, Layout
 
 _BINS = 32  # of an activity
+_COMPENSATE = ("none", "gain", "weights", "weights+pulses")
+_EXTENT = 2**31 - 1
+_TILES, _TARGETS = 2**30 - 1, 8  # what a stream has bits for, as int64
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,33 +104,29 @@ def load_spec(path: str | os.PathLike[str]) -> Spec:
         data = json.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise InvalidArgumentError(f"{file}: {error.strerror}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidArgumentError(f"{file}: expected JSON, but got {error}") from None
-    if not isinstance(data, dict) or data.get("format") != "aimc-noise":
-        raise InvalidArgumentError(f"{file}: expected the format aimc-noise")
-    if data.get("version") != 1:
-        raise InvalidArgumentError(
-            f"{file}: expected version 1 of a noise spec, but got {data.get('version')!r}"
-        )
     try:
-        tensors = _tensors(file, data.get("tensors"))
-        targets = {name: _target(name, parts) for name, parts in data["targets"].items()}
-        layers = tuple(_layer(entry, targets, tensors) for entry in data["layers"])
-    except KeyError as error:
-        raise InvalidArgumentError(
-            f"{file}: expected {error.args[0]!r}, but it is missing"
-        ) from None
-    except (TypeError, AttributeError, ValueError, OSError, InvalidArgumentError) as error:
-        if str(error).startswith(str(file)):
-            raise
-        raise InvalidArgumentError(f"{file}: {error}") from None
+        spec = Entry(data)
+        if data.get("format") != "aimc-noise":
+            raise spec.wrong("format", "'aimc-noise'")
+        if type(data.get("version")) is not int or data["version"] != 1:
+            raise spec.wrong("version", "version 1 of a noise spec")
+        tensors = read_tensors(file, spec)
+        named = data.get("targets")
+        if not isinstance(named, dict) or not 1 <= len(named) <= _TARGETS:
+            raise spec.wrong("targets", f"an object of 1 to {_TARGETS} targets")
+        targets = {name: read_target(name, parts) for name, parts in named.items()}
+        layers = tuple(_layer(entry, targets, tensors) for entry in spec.entries("layers"))
+    except (InvalidArgumentError, UnsupportedError) as error:
+        raise type(error)(f"{file}: {error}") from None
     neighbours, count = _neighbours(layers)
     if neighbours:
         warnings.warn(
             f"{file}: {neighbours} of {count} blocks share columns of a tile with others, which "
             "load their wires; training sees each block alone, as aimc-compile --no-pack places it",
             HardwareWarning,
-            stacklevel=2,
+            stacklevel=level_outside(),
         )
     return Spec(layers, str(file))
 
@@ -152,91 +151,58 @@ def _neighbours(layers: Sequence[SpecLayer]) -> tuple[int, int]:
     return shared, sum(map(len, tiles.values()))
 
 
-def _target(name: str, parts: Mapping[str, Mapping[str, Any]]) -> Target:
-    """A key that is not known would change results without a word."""
-    target = Target.from_manifest(name, parts)
-    for part, values in parts.items():
-        known = {f.name for f in dataclasses.fields(getattr(target, part))}
-        for key in values:
-            if key not in known:
-                raise InvalidArgumentError(
-                    f"target {name!r}: expected a key of {part}, but got {key!r}"
-                )
-    return target
-
-
-def _tensors(spec: pathlib.Path, name: Any) -> Mapping[str, Tensor]:
-    if not name:
-        return {}
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    file = spec.with_name(name)
-    try:
-        tensors: Mapping[str, Tensor] = load_file(file)
-    except OSError as error:
-        raise InvalidArgumentError(
-            f"{spec}: expected its tensors in {file}, but got {error}"
-        ) from None
-    except SafetensorError as error:
-        raise InvalidArgumentError(f"{file}: expected safetensors, but got {error}") from None
-    return tensors
-
-
-def _tensor(
-    tensors: Mapping[str, Tensor], name: str | None, shape: tuple[int, ...]
-) -> Tensor | None:
-    if name is None:
-        return None
-    if name not in tensors:
-        raise InvalidArgumentError(f"expected a tensor {name!r}, but the spec's file has none")
-    if tuple(tensors[name].shape) != shape:
-        raise InvalidArgumentError(
-            f"tensor {name!r}: expected shape {list(shape)}, but got {list(tensors[name].shape)}"
-        )
-    return tensors[name]
-
-
-def _block(
-    entry: Mapping[str, Any], targets: Sequence[str], tensors: Mapping[str, Tensor]
-) -> Block:
-    scales = _tensor(tensors, entry.get("scales"), (entry["cols"],))
+def _block(entry: Entry, targets: Mapping[str, Target], tensors: Mapping[str, Tensor]) -> Block:
+    index = {key: entry.integer(key, 0, _EXTENT) for key in ("row", "col", "at_row", "at_col")}
+    rows, cols = (entry.integer(key, 1, _EXTENT) for key in ("rows", "cols"))
+    target = entry.word("target", sorted(targets))
+    compensate = entry.word("compensate", _COMPENSATE) if entry.has("compensate") else None
+    if compensate == "weights+pulses" and targets[target].wire.idle != "open":
+        raise entry.wrong("compensate", "none, gain or weights with idle = midrail")
+    scales = entry.tensor("scales", tensors, (cols,))
     return Block(
-        entry["row"], entry["rows"], entry["col"], entry["cols"], entry["at_row"], entry["at_col"],
-        lsb_fc=entry.get("lsb_fc"),
-        compensate=entry.get("compensate"),
+        index["row"], rows, index["col"], cols, index["at_row"], index["at_col"],
+        lsb_fc=entry.real("lsb_fc", 1e-9, 1e9) if entry.has("lsb_fc") else None,
+        compensate=compensate,
         scales=tuple(scales.tolist()) if scales is not None else None,
         # Targets are numbered by their sorted names, as the runtime does.
-        stream=Block.stream_of(targets.index(entry["target"]), entry["chip"], entry["tile"]),
+        stream=Block.stream_of(
+            sorted(targets).index(target),
+            entry.integer("chip", 0, _TILES),
+            entry.integer("tile", 0, _TILES),
+        ),
     )  # fmt: skip
 
 
-def _layer(
-    entry: Mapping[str, Any], targets: Mapping[str, Target], tensors: Mapping[str, Tensor]
-) -> SpecLayer:
+def _layer(entry: Entry, targets: Mapping[str, Target], tensors: Mapping[str, Tensor]) -> SpecLayer:
+    layer = entry.name("layer")
     try:
-        used = {b["target"] for b in entry["blocks"]}
-        if len(used) != 1 or not used <= targets.keys():
-            raise InvalidArgumentError(
-                f"expected blocks on one target among {sorted(targets)}, but got {sorted(used)}"
-            )
-        blocks = [_block(b, sorted(targets), tensors) for b in entry["blocks"]]
-        blocks.sort(key=lambda b: (b.row, b.col))
-        target = targets[used.pop()]
-        layout = Layout(entry["rows"], entry["cols"], tuple(blocks))
-        _check(layout, target)
-        return SpecLayer(
-            layer=entry["layer"],
-            weight=entry["weight"],
-            initializer=entry["initializer"],
-            transposed=entry["transposed"],
-            target=target,
-            layout=layout,
-            input_range=entry.get("input_range"),
-            activity=_tensor(tensors, entry.get("activity"), (entry["rows"], _BINS)),
-        )
+        return _site(layer, entry.alone(), targets, tensors)
     except InvalidArgumentError as error:
-        raise InvalidArgumentError(f"layer {entry.get('layer')!r}: {error}") from None
+        raise InvalidArgumentError(f"layer {layer!r}: {error}") from None
+
+
+def _site(
+    layer: str, entry: Entry, targets: Mapping[str, Target], tensors: Mapping[str, Tensor]
+) -> SpecLayer:
+    placed = entry.entries("blocks")
+    used = sorted({block.word("target", sorted(targets)) for block in placed})
+    if len(used) != 1:
+        raise InvalidArgumentError(f"expected blocks on one target, but got {', '.join(used)}")
+    blocks = [_block(block, targets, tensors) for block in placed]
+    blocks.sort(key=lambda b: (b.row, b.col))
+    rows, cols = (entry.integer(key, 1, _EXTENT) for key in ("rows", "cols"))
+    layout, target = Layout(rows, cols, tuple(blocks)), targets[used[0]]
+    _check(layout, target)
+    return SpecLayer(
+        layer=layer,
+        weight=entry.name("weight"),
+        initializer=entry.name("initializer") if entry.has("initializer") else None,
+        transposed=entry.flag("transposed"),
+        target=target,
+        layout=layout,
+        input_range=entry.real("input_range", 1e-30, 1e30) if entry.has("input_range") else None,
+        activity=entry.tensor("activity", tensors, (rows, _BINS)),
+    )
 
 
 def _check(layout: Layout, target: Target) -> None:

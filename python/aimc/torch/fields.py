@@ -1,0 +1,178 @@
+# Part of the AIMC project, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Values of a noise spec, each taken by what it has to be: a spec may be written by hand."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from aimc import abi
+from aimc.errors import InvalidArgumentError, UnsupportedError
+from aimc.target import Target
+from aimc.torch.layout import check
+
+_PARTS = ("geometry", "device", "wire", "dac", "adc")
+_LONGEST = 60  # what a message shows of a value
+
+
+def shown(value: Any) -> str:
+    """A value of JSON as messages show it, on one line."""
+    text = repr(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
+
+
+class Entry:
+    """One object of a spec; null and what is missing are the same."""
+
+    def __init__(self, value: Any, path: str = "") -> None:
+        if not isinstance(value, Mapping):
+            where = f"{path}: " if path else ""
+            raise InvalidArgumentError(f"{where}expected an object, but got {shown(value)}")
+        self._values, self._path = value, path + "." if path else ""
+
+    def alone(self) -> Entry:
+        """The same for messages that say by other means whose values these are."""
+        return Entry(self._values)
+
+    def has(self, key: str) -> bool:
+        """Whether there is a value."""
+        return self._values.get(key) is not None
+
+    def wrong(self, key: str, expected: str) -> InvalidArgumentError:
+        """That the value is not what is expected."""
+        got = f"got {shown(self._values[key])}" if key in self._values else "it is missing"
+        return InvalidArgumentError(f"{self._path}{key}: expected {expected}, but {got}")
+
+    def integer(self, key: str, low: int, high: int) -> int:
+        """A whole number of a range."""
+        value = self._values.get(key)
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise self.wrong(key, f"an integer from {low} to {high}")
+        return value
+
+    def real(self, key: str, low: float, high: float) -> float:
+        """A number of a range, which NaN is not in."""
+        value = self._values.get(key)
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int | float)
+            or not low <= value <= high
+        ):
+            raise self.wrong(key, f"a number from {low:g} to {high:g}")
+        return float(value)
+
+    def name(self, key: str) -> str:
+        """Text that is not empty."""
+        value = self._values.get(key)
+        if not isinstance(value, str) or not value:
+            raise self.wrong(key, "a name")
+        return value
+
+    def word(self, key: str, known: Sequence[str]) -> str:
+        """One of some names."""
+        value = self._values.get(key)
+        if not isinstance(value, str) or value not in known:
+            raise self.wrong(key, f"one of: {', '.join(known)}")
+        return value
+
+    def flag(self, key: str) -> bool:
+        """True or false."""
+        value = self._values.get(key)
+        if not isinstance(value, bool):
+            raise self.wrong(key, "true or false")
+        return value
+
+    def items(self, key: str) -> list[Any]:
+        """A list of at least one value."""
+        value = self._values.get(key)
+        if not isinstance(value, list) or not value:
+            raise self.wrong(key, f"a list of {key}")
+        return value
+
+    def entries(self, key: str) -> list[Entry]:
+        """A list of at least one object."""
+        return [
+            Entry(value, f"{self._path}{key}[{number}]")
+            for number, value in enumerate(self.items(key))
+        ]
+
+    def tensor(
+        self, key: str, tensors: Mapping[str, Tensor], shape: tuple[int, ...]
+    ) -> Tensor | None:
+        """The tensor of a name, or none: finite numbers from 0."""
+        if not self.has(key):
+            return None
+        name = self.name(key)
+        if name not in tensors:
+            raise InvalidArgumentError(
+                f"{self._path}{key}: expected a tensor {name!r}, but the spec's file has none"
+            )
+        tensor, where = tensors[name], f"{self._path}{key}: tensor {name!r}: expected"
+        if tuple(tensor.shape) != shape:
+            raise InvalidArgumentError(f"{where} shape {list(shape)}, but got {list(tensor.shape)}")
+        if tensor.dtype != torch.float32:
+            raise InvalidArgumentError(f"{where} elements of float32, but got {tensor.dtype}")
+        if not (tensor.isfinite() & (tensor >= 0)).all():
+            raise InvalidArgumentError(f"{where} finite numbers of at least 0, but got others")
+        return tensor
+
+
+def read_target(name: str, value: Any) -> Target:
+    """A target whose numbers the runtime takes and training has a model of.
+
+    A key that is not known would change results without a word.
+    """
+    where = f"target {name!r}: "
+    given = value if isinstance(value, Mapping) else {}
+    for part in _PARTS:
+        if not isinstance(given.get(part), Mapping):
+            raise InvalidArgumentError(
+                f"{where}expected a part {part!r}, but got {shown(given.get(part, value))}"
+            )
+    for part in given:
+        if part not in _PARTS:
+            raise InvalidArgumentError(
+                f"{where}expected one of {', '.join(_PARTS)}, but got {part!r}"
+            )
+    whole = Target().parts()
+    for part in _PARTS:
+        known = {f.name for f in dataclasses.fields(getattr(Target(), part))}
+        for key in given[part]:
+            if key not in known:
+                raise InvalidArgumentError(f"{where}expected a key of {part}, but got {key!r}")
+        whole[part] |= given[part]
+    try:
+        abi.check_target(whole)
+        target = Target.from_manifest(name, given)
+        check(target)
+    except (InvalidArgumentError, UnsupportedError) as error:
+        said = str(error).removeprefix("target").lstrip(":. ")
+        raise type(error)(where + said) from None
+    return target
+
+
+def read_tensors(spec: pathlib.Path, entry: Entry) -> Mapping[str, Tensor]:
+    """What lies beside a spec, by name."""
+    if not entry.has("tensors"):
+        return {}
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    name = entry.name("tensors")
+    if "/" in name:
+        raise entry.wrong("tensors", "the name of a file beside the spec")
+    file = spec.parent / name
+    try:
+        tensors: Mapping[str, Tensor] = load_file(file)
+    except OSError as error:
+        raise InvalidArgumentError(f"expected its tensors in {file}, but got {error}") from None
+    except SafetensorError as error:
+        raise InvalidArgumentError(f"{file}: expected safetensors, but got {error}") from None
+    return tensors
