@@ -4,6 +4,8 @@
 
 import dataclasses
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -115,6 +117,25 @@ def test_interrupted_training_resumes_to_the_same_weights(tmp_path, monkeypatch)
     assert first.keys() == second.keys()
     for name, values in first.items():
         assert torch.equal(values, second[name]), name
+
+
+@pytest.mark.slow
+def test_the_small_experiment_runs_to_its_end(tmp_path):
+    page = tmp_path / "Experiment.md"
+    command = [sys.executable, "-m", "aimc.experiment", "--smoke", "--output", tmp_path / "cells",
+               "--page", page]  # fmt: skip
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert " to go: train digital" in done.stdout
+    text = page.read_text()
+    assert "## Missing cells\n\nNone: all" in text
+    for method in ("weights+pulses", "Gaussian + adapted", "circuit + adapted"):
+        assert f"| {method} |" in text, method
+    assert sorted(p.name for p in (tmp_path / "plots").iterdir()) == [
+        f"experiment-{group}.svg" for group in ("adc", "all", "devices", "wires")
+    ]
+    again = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert again.stdout == ""  # nothing is left to do
+    assert page.read_text() == text
 
 
 def test_sides_share_no_synset():
