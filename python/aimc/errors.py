@@ -5,8 +5,14 @@
 from __future__ import annotations
 
 import re
+import sys
+import types
 import warnings
 from collections.abc import Iterable
+from typing import ClassVar
+
+_NUMBER = re.compile(r"\d+(\.\d+)?(e[+-]?\d+)?")
+_PLACE = re.compile(r"^layer .*?: ")
 
 
 class Error(Exception):
@@ -38,15 +44,34 @@ class HardwareWarning(UserWarning):
 
 
 class Warner:
-    """Tells each message once: what differs in its numbers alone is the same message."""
+    """Tells each kind of message once, at the first place that shows it.
 
-    def __init__(self) -> None:
-        self._told: set[str] = set()
+    What differs in its layer and its numbers alone is one kind. Warners of one group, such as
+    sessions that differ in the chip alone, tell a kind once between them.
+    """
+
+    _groups: ClassVar[dict[str, set[str]]] = {}
+
+    def __init__(self, group: str | None = None) -> None:
+        self._told: set[str] = set() if group is None else self._groups.setdefault(group, set())
 
     def tell(self, messages: Iterable[str], level: int) -> None:
         """`level` frames up is the user's line."""
+        kinds: dict[str, list[str]] = {}
         for message in messages:
-            key = re.sub(r"\d+(\.\d+)?(e[+-]?\d+)?", "#", message)
-            if key not in self._told:
-                self._told.add(key)
-                warnings.warn(message, HardwareWarning, stacklevel=level + 1)
+            kinds.setdefault(_NUMBER.sub("#", _PLACE.sub("", message)), []).append(message)
+        for kind, (first, *others) in kinds.items():
+            if kind not in self._told:
+                self._told.add(kind)
+                more = f"; {len(others)} more like this" if others else ""
+                warnings.warn(first + more, HardwareWarning, stacklevel=level + 1)
+
+
+def level_outside() -> int:
+    """The level, for a warning of the calling function, of the nearest line outside of aimc."""
+    frame: types.FrameType | None = sys._getframe(1)
+    level = 1
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "aimc":
+        frame = frame.f_back
+        level += 1
+    return level

@@ -38,7 +38,8 @@ class Session(Owner):
     ``ideal``, ``time_s``, ``effects``, ``target``, ``targets``, ``compare_ideal``, ``compensate``,
     ``scale``, ``drift_compensation``, ``chip``, ``record``, ``compare_exact``. Unknown ones are
     refused by the runtime. What the runtime doubts (an ADC that throws the signal away, inputs that
-    are not finite, an option without effect) is an :class:`aimc.HardwareWarning`, once per message.
+    are not finite, an option without effect) is an :class:`aimc.HardwareWarning`, once per kind, for
+    all sessions that differ in their chip or its age alone.
     """
 
     def __init__(
@@ -61,7 +62,9 @@ class Session(Owner):
             # A session keeps what it needs of its package.
             lib.aimc_package_close(package)
         self._entries: list[dict[str, Any]] = self.manifest["entries"]
-        self._warner = Warner()
+        chip = {"seed", "time_s", "threads", "chip"}
+        rest = {key: value for key, value in options.items() if key not in chip}
+        self._warner = Warner(f"{os.path.realpath(path)!r} {hash(text)} {abi.encode(rest, 'options')}")
         self._warner.tell(self._warnings(), level=2)
 
     def get_inputs(self) -> list[NodeArg]:

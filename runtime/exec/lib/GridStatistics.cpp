@@ -125,7 +125,9 @@ json Grids::warnings() const {
       const double lsb = block.lsbFc && !options.lsbGiven[static_cast<size_t>(block.target)]
                              ? *block.lsbFc
                              : target.adc.lsbFc;
-      const std::string where = layer + ", weight " + weight.name + ": ";
+      // most layers have one weight, which is called like them
+      const std::string where =
+          layer + (weight.name == grid.layer ? ": " : ", weight " + weight.name + ": ");
       const json bits = effectiveBits(reads);
       if (bits.is_number() && bits.get<double>() < kFewBits)
         list.push_back(where + "the ADC keeps " + brief(bits.get<double>()) +
