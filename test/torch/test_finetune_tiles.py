@@ -112,6 +112,13 @@ def test_spec_and_target_agree(tmp_path, model, data):  # noqa: F811
         (("targets", "t", "wire", "spread"), 0.1, "training models 0.0 alone"),
         (("targets", "t", "wire", "colum_ohm"), 1, "expected no key 'colum_ohm'"),
         (("targets", "t", "device", "g_max_us"), -1, "expected a number from 0 to"),
+        (("targets", "t", "device", "kind"), "table", "expected a device table for the kind table"),
+        (
+            ("targets", "t", "geometry", "significance"),
+            [1.0, 2.0],
+            "one factor per pair, 1, but got 2",
+        ),
+        (("targets", "t", "geometry", "significance"), [0.0], "expected factors from 1e-6 to 1e6"),
         (("format",), "other", "expected a noise spec of version 1"),
         (("layers",), None, "expected targets and layers"),
     ],

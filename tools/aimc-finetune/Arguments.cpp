@@ -68,6 +68,8 @@ std::string wrong(const Arguments &arguments) {
     return "expected --eval-data with --early-stop";
   if (!arguments.target.empty() && !arguments.spec.empty())
     return "expected --target or --spec, but got both";
+  if (!arguments.device.empty() && arguments.target.empty())
+    return "expected --target with --device: a spec has its device";
   if (arguments.head && (t.loss == Loss::Distill || t.loss == Loss::DistillMse))
     return "expected a model with a classifier to distill from, but --head adds one that has "
            "learnt nothing";
@@ -104,6 +106,9 @@ std::optional<int> parseArguments(int argc, char **argv, Arguments &arguments) {
       ->check(positive);
   app.add_option("--target", arguments.target, "train through the tiles of this target")
       ->type_name("NAME");
+  app.add_option("--device", arguments.device,
+                 "device table (JSON) that replaces the target's device")
+      ->type_name("JSON");
   app.add_option("--spec", arguments.spec,
                  "train through what aimc-compile --emit-noise wrote for the model; layers that it "
                  "does not name, as a new --head, stay digital")

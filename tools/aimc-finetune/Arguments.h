@@ -16,7 +16,7 @@ struct Arguments {
   std::string model, output, data, labels = "labels", evalData, log, outputName;
   std::vector<std::string> trainable, freeze;
   std::optional<onnx::Classifier> head;
-  std::string target, spec;
+  std::string target, device, spec;
   bool untie = false;
   int threads = 0;
   train::TrainOptions train;

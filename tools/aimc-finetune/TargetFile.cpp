@@ -58,9 +58,18 @@ std::vector<std::string> items(std::string_view list) {
   return found;
 }
 
-json valueOf(const std::string &text) {
-  json number = json::parse(text, nullptr, false); // numbers, lists, true and false are JSON
-  return number.is_discarded() ? json(text) : number;
+json valueOf(std::string text) {
+  const std::string plain = text;
+  if (text.front() == '{') { // a dictionary differs from an object of JSON by its `=`
+    bool quoted = false;
+    for (size_t i = 0; i < text.size(); ++i) {
+      quoted ^= text[i] == '"' && (i == 0 || text[i - 1] != '\\');
+      if (text[i] == '=' && !quoted)
+        text[i] = ':';
+    }
+  }
+  json value = json::parse(text, nullptr, false); // numbers, lists, true and false are JSON
+  return value.is_discarded() ? json(plain) : value;
 }
 
 /// `#aimc.wire<column_ohm = 0.15, idle = midrail>`, whose first item may be a kind.
@@ -81,8 +90,8 @@ train::Result<json> partOf(const std::string &text, const std::string &name) {
     size_t equals = item.find('=');
     if (equals == std::string::npos)
       part["kind"] = item;
-    else
-      part[trimmed(item.substr(0, equals))] = valueOf(trimmed(item.substr(equals + 1)));
+    else if (std::string value = trimmed(item.substr(equals + 1)); !value.empty())
+      part[trimmed(item.substr(0, equals))] = valueOf(std::move(value));
   }
   return part;
 }
@@ -132,9 +141,35 @@ std::string presets() {
     list += (list.empty() ? "" : ", ") + name;
   return list;
 }
+/// What a device file holds; what it means is judged with the target.
+train::Result<json> readDevice(const fs::path &path) {
+  std::ifstream stream(path);
+  if (!stream)
+    return tl::unexpected(Error{"cannot read device file '" + path.string() + "'"});
+  json table = json::parse(stream, nullptr, false);
+  if (!table.is_object())
+    return tl::unexpected(Error{"device file '" + path.string() + "': expected a JSON object"});
+  return table;
+}
+
+/// Replaces the device by a file's, as aimc-compile --device does: with the file's window, or the
+/// target's where it has none.
+train::Result<> replaceDevice(json &target, const std::string &path) {
+  auto table = readDevice(path);
+  if (!table)
+    return tl::unexpected(table.error());
+  json device = {{"kind", "table"}, {"table", *table}};
+  for (const char *key : {"g_min_us", "g_max_us"})
+    if (table->contains(key))
+      device[key] = (*table)[key];
+    else if (target.contains("device") && target["device"].contains(key))
+      device[key] = target["device"][key];
+  target["device"] = device;
+  return {};
+}
 } // namespace
 
-train::Result<train::TileTarget> loadTarget(const std::string &name) {
+train::Result<train::TileTarget> loadTarget(const std::string &name, const std::string &device) {
   std::string path = fileOf(name);
   if (path.empty())
     return tl::unexpected(Error{"expected a target among " + presets() +
@@ -144,15 +179,31 @@ train::Result<train::TileTarget> loadTarget(const std::string &name) {
   text << stream.rdbuf();
   if (!stream)
     return tl::unexpected(Error{path + ": cannot open the file"});
-  if (endsWith(path, ".json"))
-    return train::parseTarget(text.str(), name);
-  std::string code = withoutComments(text.str());
   json target = json::object();
-  for (const char *part : {"geometry", "device", "wire", "dac", "adc"}) {
-    auto read = partOf(code, part);
-    if (!read)
-      return tl::unexpected(Error{path + ": " + read.error().message});
-    target[part] = *read;
+  if (endsWith(path, ".json")) {
+    target = json::parse(text.str(), nullptr, false);
+    if (!target.is_object())
+      return tl::unexpected(Error{path + ": expected a JSON object"});
+  } else {
+    const std::string code = withoutComments(text.str());
+    for (const char *part : {"geometry", "device", "wire", "dac", "adc"}) {
+      auto read = partOf(code, part);
+      if (!read)
+        return tl::unexpected(Error{path + ": " + read.error().message});
+      target[part] = *read;
+    }
+  }
+  json &own = target["device"];
+  if (!device.empty()) {
+    if (auto done = replaceDevice(target, device); !done)
+      return tl::unexpected(done.error());
+  } else if (own.is_object() && own.contains("file") &&
+             own["file"].is_string()) { // beside the target
+    auto table = readDevice(fs::path(path).parent_path() / own["file"].get<std::string>());
+    if (!table)
+      return tl::unexpected(Error{path + ": " + table.error().message});
+    own.erase("file");
+    own["table"] = *table;
   }
   return train::parseTarget(target.dump(), name);
 }

@@ -9,6 +9,8 @@
 namespace aimc::finetune {
 
 /// A preset, a .mlir file with one aimc.target, or a .json file with a target as manifests have it.
-train::Result<train::TileTarget> loadTarget(const std::string &name);
+/// `device`: the device file that replaces the target's device; "": none.
+train::Result<train::TileTarget> loadTarget(const std::string &name,
+                                            const std::string &device = "");
 
 } // namespace aimc::finetune

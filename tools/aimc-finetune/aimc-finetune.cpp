@@ -74,7 +74,7 @@ Result<std::unique_ptr<train::Circuit>> makeCircuit(const train::Model &model,
   }
   if (arguments.target.empty())
     return nullptr;
-  auto target = loadTarget(arguments.target);
+  auto target = loadTarget(arguments.target, arguments.device);
   if (!target)
     return tl::unexpected(target.error());
   return train::tileCircuit(model, &*target, {}, options);

@@ -5,12 +5,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 from torch import Tensor
 
 from aimc.torch import joint
+from aimc.torch.layout import Block, device_facts, table_text
 from aimc.torch.ranges import RangedWeight
 
 _OPS = torch.ops.aimc
@@ -18,8 +19,9 @@ _OPS = torch.ops.aimc
 PART = {"gaussian": 0, "program": 1, "life": 3, "low": 5, "spread": 7, "stuck": 9, "chip": 11,
         "tile": 12, "column": 13, "read": 14}  # fmt: skip
 PAIR = 1 << 16  # from one pair of a weight to the next
-# StreamKind of runtime/model: Programming, Drift, OneOverF.
-_STREAM = {"program": 1, "life": 3, "low": 5}
+# StreamKind of runtime/model.
+_STREAM = {"program": 1, "life": 3, "low": 5, "stuck": 6, "chip": 7, "tile": 8, "column": 9,
+           "spread": 10}  # fmt: skip
 
 
 class DeviceWeight(RangedWeight):
@@ -37,6 +39,7 @@ class DeviceWeight(RangedWeight):
         self.register_buffer("curves", None, persistent=False)
         self._laws: dict[str, list[float]] = {}
         self._factors: dict[tuple[float | None, ...], Tensor] = {}
+        self._facts = device_facts(self.target.device)
 
     def refresh(self) -> None:
         """The same, and drift factors anew."""
@@ -54,7 +57,7 @@ class DeviceWeight(RangedWeight):
                 device.kind, device.g_min_us, device.g_max_us,
                 device.programming_noise_scale * level["programming"],
                 device.read_noise_scale * level["read"], device.drift_scale * level["drift"],
-                device.acceptance_percent, time_s,
+                device.acceptance_percent, time_s, *table_text(device),
             )  # fmt: skip
             setattr(self, name, curves.to(self.weight.device))
             self._laws[name] = list(law)
@@ -70,49 +73,95 @@ class DeviceWeight(RangedWeight):
         """Draws for devices; of a chip instance those that the runtime makes from the same seed."""
         if self.chip is None:
             return self._draw(name, like.shape, which)
+        chip, time_s = self.chip, self.time_s if name == "low" else None
+        return self._of_blocks(
+            like,
+            lambda b, stream: _OPS.normals(
+                chip, _STREAM[name], stream, which, b.at_row, b.at_col, b.rows, b.cols, time_s
+            ),
+        )
+
+    def _of_blocks(self, like: Tensor, draw: Callable[[Block, int], Tensor]) -> Tensor:
+        """What `draw` makes of each block and of what the runtime's draws name its tile by."""
         out = torch.empty(self.in_features, self.out_features)
         for index, b in enumerate(self.layout.blocks):
-            own = int(self.clock[1]) << 12 | index
-            out[b.row : b.row + b.rows, b.col : b.col + b.cols] = _OPS.normals(
-                self.chip, _STREAM[name], own if b.stream is None else b.stream, which, b.at_row,
-                b.at_col, b.rows, b.cols, self.time_s if name == "low" else None,
-            )  # fmt: skip
+            own = int(self.clock[1]) << 12 | index if b.stream is None else b.stream
+            out[b.row : b.row + b.rows, b.col : b.col + b.cols] = draw(b, own)
         out = out.to(like.device)
         return out.t() if self.transposed else out
 
     def _devices(self, target: Tensor, which: int, when: str = "curves") -> Tensor:
         """Conductances of the plus (2 k) or minus (2 k + 1) devices of pair k at this step, at its
         time or just programmed (`_fresh`)."""
-        kind, spread = self.target.device, self.recipe.device
-        assert spread is not None  # the caller looked
+        kind, recipe = self.target.device, self.recipe.device
+        assert recipe is not None  # the caller looked
         timed = self.time_s is not None and when == "curves"
+        factors = self._spread(target, which) if recipe.variation else []
         g = target
-        if kind.kind != "ideal":
+        if kind.kind == "ideal":
+            for factor in factors:
+                g = g * factor
+        else:
             names = ("program", "life", "low") if timed else ("program",)
             draws: list[Tensor | None] = [self._device_draw(n, target, which) for n in names]
             draws += [None] * (3 - len(draws))
             like = [None if d is None else d.to(target.dtype) for d in draws]
-            g = _OPS.device_state(target, *like, getattr(self, when), self._laws[when])
-        return self._vary(g, which) if spread.variation else g
+            g = _OPS.device_state(target, *like, getattr(self, when), self._laws[when], *factors)
+        return self._stuck(g, which) if recipe.variation else g
 
-    def _vary(self, g: Tensor, which: int) -> Tensor:
-        kind = self.target.device
+    def _spread(self, like: Tensor, which: int) -> list[Tensor]:
+        """The factor of chip, tile, column and device on what is programmed; none where it is 1."""
+        kind, chip, total = self.target.device, self.chip, None
         columns = (self.out_features, 1) if self.transposed else (1, self.out_features)
-        for name, shape, deviation in (
-            ("chip", (1, 1), kind.chip_spread),
-            ("tile", (1, 1), kind.tile_spread),
-            ("column", columns, kind.column_spread),
-            ("spread", g.shape, kind.device_spread),
-        ):
+
+        def same(name: str, whole_chip: bool) -> Tensor:
+            if chip is None:
+                return self._draw(name, (1, 1))
+            return self._of_blocks(
+                like,
+                lambda b, stream: _OPS.normals(
+                    chip, _STREAM[name], stream >> 30 << 30 if whole_chip else stream, 0, 0, 0, 1, 1
+                ),
+            )
+
+        def column() -> Tensor:  # common to both devices of a pair
+            if chip is None:
+                return self._draw("column", columns, which // 2 * 2)
+            return self._of_blocks(
+                like,
+                lambda b, stream: _OPS.normals(
+                    chip, _STREAM["column"], stream, which // 2, 0, b.at_col, 1, b.cols
+                ),
+            )
+
+        levels: tuple[tuple[float, Callable[[], Tensor]], ...] = (
+            (kind.chip_spread, lambda: same("chip", True)),
+            (kind.tile_spread, lambda: same("tile", False)),
+            (kind.column_spread, column),
+            (kind.device_spread, lambda: self._device_draw("spread", like, which)),
+        )
+        for deviation, draw in levels:
             if deviation > 0:
-                own = which if name == "spread" else 0
-                draw = self._draw(name, shape, own).to(g.dtype)
-                g = g * (1.0 + deviation * draw).clamp_min(0.0)
-        if kind.stuck_off + kind.stuck_on > 0:
+                factor = (1.0 + deviation * draw().to(like.dtype)).clamp_min(0.0)
+                total = factor if total is None else total * factor
+        return [] if total is None else [total]
+
+    def _stuck(self, g: Tensor, which: int) -> Tensor:
+        """Devices at g_min or g_max, whatever is programmed and whenever they are read."""
+        kind, chip, (_, off, on) = self.target.device, self.chip, self._facts
+        if off + on <= 0:
+            return g
+        if chip is None:
             level = torch.special.ndtr(self._draw("stuck", g.shape, which).to(g.dtype))
-            g = torch.where(level < kind.stuck_off, kind.g_min_us, g)
-            g = torch.where(level >= 1.0 - kind.stuck_on, kind.g_max_us, g)
-        return g
+        else:
+            level = self._of_blocks(
+                g,
+                lambda b, stream: _OPS.uniforms(
+                    chip, _STREAM["stuck"], stream, which, b.at_row, b.at_col, b.rows, b.cols
+                ),
+            )
+        g = torch.where(level >= 1.0 - on, kind.g_max_us, g)
+        return torch.where(level < off, kind.g_min_us, g)
 
     @property
     def _joint(self) -> bool:
@@ -125,11 +174,14 @@ class DeviceWeight(RangedWeight):
         """Weights as their pairs hold them at this step, and the digital factors of columns."""
         spread, level = self.recipe.device, self._level
         assert spread is not None  # the caller looked
+        text = table_text(self.target.device)
         kind = dataclasses.replace(self.target.device, table=None)
         draw = self._draw("program", weight.shape, 2 * k).to(weight.dtype)
 
         def held_at(own: Tensor, time_s: float | None) -> Tensor:
-            part = joint.fit(kind, level["programming"], level["read"], level["drift"], time_s)
+            part = joint.fit(
+                kind, level["programming"], level["read"], level["drift"], time_s, *text
+            )
             return joint.perturbed(own, scale, draw, *part)
 
         held = held_at(weight, self.time_s)

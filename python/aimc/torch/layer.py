@@ -142,7 +142,7 @@ class AnalogLinear(DeviceWeight):
                 device.g_max_us, dac.v_read_v, dac.tick_ns, *converters,
             )[0]  # fmt: skip
         level = self._level.get("read", 0.0) if devices and not jointly else 0.0
-        noise = device.read_noise_scale * level if device.kind == "pcm" else 0.0  # as the runtime
+        noise = device.read_noise_scale * level if self._facts[0] else 0.0
         if simple and not noise:
             passes = []  # linear: passes add up to one
         total = None

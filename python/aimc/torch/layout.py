@@ -5,10 +5,14 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from typing import Any
 
+import torch
+
 from aimc.errors import InvalidArgumentError, UnsupportedError
-from aimc.target import Dac, Geometry, Target
+from aimc.target import Dac, Device, Geometry, Target
+from aimc.torch import operators  # noqa: F401, registers torch.ops.aimc
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,6 +88,29 @@ def dac_passes(dac: Dac) -> list[int]:
     return []
 
 
+def table_text(device: Device) -> tuple[str, ...]:
+    """The table as operators take it, after their other arguments; nothing where there is none."""
+    return () if device.table is None else (json.dumps(device.table),)
+
+
+def device_facts(device: Device) -> tuple[bool, float, float]:
+    """Whether reads of nanoseconds are noisy, and how many devices are stuck at g_min, at g_max.
+
+    Raises:
+        InvalidArgumentError: for a device table with mistakes, or a window that it does not cover.
+    """
+    if device.kind != "table":
+        return device.kind == "pcm", device.stuck_off, device.stuck_on
+    try:
+        noisy, off, on = torch.ops.aimc.device_facts(
+            device.kind, device.g_min_us, device.g_max_us, device.stuck_off, device.stuck_on,
+            *table_text(device),
+        )  # fmt: skip
+    except ValueError as error:
+        raise InvalidArgumentError(str(error).partition("\n")[0]) from None
+    return noisy, off, on
+
+
 def check(target: Target) -> None:
     """Refuses what a target asks for and training has no model of, instead of leaving it out."""
     wanted: dict[str, tuple[Any, Any]] = {
@@ -98,7 +125,6 @@ def check(target: Target) -> None:
     for key, (value, known) in wanted.items():
         if value != known:
             raise UnsupportedError(f"{key}: training models {known!r} alone, but got {value!r}")
-    if target.device.kind == "table":
-        raise UnsupportedError("device.kind: training has no model of tables")
+    device_facts(target.device)
     if target.device.g_min_us >= target.device.g_max_us:
         raise InvalidArgumentError("device.g_min_us: expected less than g_max_us")

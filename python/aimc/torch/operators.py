@@ -37,7 +37,8 @@ def _elementwise(name: str) -> Callable[..., Any]:
             value.dim() - (1 if _batched(value, dim) else 0) if isinstance(value, Tensor) else 0
             for value, dim in zip(args, in_dims, strict=True)
         ]
-        broadcast = [not name.startswith("device") or index < 4 for index in range(len(args))]
+        numbers = (4, 5) if name.startswith("device") else ()  # curves and law
+        broadcast = [index not in numbers for index in range(len(args))]
         rank = max(r for r, take in zip(logical, broadcast, strict=True) if take)
         moved = []
         for value, dim, own, take in zip(args, in_dims, logical, broadcast, strict=True):

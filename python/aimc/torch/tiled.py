@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from aimc.errors import InvalidArgumentError
 from aimc.target import Target
 from aimc.torch import operators  # noqa: F401, registers torch.ops.aimc
-from aimc.torch.layout import Layout, check, dac_passes, pair_shares
+from aimc.torch.layout import Layout, check, dac_passes, pair_shares, table_text
 from aimc.torch.recipes import Recipe
 
 _OPS = torch.ops.aimc
@@ -89,6 +89,7 @@ class TiledWeight(nn.Module):  # type: ignore[misc]
             self.scales = _OPS.choose_scales(
                 weight, self.blocks, self.transposed, circuit.scale, device.kind,
                 device.g_min_us, device.g_max_us, device.programming_noise_scale,
+                *table_text(device),
             )  # fmt: skip
         mode, wire = self._compensation(), self.target.wire
         wired = wire.column_ohm + wire.adc_ohm + wire.row_ohm + wire.driver_ohm > 0

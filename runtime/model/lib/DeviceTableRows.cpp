@@ -61,6 +61,12 @@ Moments momentsAt(const Between &laws, double g) {
 
 } // namespace
 
+double unitDraw(Distribution distribution, float xi) {
+  return distribution == Distribution::Uniform
+             ? (2.0 * static_cast<double>(device_math::normalCdf(xi)) - 1.0) * kSqrt3
+             : static_cast<double>(xi);
+}
+
 DeviceRange tableRange(const DeviceTable &table) {
   DeviceRange range = table.range;
   const auto meet = [&](const Curve &curve) {
@@ -108,12 +114,9 @@ double tableSigma(const DeviceTable &table, double scale, double g) {
 void tableProgramRow(const DeviceTable &table, double seconds, float scale, const float *xi,
                      int64_t n, float *g) {
   const Between laws = lawsAt(table, seconds);
-  const bool uniform = table.distribution == Distribution::Uniform;
   for (int64_t j = 0; j < n; ++j) {
     const Moments moments = momentsAt(laws, static_cast<double>(g[j]));
-    const double unit =
-        uniform ? (2.0 * static_cast<double>(device_math::normalCdf(xi[j])) - 1.0) * kSqrt3
-                : static_cast<double>(xi[j]);
+    const double unit = unitDraw(table.distribution, xi[j]);
     const double value = moments.mean + static_cast<double>(scale) * moments.deviation * unit;
     g[j] = static_cast<float>(value > 0.0 ? value : 0.0);
   }

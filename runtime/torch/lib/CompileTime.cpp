@@ -8,6 +8,7 @@
 // factor c_j per column that are made anew every some steps.
 //
 //===----------------------------------------------------------------------===//
+#include "DeviceLaw.h"
 #include "Strips.h"
 #include "Torch.h"
 
@@ -40,15 +41,10 @@ Tensor upright(const Tensor &weight, bool transposed) {
 
 Tensor chooseScales(const Tensor &weight, at::IntArrayRef blocks, bool transposed,
                     c10::string_view ruleText, c10::string_view kind, double gMin, double gMax,
-                    double programmingScale) {
+                    double programmingScale, std::optional<c10::string_view> table) {
   const auto rule = model::parseScaleRule(text(ruleText));
   TORCH_CHECK_VALUE(rule, "expected a scale rule max, sigma:<q> or optimal, but got ", ruleText);
-  model::DeviceModel device;
-  const auto known = model::deviceKind(text(kind));
-  TORCH_CHECK_VALUE(known && *known != model::DeviceKind::Table,
-                    "expected a device kind with programming noise of its own, but got ", kind);
-  device.kind = *known;
-  device.range = {gMin, gMax};
+  model::DeviceModel device = deviceModel(kind, gMin, gMax, orEmpty(table));
   device.programmingScale = programmingScale;
   const Tensor w = upright(weight, transposed);
   const int64_t k = w.size(0), n = w.size(1);
@@ -126,8 +122,9 @@ std::tuple<Tensor, Tensor> compensate(const Tensor &weight, const Tensor &scale,
 
 Tensor conductanceScales(const Tensor &weight, const Blocks &blocks, bool transposed,
                          const std::string &rule, const std::string &kind, const Circuit &c,
-                         double programmingScale) {
-  return chooseScales(weight, blocks, transposed, rule, kind, c.gMinUS, c.gMaxUS, programmingScale);
+                         double programmingScale, const std::string &table) {
+  return chooseScales(weight, blocks, transposed, rule, kind, c.gMinUS, c.gMaxUS, programmingScale,
+                      c10::string_view(table));
 }
 
 std::tuple<Tensor, Tensor> compensation(const Tensor &weight, const Tensor &scale,

@@ -101,8 +101,9 @@ Pair pairsAutograd(const Tensor &weight, const Tensor &scale, double gMin, doubl
 
 } // namespace
 
-Pair targetPairs(const Tensor &weight, const Tensor &scale, double gMin, double gMax) {
-  return callPairs(weight, scale, gMin, gMax, 0.0, 1.0);
+Pair targetPairs(const Tensor &weight, const Tensor &scale, double gMin, double gMax,
+                 model::PairShare share) {
+  return callPairs(weight, scale, gMin, gMax, share.start, share.share);
 }
 
 } // namespace aimc::ops

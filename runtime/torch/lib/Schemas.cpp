@@ -4,7 +4,7 @@
 //===----------------------------------------------------------------------===//
 //
 // Units: uS, V, ns, fC, ohm. `blocks`: six numbers per block, see Operators.h. `dac`, `adc`: the
-// numbers of ops::DacMode and ops::AdcMode.
+// numbers of ops::DacMode and ops::AdcMode. `table`: the JSON of a device file, for kind table.
 //
 //===----------------------------------------------------------------------===//
 #include "Torch.h"
@@ -44,19 +44,24 @@ TORCH_LIBRARY(aimc, m) {
         "adc_bits, float noise_scale=1., Tensor? key=None, int part=0, Generator? generator=None, "
         "int[] passes=[]) -> Tensor");
 
-  m.def("device_curves(str kind, float g_min, float g_max, float programming_scale=1., float "
-        "read_scale=1., float drift_scale=1., float acceptance_percent=2., float? time_s=None) -> "
-        "(Tensor curves, float[] law)");
+  m.def(
+      "device_curves(str kind, float g_min, float g_max, float programming_scale=1., float "
+      "read_scale=1., float drift_scale=1., float acceptance_percent=2., float? time_s=None, str? "
+      "table=None) -> (Tensor curves, float[] law)");
+  m.def("device_facts(str kind, float g_min, float g_max, float stuck_off=0., float stuck_on=0., "
+        "str? table=None) -> (bool noisy_reads, float stuck_off, float stuck_on)");
   m.def("device_state(Tensor target, Tensor? programming, Tensor? life, Tensor? low_frequency, "
-        "Tensor curves, float[] law) -> Tensor");
+        "Tensor curves, float[] law, Tensor? spread=None) -> Tensor");
   m.def("device_state_slope(Tensor target, Tensor? programming, Tensor? life, Tensor? "
-        "low_frequency, Tensor curves, float[] law) -> Tensor");
+        "low_frequency, Tensor curves, float[] law, Tensor? spread=None) -> Tensor");
   m.def("normals(int seed, int stream, int id, int sub, int row, int col, int rows, int cols, "
         "float? time_s=None) -> Tensor");
+  m.def("uniforms(int seed, int stream, int id, int sub, int row, int col, int rows, int cols) -> "
+        "Tensor");
   m.def("noise(SymInt[] size, Tensor key, int part=0) -> Tensor");
 
   m.def("choose_scales(Tensor weight, int[] blocks, bool transposed, str rule, str kind, float "
-        "g_min, float g_max, float programming_scale=1.) -> Tensor");
+        "g_min, float g_max, float programming_scale=1., str? table=None) -> Tensor");
   m.def("compensate(Tensor weight, Tensor scale, int[] blocks, bool transposed, int tile_rows, "
         "float column_ohm, float adc_ohm, bool alternating, float g_min, float g_max, str mode, "
         "bool open=False, Tensor? histogram=None, int bits=8, int[] passes=[], int tile_cols=0, "

@@ -7,6 +7,7 @@
 // model of, is an error: to train without it would be to train for another chip.
 //
 //===----------------------------------------------------------------------===//
+#include "aimc/model/Limits.h"
 #include "aimc/torch/TensorFile.h"
 #include "aimc/torch/Tiles.h"
 
@@ -22,6 +23,8 @@ namespace aimc::train {
 using nlohmann::json;
 
 namespace {
+namespace limits = model::limits;
+
 struct Fault : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
@@ -89,12 +92,21 @@ TileTarget read(const json &object) {
   Part geometry(object, "geometry");
   geometry.count("rows", target.rows, 1, 65536);
   geometry.count("cols", target.cols, 1, 65536);
-  geometry.only<int64_t>("pairs", 1);
+  int64_t pairs = 1;
+  geometry.count("pairs", pairs, limits::kPairs.low, limits::kPairs.high);
+  target.significance.assign(static_cast<size_t>(pairs), 1.0);
+  geometry.take("significance", target.significance);
+  if (static_cast<int64_t>(target.significance.size()) != pairs)
+    throw Fault("geometry.significance: expected one factor per pair, " + std::to_string(pairs) +
+                ", but got " + std::to_string(target.significance.size()));
+  const bool ascending = std::is_sorted(target.significance.begin(), target.significance.end());
+  if (!ascending || !(target.significance.front() >= limits::kSignificance.low &&
+                      target.significance.back() <= limits::kSignificance.high))
+    throw Fault("geometry.significance: expected factors from 1e-6 to 1e6, from low to high");
   std::string readout = "single";
   geometry.take("readout", readout);
   if (readout != "single" && readout != "alternating")
     throw Fault("geometry.readout: expected single or alternating, but got " + readout);
-  geometry.ignore("significance"); // of one pair it says nothing
   geometry.done();
   circuit.tileRows = target.rows;
   circuit.tileCols = target.cols;
@@ -102,8 +114,10 @@ TileTarget read(const json &object) {
 
   Part device(object, "device");
   device.take("kind", target.device);
-  if (target.device == "table")
-    throw Fault("device.kind: training has no model of tables");
+  json table;
+  device.take("table", table);
+  if (!table.is_null())
+    target.table = table.dump();
   device.number("g_min_us", circuit.gMinUS, 0, 1e6);
   device.number("g_max_us", circuit.gMaxUS, 0, 1e6);
   if (circuit.gMinUS >= circuit.gMaxUS)
@@ -119,6 +133,15 @@ TileTarget read(const json &object) {
   device.number("column_spread", target.columnSpread, 0, 10);
   device.number("device_spread", target.deviceSpread, 0, 10);
   device.done();
+  try {
+    auto [noisy, off, on] = ops::deviceFacts(target.device, circuit.gMinUS, circuit.gMaxUS,
+                                             target.stuckOff, target.stuckOn, target.table);
+    target.noisyReads = noisy;
+    target.stuckOff = off;
+    target.stuckOn = on;
+  } catch (const c10::Error &error) {
+    throw Fault(error.what_without_backtrace());
+  }
 
   Part wire(object, "wire");
   wire.number("column_ohm", circuit.columnOhm, 0, 1e6);

@@ -15,29 +15,11 @@
 
 namespace aimc::train {
 
-namespace {
-/// Parts of a site's noise: the generator keys draws by them.
-enum Part : int64_t {
-  kGaussian = 0,
-  kProgram = 1,
-  kLife = 3,
-  kLow = 5,
-  kSpread = 7,
-  kStuck = 9,
-  kChip = 11,
-  kTile = 12,
-  kColumn = 13,
-  kRead = 14
-};
-/// model::StreamKind of the runtime's draws for Programming, Drift and OneOverF.
-constexpr std::pair<int64_t, int64_t> kStreams[] = {{kProgram, 1}, {kLife, 3}, {kLow, 5}};
-constexpr int64_t kEvaluation = int64_t(1) << 31; ///< in place of a step: no step is as late
-} // namespace
-
 TileSite::TileSite(SiteSpec given_, bool transposed, int64_t unit, int64_t site,
                    const TileOptions &options, std::shared_ptr<const Clock> clock)
-    : spec(std::move(given_)), transposed(transposed), optimal(options.scale == "optimal"),
-      compensates(false), unit(unit), site(site), options(options), clock(std::move(clock)) {
+    : spec(std::move(given_)), shares(model::pairShares(spec.target->significance)),
+      transposed(transposed), optimal(options.scale == "optimal"), compensates(false), unit(unit),
+      site(site), options(options), clock(std::move(clock)) {
   std::vector<float> steps;
   bool scaled = false;
   mode = options.compensate;
@@ -75,9 +57,11 @@ TileSite::TileSite(SiteSpec given_, bool transposed, int64_t unit, int64_t site,
   if (optimal)
     scales = at::zeros({count, spec.cols});
   if (compensates) {
-    shape = at::ones(transposed ? at::IntArrayRef{spec.cols, spec.rows}
-                                : at::IntArrayRef{spec.rows, spec.cols});
-    gains = at::ones({count, spec.cols});
+    for (size_t k = 0; k < shares.size(); ++k) {
+      shape.push_back(at::ones(transposed ? at::IntArrayRef{spec.cols, spec.rows}
+                                          : at::IntArrayRef{spec.rows, spec.cols}));
+      gains.push_back(at::ones({count, spec.cols}));
+    }
   }
 }
 
@@ -87,20 +71,14 @@ std::optional<at::Tensor> TileSite::histogram() const {
 
 std::map<std::string, at::Tensor> TileSite::state() const {
   std::map<std::string, at::Tensor> state;
-  for (auto [name, tensor] :
-       {std::pair("scales", scales), std::pair("shape", shape), std::pair("gains", gains)})
-    if (tensor.defined())
-      state[name] = tensor;
+  if (scales.defined())
+    state["scales"] = scales;
+  for (size_t k = 0; k < shape.size(); ++k) {
+    const std::string pair = k == 0 ? std::string() : std::to_string(k);
+    state["shape" + pair] = shape[k];
+    state["gains" + pair] = gains[k];
+  }
   return state;
-}
-
-at::Tensor TileSite::key(int64_t number) const {
-  return clock->chip ? at::tensor({*clock->chip, number, kEvaluation}, at::kLong)
-                     : at::tensor({options.seed, number, clock->step}, at::kLong);
-}
-
-at::Tensor TileSite::draw(c10::IntArrayRef size, int64_t part) const {
-  return ops::noise(size, key(unit), part);
 }
 
 at::Tensor TileSite::scaleOf(const at::Tensor &weight) const {
@@ -139,106 +117,85 @@ void TileSite::follow(const at::Tensor &weight) {
   const TileTarget &target = *spec.target;
   if (optimal)
     scales.copy_(ops::conductanceScales(weight, blocks, transposed, options.scale, target.device,
-                                        target.circuit, target.programmingScale));
-  if (compensates) {
-    auto [factors, outputs] = ops::compensation(weight, scaleOf(weight), blocks, transposed,
-                                                target.circuit, mode, histogram());
-    shape.copy_(factors.expand(shape.sizes()));
-    gains.copy_(outputs.expand(gains.sizes()));
-  }
-}
-
-std::optional<double> TileSite::timeNow() const {
-  if (options.times.empty())
-    return std::nullopt;
-  auto position = static_cast<size_t>(clock->chip ? *clock->chip : clock->step);
-  return options.times[position % options.times.size()];
-}
-
-/// N(0,1) for the plus (0) or minus (1) devices. A chip instance of placed tiles has the runtime's
-/// devices: those that a session with the chip's number as its seed has.
-at::Tensor TileSite::deviceDraw(const at::Tensor &like, int64_t part, int64_t which,
-                                std::optional<double> time) const {
-  if (!clock->chip || !spec.blocks.front().stream)
-    return draw(like.sizes(), part + which);
-  int64_t kind = 0;
-  for (auto [own, stream] : kStreams)
-    kind = own == part ? stream : kind;
-  at::Tensor out = at::empty({spec.rows, spec.cols}, at::kFloat);
-  for (const TileBlock &b : spec.blocks)
-    out.narrow(0, b.row, b.rows)
-        .narrow(1, b.col, b.cols)
-        .copy_(ops::normals(*clock->chip, kind, *b.stream, which, b.atRow, b.atCol, b.rows, b.cols,
-                            part == kLow ? time : std::nullopt));
-  return transposed ? out.t() : out;
-}
-
-at::Tensor TileSite::devices(const at::Tensor &target, int64_t which,
-                             std::optional<double> time) const {
-  const TileTarget &t = *spec.target;
-  at::Tensor g = target;
-  if (t.device != "ideal") {
-    auto law = laws.find(time);
-    if (law == laws.end())
-      law = laws.emplace(time,
-                         ops::deviceCurves(t.device, t.circuit.gMinUS, t.circuit.gMaxUS,
-                                           t.programmingScale * options.programming,
-                                           t.readScale * options.read, t.driftScale * options.drift,
-                                           t.acceptancePercent, time))
-                .first;
-    std::optional<at::Tensor> life, low;
-    if (time) {
-      life = deviceDraw(target, kLife, which, time);
-      low = deviceDraw(target, kLow, which, time);
+                                        target.circuit, target.programmingScale, target.table));
+  for (size_t k = 0; k < shape.size(); ++k) {
+    at::Tensor wanted = weight, full = scaleOf(weight);
+    if (shares.size() > 1) { // each pair is a crossbar of its own
+      wanted = normalised(weight, full, k);
+      full = at::ones_like(full);
     }
-    at::Tensor programming = deviceDraw(target, kProgram, which, time);
-    g = ops::deviceState(target, programming, life, low, law->second);
+    auto [factors, outputs] =
+        ops::compensation(wanted, full, blocks, transposed, target.circuit, mode, histogram());
+    shape[k].copy_(factors.expand(shape[k].sizes()));
+    gains[k].copy_(outputs.expand(gains[k].sizes()));
   }
-  auto vary = [&](double deviation, c10::IntArrayRef size, int64_t part) {
-    if (deviation > 0)
-      g = g * (draw(size, part) * deviation + 1).clamp_min(0.0);
-  };
-  vary(t.chipSpread, {1, 1}, kChip);
-  vary(t.tileSpread, {1, 1}, kTile);
-  vary(t.columnSpread, transposed ? at::IntArrayRef{spec.cols, 1} : at::IntArrayRef{1, spec.cols},
-       kColumn);
-  vary(t.deviceSpread, g.sizes(), kSpread + which);
-  if (t.stuckOff + t.stuckOn > 0) {
-    at::Tensor level = at::special_ndtr(draw(g.sizes(), kStuck + which));
-    g = g.masked_fill(level.lt(t.stuckOff), t.circuit.gMinUS);
-    g = g.masked_fill(level.ge(1.0 - t.stuckOn), t.circuit.gMaxUS);
-  }
-  return g;
 }
 
+/// The fused operator knows one pair, wires along columns and a single conversion.
 bool TileSite::simple(const ops::Circuit &circuit) const {
   return !circuit.open && !circuit.plane() &&
          (circuit.passes.empty() || circuit.adc == ops::AdcMode::Ideal);
 }
 
+at::Tensor TileSite::shaped(const at::Tensor &weight, const at::Tensor &scale) const {
+  if (!compensates)
+    return weight;
+  at::Tensor limit = wide(scale);
+  return at::minimum(at::maximum(weight, -limit), limit) * shape.front();
+}
+
+/// What pair k holds of the weight, in its own range from -1 to 1.
+at::Tensor TileSite::normalised(const at::Tensor &weight, const at::Tensor &scale, size_t k) const {
+  const ops::Circuit &circuit = spec.target->circuit;
+  auto [plus, minus] =
+      ops::targetPairs(weight, wide(scale), circuit.gMinUS, circuit.gMaxUS, shares[k]);
+  return (plus - minus) / (circuit.gMaxUS - circuit.gMinUS);
+}
+
+std::tuple<at::Tensor, at::Tensor> TileSite::targets(const at::Tensor &weight,
+                                                     const at::Tensor &scale, size_t k) const {
+  const double low = spec.target->circuit.gMinUS, high = spec.target->circuit.gMaxUS;
+  if (shares.size() == 1)
+    return ops::targetPairs(shaped(weight, scale), wide(scale), low, high);
+  if (!compensates)
+    return ops::targetPairs(weight, wide(scale), low, high, shares[k]);
+  return ops::targetPairs(normalised(weight, scale, k) * shape[k], at::ones({1, 1}), low, high);
+}
+
+std::optional<at::Tensor> TileSite::gainOf(size_t k) const {
+  return compensates ? std::optional(gains[k]) : std::nullopt;
+}
+
 at::Tensor TileSite::throughDevices(const at::Tensor &x, const at::Tensor &weight,
-                                    const at::Tensor &scale, const std::optional<at::Tensor> &gain,
-                                    const std::optional<at::Tensor> &steps,
-                                    const ops::Circuit &circuit, bool noisy) const {
+                                    const at::Tensor &scale, const std::optional<at::Tensor> &steps,
+                                    const ops::Circuit &given, bool noisy) const {
   const TileTarget &target = *spec.target;
-  auto [plus, minus] = ops::targetPairs(weight, wide(scale), circuit.gMinUS, circuit.gMaxUS);
-  double strength = 0;
-  if (noisy) {
-    std::optional<double> time = timeNow();
-    plus = devices(plus, 0, time);
-    minus = devices(minus, 1, time);
-    if (target.device == "pcm") // as DeviceModel::noisyReads
-      strength = target.readScale * options.read;
+  const double strength = noisy && target.noisyReads ? target.readScale * options.read : 0;
+  ops::Circuit circuit = given;
+  if (simple(circuit) && strength == 0)
+    circuit.passes.clear(); // linear: passes add up to one
+  at::Tensor total;
+  for (size_t k = 0; k < shares.size(); ++k) {
+    auto [plus, minus] = targets(weight, scale, k);
+    if (noisy) {
+      const auto first = static_cast<int64_t>(2 * k);
+      plus = devices(plus, first, timeNow());
+      minus = devices(minus, first + 1, timeNow());
+    }
+    // Draws of this site: a weight that is read twice is read with other noise.
+    at::Tensor y =
+        ops::throughTiles(x, plus, minus, conducting, scale, gainOf(k), range, steps, blocks,
+                          transposed, circuit, compensates && mode == "weights+pulses", strength,
+                          key(site), kRead + kPair * static_cast<int64_t>(k));
+    if (shares.size() > 1)
+      y = y * shares[k].share;
+    total = total.defined() ? total + y : y;
   }
-  // Draws of this site: a weight that is read twice is read with other noise.
-  return ops::throughTiles(x, plus, minus, conducting, scale, gain, range, steps, blocks,
-                           transposed, circuit, compensates && mode == "weights+pulses", strength,
-                           key(site), kRead);
+  return total;
 }
 
 /// Saturation shows as the difference between a reading that is only clamped and one that is not.
-void TileSite::measure(const at::Tensor &x, const at::Tensor &weight, const at::Tensor &scale,
-                       const std::optional<at::Tensor> &gain) {
+void TileSite::measure(const at::Tensor &x, const at::Tensor &weight, const at::Tensor &scale) {
   c10::NoGradGuard guard;
   dacShare = adcShare = 0;
   at::Tensor finite = x.nan_to_num();
@@ -249,14 +206,19 @@ void TileSite::measure(const at::Tensor &x, const at::Tensor &weight, const at::
   ops::Circuit open = spec.target->circuit, clamped = open;
   open.adc = ops::AdcMode::Ideal;
   clamped.adc = ops::AdcMode::Clamp;
-  auto reading = [&](const std::optional<at::Tensor> &steps, const ops::Circuit &circuit) {
-    return simple(circuit) ? ops::tileLinear(finite, weight, scale, gain, range, steps, blocks,
-                                             transposed, circuit)
-                           : throughDevices(finite, weight, scale, gain, steps, circuit, false);
-  };
-  at::Tensor free = reading({}, open), held = reading(lsb, clamped);
+  at::Tensor free = reading(finite, weight, scale, {}, open, false);
+  at::Tensor held = reading(finite, weight, scale, lsb, clamped, false);
   at::Tensor beyond = (free - held).abs().gt(free.abs().max() * 1e-3);
   adcShare = beyond.to(at::kFloat).mean().item<double>();
+}
+
+at::Tensor TileSite::reading(const at::Tensor &x, const at::Tensor &weight, const at::Tensor &scale,
+                             const std::optional<at::Tensor> &steps, const ops::Circuit &circuit,
+                             bool noisy) const {
+  if (noisy || shares.size() > 1 || !simple(circuit))
+    return throughDevices(x, weight, scale, steps, circuit, noisy);
+  return ops::tileLinear(x, shaped(weight, scale), scale, gainOf(0), range, steps, blocks,
+                         transposed, circuit);
 }
 
 at::Tensor TileSite::forward(const at::Tensor &x, const at::Tensor &stored) {
@@ -269,23 +231,15 @@ at::Tensor TileSite::forward(const at::Tensor &x, const at::Tensor &stored) {
     weight = weight + draw(weight.sizes(), kGaussian) * (top * options.gaussian);
   }
   at::Tensor scale = scaleOf(weight.detach());
-  std::optional<at::Tensor> gain;
-  if (compensates) {
-    at::Tensor limit = wide(scale);
-    weight = at::minimum(at::maximum(weight, -limit), limit) * shape;
-    gain = gains;
-  }
   if (clock->inspect)
-    measure(x, weight.detach(), scale, gain);
+    measure(x, weight.detach(), scale);
   const TileTarget &t = *spec.target;
   bool varied =
       t.chipSpread + t.tileSpread + t.columnSpread + t.deviceSpread + t.stuckOff + t.stuckOn > 0;
   bool ages = !options.times.empty() && options.drift > 0;
   bool noisy = options.gaussian == 0 && (options.programming > 0 || options.read > 0 || ages) &&
                (t.device != "ideal" || varied);
-  if (noisy || !simple(t.circuit))
-    return throughDevices(x, weight, scale, gain, lsb, t.circuit, noisy);
-  return ops::tileLinear(x, weight, scale, gain, range, lsb, blocks, transposed, t.circuit);
+  return reading(x, weight, scale, lsb, t.circuit, noisy);
 }
 
 } // namespace aimc::train

@@ -15,6 +15,22 @@ struct Clock {
   bool inspect = false;        ///< measure saturation in this pass
 };
 
+/// Parts of a site's noise: the generator keys draws by them. Numbers as in
+/// python/aimc/torch, so that both paths train with the same noise.
+enum Part : int64_t {
+  kGaussian = 0,
+  kProgram = 1,
+  kLife = 3,
+  kLow = 5,
+  kSpread = 7,
+  kStuck = 9,
+  kChip = 11,
+  kTile = 12,
+  kColumn = 13,
+  kRead = 14
+};
+constexpr int64_t kPair = int64_t(1) << 16; ///< from one pair of a weight to the next
+
 class TileSite final : public LinearLayer {
 public:
   /// `unit` numbers the devices: sites of one weight share them. `site` numbers reads.
@@ -39,22 +55,36 @@ private:
   at::Tensor wide(const at::Tensor &scale) const;
   /// Names the draws of this step or chip for weight or site `number`.
   at::Tensor key(int64_t number) const;
-  at::Tensor draw(c10::IntArrayRef size, int64_t part) const;
-  at::Tensor deviceDraw(const at::Tensor &like, int64_t part, int64_t which,
+  /// N(0,1) of this step or chip; of devices `which` = 2 k (plus) or 2 k + 1 (minus) of pair k.
+  at::Tensor draw(c10::IntArrayRef size, Part part, int64_t which = 0) const;
+  /// The devices are the runtime's.
+  bool placed() const;
+  template <class Draw> at::Tensor ofBlocks(const Draw &draw) const;
+  at::Tensor deviceDraw(const at::Tensor &like, Part part, int64_t which,
                         std::optional<double> time) const;
+  /// Factors of chip, tile, column and device on what is programmed; absent: all 1.
+  std::optional<at::Tensor> spread(const at::Tensor &like, int64_t which) const;
+  at::Tensor stuck(const at::Tensor &g, int64_t which) const;
   at::Tensor devices(const at::Tensor &target, int64_t which, std::optional<double> time) const;
+  at::Tensor normalised(const at::Tensor &weight, const at::Tensor &scale, size_t pair) const;
+  /// The weight as the one pair that holds it is told, clipped and pre-distorted.
+  at::Tensor shaped(const at::Tensor &weight, const at::Tensor &scale) const;
+  std::tuple<at::Tensor, at::Tensor> targets(const at::Tensor &weight, const at::Tensor &scale,
+                                             size_t pair) const;
+  std::optional<at::Tensor> gainOf(size_t pair) const;
   at::Tensor throughDevices(const at::Tensor &x, const at::Tensor &weight, const at::Tensor &scale,
-                            const std::optional<at::Tensor> &gain,
                             const std::optional<at::Tensor> &lsb, const ops::Circuit &circuit,
                             bool noisy) const;
-  /// The fused operator knows the circuit.
+  at::Tensor reading(const at::Tensor &x, const at::Tensor &weight, const at::Tensor &scale,
+                     const std::optional<at::Tensor> &lsb, const ops::Circuit &circuit,
+                     bool noisy) const;
   bool simple(const ops::Circuit &circuit) const;
   void follow(const at::Tensor &weight);
-  void measure(const at::Tensor &x, const at::Tensor &weight, const at::Tensor &scale,
-               const std::optional<at::Tensor> &gain);
+  void measure(const at::Tensor &x, const at::Tensor &weight, const at::Tensor &scale);
   std::optional<double> timeNow() const;
 
   SiteSpec spec;
+  std::vector<model::PairShare> shares; ///< of the pairs of a weight
   bool transposed, optimal, compensates, stale = true;
   int64_t unit, site;
   TileOptions options;
@@ -63,7 +93,8 @@ private:
   std::vector<std::pair<int64_t, int64_t>> bands; ///< first row, rows
   std::string mode;                               ///< of compensation
   at::Tensor given;                               ///< [bands, cols], NaN where the spec has none
-  at::Tensor scales, shape, gains;                ///< that follow the weights
+  at::Tensor scales;                              ///< that follow the weights, as what follows
+  std::vector<at::Tensor> shape, gains;           ///< of compensation, one per pair
   std::optional<at::Tensor> range, lsb;
   std::optional<ops::RowActivities> conducting; ///< of open rows
   mutable std::map<std::optional<double>, ops::DeviceLaw> laws;

@@ -43,6 +43,9 @@ struct ProgrammingLaw {
 
 enum class Distribution : uint8_t { Normal, Uniform };
 
+/// A draw of mean 0 and deviation 1 as `distribution` makes it of xi ~ N(0,1).
+double unitDraw(Distribution distribution, float xi);
+
 struct DeviceTable {
   DeviceRange range{0, 1000}; ///< conductances that the device is characterised for, uS
   Distribution distribution = Distribution::Normal;

@@ -9,6 +9,8 @@
 //===----------------------------------------------------------------------===//
 #pragma once
 
+#include "aimc/model/Programming.h"
+
 #include <ATen/core/Generator.h>
 #include <ATen/core/Tensor.h>
 
@@ -55,9 +57,10 @@ at::Tensor tileLinear(const at::Tensor &x, const at::Tensor &weight, const at::T
                       const std::optional<at::Tensor> &lsb, const Blocks &blocks, bool transposed,
                       const Circuit &circuit);
 
-/// Target pair of a weight under a scale that broadcasts to it.
+/// Target pair of a weight under a scale that broadcasts to it; of several, the one with `share`.
 std::tuple<at::Tensor, at::Tensor> targetPairs(const at::Tensor &weight, const at::Tensor &scale,
-                                               double gMinUS, double gMaxUS);
+                                               double gMinUS, double gMaxUS,
+                                               model::PairShare share = {});
 
 /// (Weff in uA per unit input, T) of pairs [..., K, N] or, `transposed`, [..., N, K]. `background`
 /// [blocks, tile rows, block columns at most] holds conductances of cells outside a block, uS;
@@ -114,6 +117,15 @@ at::Tensor throughTiles(const at::Tensor &x, const at::Tensor &plus, const at::T
                         const Circuit &circuit, bool predistort = false, double noiseScale = 0,
                         const std::optional<at::Tensor> &key = {}, int64_t part = 0);
 
+/// What a target's device says beside its noise. `table`: the JSON of a device file, for the kind
+/// table; with mistakes in it, or a range that the kind is not known in, a c10::ValueError.
+struct DeviceFacts {
+  bool noisyReads;          ///< reads of nanoseconds are noisy
+  double stuckOff, stuckOn; ///< probabilities: the target's, or the table's where it has none
+};
+DeviceFacts deviceFacts(const std::string &kind, double gMinUS, double gMaxUS, double stuckOff,
+                        double stuckOn, const std::string &table = "");
+
 /// A device model as curves over the conductance, sampled from runtime/model for one time since
 /// programming (absent: right after it).
 struct DeviceLaw {
@@ -122,17 +134,23 @@ struct DeviceLaw {
 };
 DeviceLaw deviceCurves(const std::string &kind, double gMinUS, double gMaxUS,
                        double programmingScale, double readScale, double driftScale,
-                       double acceptancePercent, std::optional<double> timeS);
+                       double acceptancePercent, std::optional<double> timeS,
+                       const std::string &table = "");
 
-/// Conductances of devices with target `target`, from N(0,1) draws (absent: none happens).
+/// Conductances of devices with target `target`, from N(0,1) draws (absent: none happens) and
+/// factors on what is programmed.
 at::Tensor deviceState(const at::Tensor &target, const std::optional<at::Tensor> &programming,
                        const std::optional<at::Tensor> &life,
-                       const std::optional<at::Tensor> &lowFrequency, const DeviceLaw &device);
+                       const std::optional<at::Tensor> &lowFrequency, const DeviceLaw &device,
+                       const std::optional<at::Tensor> &spread = {});
 
 /// The runtime's own N(0,1) draws for cells [row, row + rows) x [col, col + cols); of what is drawn
 /// anew at each time, those at `timeS`.
 at::Tensor normals(int64_t seed, int64_t stream, int64_t id, int64_t sub, int64_t row, int64_t col,
                    int64_t rows, int64_t cols, std::optional<double> timeS = {});
+/// The same, uniform in [0, 1).
+at::Tensor uniforms(int64_t seed, int64_t stream, int64_t id, int64_t sub, int64_t row, int64_t col,
+                    int64_t rows, int64_t cols);
 
 /// N(0,1) of a shape as a function of `key` (int64: seed, site, step) and `part` alone.
 at::Tensor noise(at::IntArrayRef size, const at::Tensor &key, int64_t part = 0);
@@ -140,7 +158,8 @@ at::Tensor noise(at::IntArrayRef size, const at::Tensor &key, int64_t part = 0);
 /// s_j [bands, N] by a rule of the compiler, `max`, `sigma:<q>` or `optimal`. No gradient.
 at::Tensor conductanceScales(const at::Tensor &weight, const Blocks &blocks, bool transposed,
                              const std::string &rule, const std::string &kind,
-                             const Circuit &circuit, double programmingScale = 1);
+                             const Circuit &circuit, double programmingScale = 1,
+                             const std::string &table = "");
 
 /// Closed-form compensation, each block alone in its tile: factors for the clipped weight, in its
 /// layout, and for the outputs, [bands, N]. `histogram` of open rows as in rowActivity. No

@@ -22,9 +22,12 @@ namespace aimc::train {
 struct TileTarget {
   std::string name;
   int64_t rows = 512, cols = 512;
+  std::vector<double> significance{1}; ///< one factor per pair, low to high
   std::string device = "pcm";
+  std::string table; ///< of kind table: the device file's JSON
   double programmingScale = 1, readScale = 1, driftScale = 1, acceptancePercent = 2;
-  double stuckOff = 0, stuckOn = 0;
+  double stuckOff = 0, stuckOn = 0; ///< a table's where the target names none
+  bool noisyReads = true;           ///< its devices have read noise of nanoseconds
   double chipSpread = 0, tileSpread = 0, columnSpread = 0, deviceSpread = 0;
   double lsbFC = 1;
   ops::Circuit circuit; ///< geometry, wires and converters, as the operators take them
