@@ -9,19 +9,18 @@
 """
 
 from aimc.torch.convert import (
-    analog_layers,
     calibrate,
     convert,
     learned_ranges,
     on_chip,
     save_ranges,
-    set_step,
     strip,
 )
 from aimc.torch.layer import AnalogLinear
 from aimc.torch.layout import Block, Layout
 from aimc.torch.recipes import Circuit, Device, Gaussian, Ramp, Recipe
 from aimc.torch.spec import Spec, load_spec
+from aimc.torch.steps import analog_layers, set_step
 from aimc.torch.train import distillation_loss, trainer_callback
 
 __all__ = [

@@ -10,20 +10,20 @@ import fnmatch
 import json
 import os
 import pathlib
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from aimc.errors import InvalidArgumentError
+from aimc.errors import HardwareWarning, InvalidArgumentError
 from aimc.target import Target
+from aimc.torch import linears
 from aimc.torch.layer import AnalogLinear
-from aimc.torch.recipes import Circuit, Part, Recipe
-from aimc.torch.spec import Spec, load_spec
-
-_RANK = 0x9E3779B97F4A7C15  # an odd number far from small ones: ranks do not meet
-_WORD = 2**63
+from aimc.torch.recipes import Circuit, Part, Recipe, check_number
+from aimc.torch.spec import Spec, SpecLayer, load_spec
+from aimc.torch.steps import analog_layers, count_steps, forget_steps
 
 
 def convert(
@@ -42,6 +42,11 @@ def convert(
     replaced, each placed as it was mapped; without one every layer is, placed by the target's
     geometry.
 
+    Layers that are more than that stay digital, and a warning names them: subclasses of nn.Linear,
+    weights that are computed from others, and the projections of nn.MultiheadAttention, which
+    reads its weights itself. A module may be converted part by part: each layer keeps its first
+    target and recipe, and passes of the whole are counted once.
+
     Args:
         module: changed in place, and returned (a bare nn.Linear is replaced and returned).
         target: the hardware, an :class:`aimc.Target` or its parts as in a manifest; a spec brings
@@ -52,30 +57,36 @@ def convert(
         seed: of all draws; ranks of a process group draw differently from one seed.
 
     Raises:
-        InvalidArgumentError: for layers of a spec that the module does not have, or of another
-            shape.
+        InvalidArgumentError: for layers of a spec or names to skip that the module does not have,
+            for other shapes, and for a module without linear layers.
         UnsupportedError: for hardware that training has no model of.
     """
     if spec is not None and not isinstance(spec, Spec):
         spec = load_spec(spec)
     if (spec is None) == (target is None):
         raise InvalidArgumentError("expected a target or a spec, but got both or neither")
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
+        raise InvalidArgumentError(f"seed: expected an integer from 0 to 2^63 - 1, but got {seed}")
     chosen = Recipe.of(recipe) if recipe is not None else Recipe.of(Circuit())
     hardware = _target(target)
-    found = {name: m for name, m in module.named_modules() if _orientation(m) is not None}
-    layers = spec.match({name: _shape(m) for name, m in found.items()}) if spec else {}
+    there = list(analog_layers(module))
+    first = 1 + max((layer.site for layer in there), default=-1)
+    found, reasons = linears.find(module)
+    if not found:
+        what = "one that is not on tiles yet" if there else "a module with nn.Linear or Conv1D"
+        raise InvalidArgumentError(f"{type(module).__name__}: expected {what}, but got none")
+    layers = spec.match({name: linears.shape(m) for name, m in found.items()}) if spec else None
+    skipped = _skipped(module, skip)
+    _warn(reasons, skipped, layers)
     made: dict[int, AnalogLinear] = {}
-    for site, (name, linear) in enumerate(found.items()):
-        if any(fnmatch.fnmatchcase(name, pattern) for pattern in skip):
+    for site, (name, linear) in enumerate(found.items(), first):
+        entry = layers.get(name) if layers is not None else None
+        if name in skipped or name in reasons or (layers is not None and entry is None):
             continue
-        entry = layers.get(name)
-        if spec is not None and entry is None:
-            continue
-        transposed = bool(_orientation(linear))
         layer = made[id(linear)] = AnalogLinear(
             linear.weight,
             linear.bias,
-            transposed=transposed,
+            transposed=bool(linears.orientation(linear)),
             target=entry.target if entry else hardware,
             recipe=chosen,
             layout=entry.layout if entry else None,
@@ -85,30 +96,62 @@ def convert(
             site=site,
             seed=seed,
         )
-        layer.train(linear.training)
+        linears.carry(linear, layer)
     if id(module) in made:
         module = made[id(module)]
     else:
-        _replace(module, made)
-    module._aimc_seed = seed
-    module._aimc_step = 0
-    module.register_forward_pre_hook(_advance)
+        linears.replace(module, made)
+    steps = count_steps(module)
+    for layer in made.values():
+        layer.steps_key = steps.key
+        layer.set_step(steps.step)
+    linears.leave_fast_paths(module)
     return module
+
+
+def _skipped(module: nn.Module, skip: Iterable[str]) -> set[str]:
+    """The names that patterns mean, with what is inside of them."""
+    names = [name for name, _ in module.named_modules()]
+    skipped: set[str] = set()
+    for pattern in [skip] if isinstance(skip, str) else skip:
+        fits = fnmatch.filter(names, pattern)
+        if not fits:
+            known = ", ".join(name for name in names if name)
+            raise InvalidArgumentError(
+                f"skip: expected a name in the module, but got {pattern!r} (it has: {known})"
+            )
+        skipped.update(fits)
+    return skipped
+
+
+def _warn(
+    reasons: Mapping[str, str], skipped: set[str], layers: Mapping[str, SpecLayer] | None
+) -> None:
+    """Says what stays digital that was not asked to."""
+    told = [
+        f"{name or 'layer'}: {why}"
+        for name, why in reasons.items()
+        if name not in skipped
+        and name.rpartition(".")[0] not in skipped
+        and (layers is None or name in layers)
+    ]
+    if told:
+        warnings.warn(
+            f"expected plain linear layers, but these stay digital: {'; '.join(told)}",
+            HardwareWarning,
+            stacklevel=3,
+        )
 
 
 def strip(module: nn.Module) -> nn.Module:
     """The plain module back, in place: the same parameters in nn.Linear and Conv1D."""
-    made: dict[int, nn.Module] = {
-        id(m): _plain(m) for m in module.modules() if isinstance(m, AnalogLinear)
-    }
-    for key, hook in list(module._forward_pre_hooks.items()):
-        if hook is _advance:
-            del module._forward_pre_hooks[key]
-    for name in ("_aimc_seed", "_aimc_step"):
-        module.__dict__.pop(name, None)
+    for part in module.modules():
+        forget_steps(part)
+    linears.allow_fast_paths(module)
+    made: dict[int, nn.Module] = {id(m): linears.plain(m) for m in analog_layers(module)}
     if id(module) in made:
         return made[id(module)]
-    _replace(module, made)
+    linears.replace(module, made)
     return module
 
 
@@ -130,99 +173,44 @@ def _target(given: Target | Mapping[str, Any] | None) -> Target:
     return Target.from_manifest("target", parts)
 
 
-def _orientation(module: nn.Module) -> bool | None:
-    """True for a weight [out, in], False for [in, out], None for other modules."""
-    if isinstance(module, nn.Linear):
-        return True
-    conv = type(module)
-    if conv.__name__ == "Conv1D" and conv.__module__.startswith("transformers."):
-        return False
-    return None
-
-
-def _shape(module: nn.Module) -> tuple[int, int]:
-    """Inputs and outputs."""
-    outputs, inputs = module.weight.shape if _orientation(module) else module.weight.shape[::-1]
-    return int(inputs), int(outputs)
-
-
-def _replace(module: nn.Module, made: Mapping[int, nn.Module]) -> None:
-    for parent in list(module.modules()):
-        for name, child in list(parent.named_children()):
-            if id(child) in made:
-                setattr(parent, name, made[id(child)])
-
-
-def _plain(layer: AnalogLinear) -> nn.Module:
-    plain: nn.Module
-    if layer.transposed:
-        plain = nn.Linear(layer.in_features, layer.out_features, False, device="meta")
-    else:
-        from transformers.pytorch_utils import Conv1D
-
-        plain = Conv1D(layer.out_features, layer.in_features)
-    plain.weight = layer.weight
-    plain.register_parameter("bias", layer.bias)
-    return plain.train(layer.training)
-
-
-def analog_layers(module: nn.Module) -> Iterator[AnalogLinear]:
-    """The layers of a module that are on tiles."""
-    return (m for m in module.modules() if isinstance(m, AnalogLinear))
-
-
-def _advance(module: nn.Module, _: Any) -> None:
-    """Before each training pass of the converted module: the next step's noise."""
-    if not module.training:
-        return
-    if torch.compiler.is_compiling():
-        for layer in analog_layers(module):
-            layer.clock[2] += 1
-        return
-    set_step(module, module._aimc_step + 1)
-
-
-def set_step(module: nn.Module, step: int) -> None:
-    """Make `step` the current step: what is drawn, and where ramps are.
-
-    Converted modules count their training passes by themselves; this is for runs that resume, or
-    that count otherwise.
-    """
-    module._aimc_step = step
-    rank = 0
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
-        rank = torch.distributed.get_rank()
-    seed = (getattr(module, "_aimc_seed", 0) + rank * _RANK) % _WORD
-    for layer in analog_layers(module):
-        layer.clock[0] = seed
-        layer.set_step(step)
-        circuit = layer.recipe.circuit
-        if circuit and step and step % circuit.refresh == 0:
-            layer.refresh()
-
-
 @contextlib.contextmanager
 def on_chip(module: nn.Module, chip: int, time_s: float | None = None) -> Iterator[nn.Module]:
     """Evaluate on one chip instance, `time_s` after programming.
 
     Devices are drawn from the seed `chip` as the runtime draws them. With a spec, which says on
     which tile each block lies, it is the same chip as in :class:`aimc.Session` with that seed.
+
+    Warns:
+        HardwareWarning: where nothing in the recipe differs from chip to chip.
+
+    Raises:
+        InvalidArgumentError: for a time with recipes without a device, which nothing ages in.
     """
     layers = list(analog_layers(module))
+    if isinstance(chip, bool) or not isinstance(chip, int) or not 0 <= chip < 2**63:
+        raise InvalidArgumentError(f"chip: expected an integer from 0 to 2^63 - 1, but got {chip}")
+    if time_s is not None:
+        check_number("time_s", time_s)
+        if not any(layer.recipe.device for layer in layers):
+            raise InvalidArgumentError(
+                "time_s: expected a recipe with Device(), which ages, but got one without"
+            )
+    if not any(layer.recipe.device or layer.recipe.gaussian for layer in layers):
+        warnings.warn(
+            "chip: expected a recipe with Device(), but got one in which all chips are alike",
+            HardwareWarning,
+            stacklevel=3,
+        )
     before = [(layer.chip, layer.time_s) for layer in layers]
     try:
         for layer in layers:
             layer.chip = chip
-            if layer.recipe.device:
-                layer.time_s = time_s
-                layer._sample_device()
+            layer.age(time_s)
         yield module
     finally:
         for layer, (old, time) in zip(layers, before, strict=True):
             layer.chip = old
-            if layer.recipe.device:
-                layer.time_s = time
-                layer._sample_device()
+            layer.age(time)
 
 
 def calibrate(

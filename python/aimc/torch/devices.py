@@ -4,14 +4,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 
 import torch
 from torch import Tensor
 
 from aimc.torch import joint
-from aimc.torch.layout import Block, device_facts, table_text
+from aimc.torch.layout import Block, device_facts
 from aimc.torch.ranges import RangedWeight
 
 _OPS = torch.ops.aimc
@@ -28,16 +27,14 @@ class DeviceWeight(RangedWeight):
     """Adds what devices make of targets, and the digital factors that undo drift."""
 
     clock: Tensor
-    curves: Tensor
 
     def _start_devices(self, seed: int, site: int) -> None:
         self.chip: int | None = None
-        self.time_s: float | None = None
+        self.seed, self.site = seed, site
+        self.steps_key: int | None = None  # of the count that this layer follows
         device = self.weight.device
         key = torch.tensor([seed, site, 0], dtype=torch.int64, device=device)
         self.register_buffer("clock", key, persistent=False)
-        self.register_buffer("curves", None, persistent=False)
-        self._laws: dict[str, list[float]] = {}
         self._factors: dict[tuple[float | None, ...], Tensor] = {}
         self._facts = device_facts(self.target.device)
 
@@ -45,22 +42,6 @@ class DeviceWeight(RangedWeight):
         """The same, and drift factors anew."""
         self._factors = {}
         super().refresh()
-
-    def _sample_device(self) -> None:
-        device, level = self.target.device, self._level
-        wanted = (self.time_s, level["programming"], level["read"], level["drift"])
-        if getattr(self, "_sampled", None) == wanted:
-            return
-        self._sampled = wanted
-        for name, time_s in (("curves", self.time_s), ("_fresh", None)):
-            curves, law = _OPS.device_curves(
-                device.kind, device.g_min_us, device.g_max_us,
-                device.programming_noise_scale * level["programming"],
-                device.read_noise_scale * level["read"], device.drift_scale * level["drift"],
-                device.acceptance_percent, time_s, *table_text(device),
-            )  # fmt: skip
-            setattr(self, name, curves.to(self.weight.device))
-            self._laws[name] = list(law)
 
     def _draw(self, part: str, shape: Iterable[int], offset: int = 0) -> Tensor:
         key = self.clock
@@ -106,7 +87,8 @@ class DeviceWeight(RangedWeight):
             draws: list[Tensor | None] = [self._device_draw(n, target, which) for n in names]
             draws += [None] * (3 - len(draws))
             like = [None if d is None else d.to(target.dtype) for d in draws]
-            g = _OPS.device_state(target, *like, getattr(self, when), self._laws[when], *factors)
+            now = self._now
+            g = _OPS.device_state(target, *like, now.curves[when], now.laws[when], *factors)
         return self._stuck(g, which) if recipe.variation else g
 
     def _spread(self, like: Tensor, which: int) -> list[Tensor]:
@@ -174,17 +156,13 @@ class DeviceWeight(RangedWeight):
         """Weights as their pairs hold them at this step, and the digital factors of columns."""
         spread, level = self.recipe.device, self._level
         assert spread is not None  # the caller looked
-        text = table_text(self.target.device)
-        kind = dataclasses.replace(self.target.device, table=None)
+        kind = self.target.device
         draw = self._draw("program", weight.shape, 2 * k).to(weight.dtype)
 
-        def held_at(own: Tensor, time_s: float | None) -> Tensor:
-            part = joint.fit(
-                kind, level["programming"], level["read"], level["drift"], time_s, *text
-            )
-            return joint.perturbed(own, scale, draw, *part)
+        def held_at(own: Tensor, when: str) -> Tensor:
+            return joint.perturbed(own, scale, draw, *self._now.joint[when])
 
-        held = held_at(weight, self.time_s)
+        held = held_at(weight, "curves")
         if spread.compensate_drift and self.time_s is not None:
             # Folding twice per step costs more than the step's own product; what columns lose on
             # average hardly moves between refreshes.
@@ -193,7 +171,7 @@ class DeviceWeight(RangedWeight):
             if factor is None:
                 fresh, aged = (
                     _OPS.target_pairs(w, scale, kind.g_min_us, kind.g_max_us)
-                    for w in (held_at(weight.detach(), None), held.detach())
+                    for w in (held_at(weight.detach(), "_fresh"), held.detach())
                 )
                 factor = self._drift_factor(fresh, aged, *wires)
                 if not torch.compiler.is_compiling():

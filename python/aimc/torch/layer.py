@@ -4,21 +4,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from aimc.errors import UnsupportedError
 from aimc.target import Target
 from aimc.torch.devices import PAIR, PART, DeviceWeight
 from aimc.torch.layout import Layout
-from aimc.torch.recipes import Recipe, strength
+from aimc.torch.moment import Moment
+from aimc.torch.ranges import LEARNED
+from aimc.torch.recipes import Recipe
 
 _OPS = torch.ops.aimc
 _ADC = {"ideal": 0, "linear": 1, "cco": 2}
 _ROUND = 2
+_CIRCUIT = (*LEARNED, "scales", "shape", "gains")  # in single precision, or the weight's double
+
+
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+def _for_onnx() -> bool:
+    """Tracing by itself takes this for never."""
+    return bool(torch.onnx.is_in_onnx_export())
 
 
 class AnalogLinear(DeviceWeight):
@@ -60,25 +71,39 @@ class AnalogLinear(DeviceWeight):
 
     # Steps
 
-    def set_step(self, step: int) -> None:
-        """Strengths of the recipe at a step; draws are those of this step."""
-        recipe, level = self.recipe, self._level
+    def set_step(self, step: int, ahead: bool = True) -> None:
+        """Strengths of the recipe at a step; draws are those of this step. `ahead` looks at the
+        next one too, which compiled passes read; without it that is this step."""
         self.clock[2] = step
-        if recipe.gaussian:
-            level["gaussian"] = strength(recipe.gaussian.std, step)
-        if recipe.circuit:
-            level["wire"] = strength(recipe.circuit.wire, step)
-        if recipe.device:
-            times = recipe.device.times_s
-            self.time_s = times[step % len(times)] if times else None
-            for name in ("programming", "read", "drift"):
-                level[name] = strength(getattr(recipe.device, name), step)
-            self._sample_device()
+        self._moment = self._ahead = self._at(step)
+        self.counted = False
+        if ahead:
+            self.prepare(step + 1)
+
+    def prepare(self, step: int) -> None:
+        """What a compiled pass will read at `step`."""
+        self._ahead = self._at(step)
+
+    def _at(self, step: int) -> Moment:
+        return Moment.at(step, self.target, self.recipe, self.weight.device)
+
+    def age(self, time_s: float | None) -> None:
+        """Devices that long after programming, until the next step."""
+        self._moment = self._aged(dataclasses.replace(self._moment, time_s=time_s))
+
+    def _aged(self, was: Moment) -> Moment:
+        return Moment.of(was.level, was.time_s, self.target, self.recipe, self.weight.device)
 
     # Forward
 
     def forward(self, x: Tensor) -> Tensor:
         """The layer's output, as the recipe has it."""
+        exporting = torch.compiler.is_exporting() or torch.jit.is_tracing()
+        if exporting and _for_onnx():
+            raise UnsupportedError(
+                f"{self.name or 'layer'}: expected a plain layer for ONNX, but got one on tiles; "
+                "aimc.torch.strip(model) makes it plain again"
+            )
         recipe = self.recipe
         noisy = self.training or self.chip is not None
         weight = self.weight
@@ -189,6 +214,26 @@ class AnalogLinear(DeviceWeight):
         return total
 
     # State
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Any:
+        """The circuit stays in single precision when weights become less."""
+        tensors = {**self._buffers, **{n: p for n, p in self._parameters.items() if n in LEARNED}}
+        before = {
+            n: t.detach() for n, t in tensors.items() if t is not None and t.is_floating_point()
+        }
+        super()._apply(fn, recurse)
+        for name, old in before.items():
+            new = getattr(self, name)
+            dtype = self._dtype() if name in _CIRCUIT else old.dtype
+            value = (new if old.is_meta else old).detach().to(new.device, dtype)
+            if isinstance(new, nn.Parameter):
+                grad, new.grad = new.grad, None
+                new.data = value
+                new.grad = None if grad is None else grad.to(dtype)
+            else:
+                setattr(self, name, value)
+        self._moment, self._ahead = self._aged(self._moment), self._aged(self._ahead)
+        return self
 
     def compiled_state(self) -> dict[str, Any]:
         """What :meth:`refresh` has made of earlier weights: a run that resumes goes on with it."""

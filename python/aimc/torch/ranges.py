@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from aimc.errors import InvalidArgumentError
 from aimc.torch.tiled import TiledWeight
 
-_LEARNED = ("input_range", "adc_lsb")
+LEARNED = ("input_range", "adc_lsb")
 
 
 class RangedWeight(TiledWeight):
@@ -57,7 +57,7 @@ class RangedWeight(TiledWeight):
     ) -> None:  # fmt: skip
         """Checkpoints of the plain module load too: it has no learned ranges."""
         super()._load_from_state_dict(state, prefix, metadata, strict, missing, unexpected, errors)
-        for name in _LEARNED:
+        for name in LEARNED:
             if prefix + name in missing:
                 missing.remove(prefix + name)
             if prefix + name in state and name == "input_range":

@@ -12,9 +12,33 @@ Every strength may be a number or a :class:`Ramp` over training steps.
 from __future__ import annotations
 
 import dataclasses
+import math
+import numbers
+from collections.abc import Sequence
 from typing import Literal
 
 from aimc.errors import InvalidArgumentError
+
+
+def check_number(name: str, value: object, least: float = 0.0) -> None:
+    """Refuses what is no finite number of at least so much."""
+    real = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not real or not math.isfinite(value) or value < least:  # type: ignore[arg-type,operator]
+        raise InvalidArgumentError(
+            f"{name}: expected a finite number, at least {least:g}, but got {value!r}"
+        )
+
+
+def _check_count(name: str, value: object, least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:
+        raise InvalidArgumentError(
+            f"{name}: expected an integer, at least {least}, but got {value!r}"
+        )
+
+
+def _check_strength(name: str, value: object) -> None:
+    for one in (value.start, value.end) if isinstance(value, Ramp) else (value,):
+        check_number(name, one)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,6 +50,13 @@ class Ramp:
     start: float = 0.0
     delay: int = 0
     levels: int = 10
+
+    def __post_init__(self) -> None:
+        _check_count("levels", self.levels, 1)
+        _check_count("steps", self.steps, 0)
+        _check_count("delay", self.delay, 0)
+        check_number("start", self.start, -math.inf)
+        check_number("end", self.end, -math.inf)
 
     def at(self, step: int) -> float:
         """The strength at a step."""
@@ -65,6 +96,9 @@ class Gaussian(Part):
     def __post_init__(self) -> None:
         if self.per not in ("column", "tensor"):
             raise InvalidArgumentError(f"per: expected column or tensor, but got {self.per!r}")
+        _check_strength("std", self.std)
+        if self.clip is not None:
+            check_number("clip", self.clip)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,6 +141,24 @@ class Circuit(Part):
                 "compensate: expected none, gain, weights or weights+pulses, but got "
                 f"{self.compensate!r}"
             )
+        _check_strength("wire", self.wire)
+        _check_scale(self.scale)
+        _check_count("refresh", self.refresh, 1)
+
+
+def _check_scale(scale: object) -> None:
+    known = isinstance(scale, str)
+    if known and str(scale).startswith("sigma:"):
+        try:
+            known = 0.0 < float(str(scale)[6:]) < math.inf
+        except ValueError:
+            known = False
+    elif known:
+        known = scale in ("max", "optimal")
+    if not known:
+        raise InvalidArgumentError(
+            f"scale: expected max, optimal or sigma:<number above 0>, but got {scale!r}"
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,6 +186,15 @@ class Device(Part):
     compensate_drift: bool = False
     variation: bool = True
     joint: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("programming", "read", "drift"):
+            _check_strength(name, getattr(self, name))
+        times: object = self.times_s
+        if not isinstance(times, Sequence):
+            raise InvalidArgumentError(f"times_s: expected a tuple of seconds, but got {times!r}")
+        for time_s in times:
+            check_number("times_s", time_s)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from aimc.errors import InvalidArgumentError
 from aimc.target import Target
 from aimc.torch import operators  # noqa: F401, registers torch.ops.aimc
 from aimc.torch.layout import Layout, check, dac_passes, pair_shares, table_text
+from aimc.torch.moment import Moment
 from aimc.torch.recipes import Recipe
 
 _OPS = torch.ops.aimc
@@ -56,7 +58,8 @@ class TiledWeight(nn.Module):  # type: ignore[misc]
                 f"{self.out_features}, but got {self.layout.rows} x {self.layout.cols}"
             )
         self.blocks = self.layout.numbers
-        self._level: dict[str, float] = {}
+        self._moment = self._ahead = Moment()
+        self.counted = False  # whether a compiled pass is counted in itself
         self.register_buffer("activity", activity, persistent=False)
         self._shares = pair_shares(target.geometry)
         self._start_rows()
@@ -72,6 +75,19 @@ class TiledWeight(nn.Module):  # type: ignore[misc]
             self.probability, self.share = _OPS.row_activity(
                 self.activity, self.in_features, self.target.dac.bits, self._passes
             )
+
+    @property
+    def _now(self) -> Moment:
+        return self._ahead if self.counted else self._moment
+
+    @property
+    def _level(self) -> Mapping[str, float]:
+        return self._now.level
+
+    @property
+    def time_s(self) -> float | None:
+        """Seconds since programming."""
+        return self._now.time_s
 
     def _dtype(self) -> torch.dtype:
         return torch.float64 if self.weight.dtype == torch.float64 else torch.float32
@@ -93,8 +109,13 @@ class TiledWeight(nn.Module):  # type: ignore[misc]
             )  # fmt: skip
         mode, wire = self._compensation(), self.target.wire
         wired = wire.column_ohm + wire.adc_ohm + wire.row_ohm + wire.driver_ohm > 0
-        if mode != "none" and wired and self._level["wire"] > 0:
-            self._compensate(weight, mode)
+        if mode != "none" and wired:
+            if self._level["wire"] > 0:
+                self._compensate(weight, mode)
+            else:  # nothing to make up for yet
+                pairs, bands = len(self._shares), len(self.layout.bands)
+                self.shape = weight.new_ones(pairs, *weight.shape)
+                self.gains = weight.new_ones(pairs, bands, self.out_features)
 
     def _compensation(self) -> str:
         """How targets and pulses make up for wires: by the recipe, else by the spec."""

@@ -4,13 +4,12 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import Any
 
 from torch import Tensor, nn
 from torch.nn import functional
 
-from aimc.torch.convert import set_step
+from aimc.torch.steps import set_step
 
 
 def distillation_loss(
@@ -42,13 +41,12 @@ def trainer_callback() -> Any:
     from transformers import TrainerCallback
 
     class Steps(TrainerCallback):  # type: ignore[misc]
-        """Sets the step before each optimizer step."""
+        """Sets the step before each optimizer step, of as many passes as gradients add up from."""
 
         def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
             """The noise of a step depends on its number alone."""
             model: nn.Module = kwargs["model"]
-            with contextlib.suppress(AttributeError):
-                # A forward pass counts one on: what it sees is the Trainer's own number.
-                set_step(model, state.global_step)
+            # A forward pass counts one on: no two of the run see the same number.
+            set_step(model, state.global_step * getattr(args, "gradient_accumulation_steps", 1))
 
     return Steps()

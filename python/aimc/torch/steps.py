@@ -1,0 +1,176 @@
+# Part of the AIMC project, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Which step a converted module is at: counted by its training passes, or set.
+
+An eager pass moves its layers on before it starts. A compiled one cannot: strengths are constants
+of its code. So each layer also knows the next step's moment, which is what a compiled pass reads,
+and guards on; an operator inside the pass counts, draws a new key and refreshes scales and
+compensation, and one at its end prepares the moment after. Both run whenever the pass does.
+"""
+
+from __future__ import annotations
+
+import itertools
+import uuid
+import weakref
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from aimc.torch.layer import AnalogLinear
+
+_RANK = 0x9E3779B97F4A7C15  # an odd number far from small ones: ranks do not meet
+_WORD = 2**63
+_KEPT = ("clock", "scales", "shape", "gains")  # what moving on may change, as buffers
+_NUMBERS = itertools.count(1)
+
+
+class Steps:
+    """The count of a converted module, for the layers that carry its key."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self.module, self.step, self.key = module, 0, uuid.uuid4().int >> 66
+        self._enter()
+
+    def _enter(self) -> None:
+        self.number = next(_NUMBERS)
+        _LIVE[self.number] = self
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._enter()  # a copy counts by itself
+
+    def set(self, step: int, ahead: bool = True) -> None:
+        """Make `step` the current step; `ahead` prepares the next one too."""
+        self.step = step
+        for layer in _layers(self.module, self.key):
+            _set(layer, step, ahead)
+
+    def prepare(self) -> None:
+        """The next step's moment."""
+        for layer in _layers(self.module, self.key):
+            layer.prepare(self.step + 1)
+
+
+# Compiled code names counts by their numbers.
+_LIVE: weakref.WeakValueDictionary[int, Steps] = weakref.WeakValueDictionary()
+
+
+def analog_layers(module: nn.Module) -> Iterator[AnalogLinear]:
+    """The layers of a module that are on tiles."""
+    return (m for m in module.modules() if isinstance(m, AnalogLinear))
+
+
+def _layers(module: nn.Module, key: int) -> list[AnalogLinear]:
+    return [layer for layer in analog_layers(module) if layer.steps_key == key]
+
+
+def _set(layer: AnalogLinear, step: int, ahead: bool = True) -> None:
+    rank = 0
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        rank = torch.distributed.get_rank()
+    layer.clock[0] = (layer.seed + rank * _RANK) % _WORD
+    layer.set_step(step, ahead)
+    circuit = layer.recipe.circuit
+    if circuit and step and step % circuit.refresh == 0:
+        layer.refresh()
+
+
+def set_step(module: nn.Module, step: int) -> None:
+    """Make `step` the current step: what is drawn, and where ramps are.
+
+    Steps are training passes; the next one sees `step` + 1. Converted modules count by themselves;
+    this is for runs that resume, or that count otherwise. It holds for every converted module
+    inside of `module`.
+    """
+    for part in module.modules():
+        steps = part.__dict__.get("_aimc_steps")
+        if steps is not None:
+            steps.step = step
+    for layer in analog_layers(module):
+        _set(layer, step)
+
+
+def count_steps(module: nn.Module) -> Steps:
+    """The count of a module, which it has from now on."""
+    steps: Steps | None = module.__dict__.get("_aimc_steps")
+    if steps is None:
+        steps = module._aimc_steps = Steps(module)
+        module.register_forward_pre_hook(_advance)
+        module.register_forward_hook(_settle)
+    return steps
+
+
+def forget_steps(module: nn.Module) -> None:
+    """The reverse."""
+    for hooks in (module._forward_pre_hooks, module._forward_hooks):
+        for key, hook in list(hooks.items()):
+            if hook in (_advance, _settle):
+                del hooks[key]
+    module.__dict__.pop("_aimc_steps", None)
+
+
+def _state(layers: list[AnalogLinear]) -> list[Tensor]:
+    kept = [getattr(layer, name) for layer in layers for name in _KEPT]
+    return [tensor for tensor in kept if tensor is not None]
+
+
+def _advance(module: nn.Module, _: Any) -> None:
+    """Before each training pass of the converted module: the next step."""
+    if not module.training:
+        return
+    steps = module._aimc_steps
+    if not torch.compiler.is_compiling():
+        steps.set(steps.step + 1)
+        return
+    layers = _layers(module, steps.key)
+    if torch.compiler.is_exporting():  # the program is another process's: only draws move on
+        for layer in layers:
+            layer.clock[2] += 1
+        return
+    torch.ops.aimc_steps.advance(_state(layers), steps.number)
+    for layer in layers:
+        layer.counted = True
+
+
+def _settle(module: nn.Module, _: Any, __: Any) -> None:
+    """After it, where it is compiled."""
+    if not torch.compiler.is_compiling() or torch.compiler.is_exporting() or not module.training:
+        return
+    steps = module._aimc_steps
+    layers = _layers(module, steps.key)
+    for layer in layers:
+        layer.counted = False
+    torch.ops.aimc_steps.prepare([layer.clock for layer in layers], steps.number)
+
+
+# Both are Python: no graph of a GPU may hold them.
+_TAGS = (torch.Tag.cudagraph_unsafe,)
+
+
+@torch.library.custom_op("aimc_steps::advance", mutates_args=("state",), tags=_TAGS)  # type: ignore[untyped-decorator]
+def _advance_op(state: list[Tensor], number: int) -> None:
+    steps = _LIVE[number]
+    steps.set(steps.step + 1, ahead=False)
+    own = _state(_layers(steps.module, steps.key))
+    for given, made in zip(state, own, strict=True):
+        if given is not made:
+            given.copy_(made)
+
+
+# The clocks stay as they are: they say that this comes after the pass has begun.
+@torch.library.custom_op("aimc_steps::prepare", mutates_args=("clocks",), tags=_TAGS)  # type: ignore[untyped-decorator]
+def _prepare_op(clocks: list[Tensor], number: int) -> None:
+    _LIVE[number].prepare()
+
+
+@_advance_op.register_fake  # type: ignore[untyped-decorator]
+def _(state: list[Tensor], number: int) -> None:
+    return None
+
+
+@_prepare_op.register_fake  # type: ignore[untyped-decorator]
+def _(clocks: list[Tensor], number: int) -> None:
+    return None
