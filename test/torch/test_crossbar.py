@@ -121,3 +121,31 @@ def test_a_block_beside_its_tile_is_named():
     g = torch.rand(9, 5)
     with pytest.raises(ValueError, match="within a tile of 4 columns"):
         OPS.fold_crossbar(g, g, NUMBERS, False, 9, 4, 1.0, 0.0, 1.0, 0.0, False, 0.2, 0.2)
+
+
+@pytest.mark.parametrize(
+    "blocks,transposed,alternating",
+    [
+        ([(0, 3, 0, 4, 0, 0)], False, False),
+        ([(0, 3, 0, 4, 2, 1)], True, True),
+        ([(0, 4, 0, 3, 1, 2), (4, 2, 0, 3, 7, 0)], False, True),
+    ],
+)
+def test_gradients_in_double_precision(blocks, transposed, alternating):
+    rows, cols = blocks[-1][0] + blocks[-1][1], blocks[0][3]
+    numbers = [n for b in blocks for n in b]
+    shape = (2, cols, rows) if transposed else (2, rows, cols)
+    devices = 0.1 + 24.9 * torch.rand(shape, dtype=torch.float64)
+    tail = (numbers, transposed, TILE_ROWS, TILE_COLS, OHM, ADC, ROW, DRIVER, alternating, 0.2,
+            2 * G_MIN)  # fmt: skip
+    inputs = [g.clone().requires_grad_() for g in devices]
+    assert torch.autograd.gradcheck(
+        lambda p, m: OPS.fold_crossbar(p, m, *tail)[0], inputs, atol=1e-9, rtol=1e-6
+    )
+    torch.library.opcheck(OPS.fold_crossbar.default, (*inputs, *tail))
+    # Both precisions fold the same network.
+    for here, single in zip(
+        OPS.fold_crossbar(*inputs, *tail), OPS.fold_crossbar(*(g.float() for g in devices), *tail),
+        strict=True,
+    ):  # fmt: skip
+        torch.testing.assert_close(single.double(), here, rtol=0, atol=3e-6 * here.max().item())

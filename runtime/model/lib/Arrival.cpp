@@ -35,8 +35,9 @@ void Arrival::set(const double *ticks, int64_t count, int longest) {
   for (size_t i = 0; i < n; ++i) {
     size[i] = std::abs(ticks[i]);
     sign[i] = ticks[i] > 0.0 ? 1.0 : ticks[i] < 0.0 ? -1.0 : 0.0;
-    // The tick that it ends in.
-    const double held = std::min(size[i], top);
+    // The tick that it ends in. What is not a number conducts in the first one, whose walk then has
+    // none either, nor any row of the read.
+    const double held = std::isnan(size[i]) ? 1.0 : std::min(size[i], top);
     const int whole = static_cast<int>(held),
               end = whole + (static_cast<double>(whole) < held ? 1 : 0);
     last[i] = end; // for now the tick

@@ -39,11 +39,19 @@ void relax(const CrossbarNetwork &net, const CrossbarOptions &options, double co
   }
 }
 
-} // namespace
+/// What driving row `driven` injects into its columns, to `inject`.
+void drive(const CrossbarNetwork &net, size_t driven, std::vector<double> &inject) {
+  std::fill(inject.begin(), inject.end(), 0.0);
+  for (size_t c = driven * net.cols; c < (driven + 1) * net.cols; ++c)
+    inject[c] = net.plus[c] * net.attenuationPlus[c] - net.minus[c] * net.attenuationMinus[c];
+}
 
-void foldCrossbarAdjoint(const TileView &tile, const Wires &wires, Readout readout,
-                         const BlockWindow &window, const float *weffBar, int64_t stride,
-                         float *gPlusBar, float *gMinusBar, const CrossbarOptions &options) {
+constexpr CrossbarOptions kPrecise{1e-15, 1000};
+
+template <class S, class Tile>
+void adjoint(const Tile &tile, const Wires &wires, Readout readout, const BlockWindow &window,
+             const S *weffBar, int64_t stride, S *gPlusBar, S *gMinusBar,
+             const CrossbarOptions &options) {
   if (tile.rows == 0 || tile.cols == 0)
     return;
   const CrossbarNetwork net(tile, withTerminals(wires), readout);
@@ -54,9 +62,7 @@ void foldCrossbarAdjoint(const TileView &tile, const Wires &wires, Readout reado
   std::vector<double> plusBar(cells, 0.0), minusBar(cells, 0.0);
   for (int64_t r = 0; r < window.rows; ++r) {
     const auto driven = static_cast<size_t>(window.row + r);
-    std::fill(inject.begin(), inject.end(), 0.0);
-    for (size_t c = driven * cols; c < (driven + 1) * cols; ++c)
-      inject[c] = net.plus[c] * net.attenuationPlus[c] - net.minus[c] * net.attenuationMinus[c];
+    drive(net, driven, inject);
     relax(net, options, contraction, inject, x);
     std::fill(inject.begin(), inject.end(), 0.0);
     for (int64_t j = 0; j < window.cols; ++j) {
@@ -77,9 +83,49 @@ void foldCrossbarAdjoint(const TileView &tile, const Wires &wires, Readout reado
     }
   }
   for (size_t c = 0; c < cells; ++c) {
-    gPlusBar[c] += static_cast<float>(plusBar[c]);
-    gMinusBar[c] += static_cast<float>(minusBar[c]);
+    gPlusBar[c] += static_cast<S>(plusBar[c]);
+    gMinusBar[c] += static_cast<S>(minusBar[c]);
   }
+}
+
+} // namespace
+
+void foldCrossbarAdjoint(const TileView &tile, const Wires &wires, Readout readout,
+                         const BlockWindow &window, const float *weffBar, int64_t stride,
+                         float *gPlusBar, float *gMinusBar, const CrossbarOptions &options) {
+  adjoint(tile, wires, readout, window, weffBar, stride, gPlusBar, gMinusBar, options);
+}
+
+void foldCrossbarAdjoint(const PreciseTile &tile, const Wires &wires, Readout readout,
+                         const BlockWindow &window, const double *weffBar, int64_t stride,
+                         double *gPlusBar, double *gMinusBar) {
+  adjoint(tile, wires, readout, window, weffBar, stride, gPlusBar, gMinusBar, kPrecise);
+}
+
+CrossbarResult foldCrossbar(const PreciseTile &tile, const Wires &wires, Readout readout,
+                            const BlockWindow &window, double *weff, double *transfer,
+                            int64_t stride) {
+  if (tile.rows == 0 || tile.cols == 0)
+    return {};
+  const CrossbarNetwork net(tile, withTerminals(wires), readout);
+  const double contraction = net.contraction();
+  std::vector<double> inject(net.rows * net.cols), x(inject.size());
+  for (int64_t r = 0; r < window.rows; ++r) {
+    const auto driven = static_cast<size_t>(window.row + r);
+    drive(net, driven, inject);
+    relax(net, kPrecise, contraction, inject, x);
+    for (int64_t j = 0; j < window.cols; ++j) {
+      const auto col = static_cast<size_t>(window.col + j), c = driven * net.cols + col;
+      const size_t last = readAtFirstRow(readout, window.col + j) ? 0 : net.rows - 1;
+      const double plus = net.plus[c], minus = net.minus[c], g = plus + minus;
+      const double line =
+          g > 0.0 ? (plus * net.attenuationPlus[c] + minus * net.attenuationMinus[c]) / g
+                  : (net.attenuationPlus[c] + net.attenuationMinus[c]) / 2.0;
+      weff[r * stride + j] = net.adc[col] * x[last * net.cols + col];
+      transfer[r * stride + j] = net.out[c] * line;
+    }
+  }
+  return {};
 }
 
 } // namespace aimc::model

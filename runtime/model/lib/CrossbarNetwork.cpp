@@ -18,26 +18,43 @@ Wires withTerminals(const Wires &wires) {
   return used;
 }
 
-CrossbarNetwork::CrossbarNetwork(const TileView &tile, const Wires &wires, Readout readout)
-    : rows(static_cast<size_t>(tile.rows)), cols(static_cast<size_t>(tile.cols)) {
-  const size_t cells = rows * cols;
-  const double columnWire = wireFromOhm(wires.columnOhm), rowWire = wireFromOhm(wires.rowOhm);
-  const auto factor = [](const float *f, size_t at) {
-    return f ? static_cast<double>(f[at]) : 1.0;
-  };
-  for (auto *part : {&plus, &minus, &down, &up, &columnPiece, &self, &out, &passPlus, &passMinus,
-                     &rowPiece, &attenuationPlus, &attenuationMinus})
-    part->resize(cells);
-  for (auto *part : {&totalDown, &totalUp, &adc, &outConductance})
-    part->resize(cols);
-  totalPlus.resize(rows);
-  totalMinus.resize(rows);
+template <class T> void CrossbarNetwork::load(const T &tile) {
+  plus.resize(rows * cols);
+  minus.resize(rows * cols);
   for (size_t i = 0; i < rows; ++i)
     for (size_t j = 0; j < cols; ++j) {
       const auto at = static_cast<int64_t>(i) * tile.stride + static_cast<int64_t>(j);
       plus[i * cols + j] = static_cast<double>(tile.gPlus[at]);
       minus[i * cols + j] = static_cast<double>(tile.gMinus[at]);
     }
+}
+
+CrossbarNetwork::CrossbarNetwork(const TileView &tile, const Wires &wires, Readout readout)
+    : rows(static_cast<size_t>(tile.rows)), cols(static_cast<size_t>(tile.cols)) {
+  load(tile);
+  solve(wires, readout);
+}
+
+CrossbarNetwork::CrossbarNetwork(const PreciseTile &tile, const Wires &wires, Readout readout)
+    : rows(static_cast<size_t>(tile.rows)), cols(static_cast<size_t>(tile.cols)) {
+  load(tile);
+  solve(wires, readout);
+}
+
+/// Every coefficient from the conductances.
+void CrossbarNetwork::solve(const Wires &wires, Readout readout) {
+  const size_t cells = rows * cols;
+  const double columnWire = wireFromOhm(wires.columnOhm), rowWire = wireFromOhm(wires.rowOhm);
+  const auto factor = [](const float *f, size_t at) {
+    return f ? static_cast<double>(f[at]) : 1.0;
+  };
+  for (auto *part : {&down, &up, &columnPiece, &self, &out, &passPlus, &passMinus, &rowPiece,
+                     &attenuationPlus, &attenuationMinus})
+    part->resize(cells);
+  for (auto *part : {&totalDown, &totalUp, &adc, &outConductance})
+    part->resize(cols);
+  totalPlus.resize(rows);
+  totalMinus.resize(rows);
 
   // Columns; the terminal conductance sits at the ADC's end.
   std::vector<double> top(cols, 0.0), bottom(cols, 0.0), h(cols, 0.0), upward(cells);

@@ -13,6 +13,7 @@
 //===----------------------------------------------------------------------===//
 #pragma once
 
+#include "aimc/model/Crossbar.h"
 #include "aimc/model/Ladder.h"
 #include "aimc/model/Wires.h"
 
@@ -29,6 +30,7 @@ Wires withTerminals(const Wires &wires);
 /// Row-major [rows x cols] coefficients in double precision. Resistances in 1/uS.
 struct CrossbarNetwork {
   CrossbarNetwork(const TileView &tile, const Wires &wires, Readout readout);
+  CrossbarNetwork(const PreciseTile &tile, const Wires &wires, Readout readout);
 
   size_t rows = 0, cols = 0;
   std::vector<double> plus, minus; ///< conductances, uS
@@ -57,6 +59,10 @@ struct CrossbarNetwork {
   /// Upper bound of the factor by which one sweep shrinks what is left: for any positive x the
   /// largest ratio (B x)_i / x_i bounds the spectral radius of a non-negative matrix B.
   double contraction() const;
+
+private:
+  template <class T> void load(const T &tile);
+  void solve(const Wires &wires, Readout readout);
 };
 
 } // namespace aimc::model

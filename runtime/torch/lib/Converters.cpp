@@ -51,12 +51,16 @@ Tensor dacCpu(const Tensor &x, const Tensor &range, int64_t levels, int64_t mode
       const scalar_t value = *p[1], full = *p[2];
       if (mode == static_cast<int64_t>(DacMode::Round)) {
         const float inverse = model::ticksPerUnit(static_cast<float>(full), top);
-        *p[0] = static_cast<scalar_t>(model::quantise(static_cast<float>(value), inverse, top));
+        *p[0] = static_cast<scalar_t>(model::quantise(static_cast<float>(value), inverse, top)) +
+                nanUnlessFinite(value);
         return;
       }
       const scalar_t limit = static_cast<scalar_t>(top), k = full > 0 ? value * (limit / full) : 0;
       const bool clamp = mode == static_cast<int64_t>(DacMode::Clamp);
-      *p[0] = clamp && k > limit ? limit : clamp && k < -limit ? -limit : k;
+      *p[0] = (clamp && k > limit    ? limit
+               : clamp && k < -limit ? -limit
+                                     : k) +
+              nanUnlessFinite(value);
     });
   });
   return it.output();
@@ -78,7 +82,7 @@ Tensor dacComposite(const Tensor &x, const Tensor &range, int64_t levels, int64_
     k = at::round(k);
   if (mode != static_cast<int64_t>(DacMode::Off))
     k = at::clamp(k, -static_cast<double>(levels), static_cast<double>(levels));
-  return k.to(x.scalar_type());
+  return k.to(x.scalar_type()) + nanUnlessFinite(x);
 }
 
 Tensor dacAutograd(const Tensor &x, const Tensor &range, int64_t levels, int64_t mode) {

@@ -3,9 +3,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===----------------------------------------------------------------------===//
 //
-// The two-dimensional network is folded by runtime/model, in single precision and on the CPU, each
-// block alone in its tile. The gradient is the implicit one of the converged sweeps; it costs two
-// solves of the network per row. The transfer that read noise needs carries none.
+// The two-dimensional network is folded by runtime/model on the CPU, in the precision of the
+// devices given, each block alone in its tile. The gradient is the implicit one of the converged
+// sweeps; it costs two solves of the network per row. The transfer that read noise needs carries
+// none.
 //
 //===----------------------------------------------------------------------===//
 #include "Loops.h"
@@ -32,12 +33,19 @@ using Forward = Two(const Tensor &, const Tensor &, AIMC_CROSSBAR_SCALARS);
 using Backward = Two(const Tensor &, const Tensor &, const Tensor &, AIMC_CROSSBAR_SCALARS);
 
 Tensor upright(const Tensor &t, bool transposed) {
-  const Tensor host = t.to(at::kCPU, at::kFloat);
+  const Tensor host = t.to(at::kCPU);
   return (transposed ? host.t() : host).contiguous();
 }
 
+model::TileView viewOf(const float *plus, const float *minus, int64_t rows, int64_t cols) {
+  return {plus, minus, rows, cols, cols};
+}
+model::PreciseTile viewOf(const double *plus, const double *minus, int64_t rows, int64_t cols) {
+  return {plus, minus, rows, cols, cols};
+}
+
 /// Runs f(block, its tile, its place) over all blocks.
-template <class F>
+template <class S, class F>
 void eachBlock(const Tensor &plus, const Tensor &minus, at::IntArrayRef blocks, int64_t tileRows,
                int64_t tileCols, double restUS, const F &f) {
   const auto list = readBlocks(blocks, plus.size(0), plus.size(1), tileRows);
@@ -49,15 +57,15 @@ void eachBlock(const Tensor &plus, const Tensor &minus, at::IntArrayRef blocks, 
     for (int64_t i = begin; i < end; ++i) {
       const Block &b = list.blocks[static_cast<size_t>(i)];
       const auto cells = static_cast<size_t>(tileRows * tileCols);
-      std::vector<float> p(cells, static_cast<float>(restUS / 2)), m = p;
+      std::vector<S> p(cells, static_cast<S>(restUS / 2)), m = p;
       for (int64_t r = 0; r < b.rows; ++r) {
         const int64_t from = (b.row + r) * plus.size(1) + b.col,
                       to = (b.atRow + r) * tileCols + b.atCol;
-        std::copy_n(plus.const_data_ptr<float>() + from, b.cols, p.data() + to);
-        std::copy_n(minus.const_data_ptr<float>() + from, b.cols, m.data() + to);
+        std::copy_n(plus.const_data_ptr<S>() + from, b.cols, p.data() + to);
+        std::copy_n(minus.const_data_ptr<S>() + from, b.cols, m.data() + to);
       }
-      const model::TileView tile{p.data(), m.data(), tileRows, tileCols, tileCols};
-      f(b, tile, model::BlockWindow{b.atRow, b.rows, b.atCol, b.cols});
+      f(b, viewOf(p.data(), m.data(), tileRows, tileCols),
+        model::BlockWindow{b.atRow, b.rows, b.atCol, b.cols});
     }
   });
 }
@@ -79,17 +87,19 @@ Two forwardHost(const Tensor &plusGiven, const Tensor &minusGiven, AIMC_CROSSBAR
   wires.rowOhm = rowOhm;
   wires.driverOhm = driverOhm;
   const int64_t n = plus.size(1);
-  eachBlock(plus, minus, blocks, tileRows, tileCols, restUS,
-            [&](const Block &b, const model::TileView &tile, const model::BlockWindow &window) {
-              const int64_t corner = b.row * n + b.col;
-              const auto result =
-                  model::foldCrossbar(tile, wires, readoutOf(alternating), window,
-                                      weff.mutable_data_ptr<float>() + corner,
-                                      transfer.mutable_data_ptr<float>() + corner, n);
-              TORCH_CHECK(result.converged, "expected the network of block ", b.index,
-                          " to converge, but its residual is ", result.residual, " after ",
-                          result.sweeps, " sweeps");
-            });
+  AT_DISPATCH_FLOATING_TYPES(plus.scalar_type(), "fold_crossbar", [&] {
+    eachBlock<scalar_t>(plus, minus, blocks, tileRows, tileCols, restUS,
+                        [&](const Block &b, const auto &tile, const model::BlockWindow &window) {
+                          const int64_t corner = b.row * n + b.col;
+                          const auto result = model::foldCrossbar(
+                              tile, wires, readoutOf(alternating), window,
+                              weff.mutable_data_ptr<scalar_t>() + corner,
+                              transfer.mutable_data_ptr<scalar_t>() + corner, n);
+                          TORCH_CHECK(result.converged, "expected the network of block ", b.index,
+                                      " to converge, but its residual is ", result.residual,
+                                      " after ", result.sweeps, " sweeps");
+                        });
+  });
   const auto back = [&](const Tensor &t) {
     return (transposed ? t.t() : t).to(plusGiven.options()).contiguous();
   };
@@ -107,19 +117,21 @@ Two backwardHost(const Tensor &gradGiven, const Tensor &plusGiven, const Tensor 
   wires.rowOhm = rowOhm;
   wires.driverOhm = driverOhm;
   const int64_t n = plus.size(1);
-  eachBlock(plus, minus, blocks, tileRows, tileCols, restUS,
-            [&](const Block &b, const model::TileView &tile, const model::BlockWindow &window) {
-              std::vector<float> p(static_cast<size_t>(tileRows * tileCols), 0.0f), m = p;
-              model::foldCrossbarAdjoint(tile, wires, readoutOf(alternating), window,
-                                         grad.const_data_ptr<float>() + b.row * n + b.col, n,
-                                         p.data(), m.data());
-              for (int64_t r = 0; r < b.rows; ++r) {
-                const int64_t to = (b.row + r) * n + b.col,
-                              from = (b.atRow + r) * tileCols + b.atCol;
-                std::copy_n(p.data() + from, b.cols, plusBar.mutable_data_ptr<float>() + to);
-                std::copy_n(m.data() + from, b.cols, minusBar.mutable_data_ptr<float>() + to);
-              }
-            });
+  AT_DISPATCH_FLOATING_TYPES(plus.scalar_type(), "fold_crossbar_backward", [&] {
+    eachBlock<scalar_t>(
+        plus, minus, blocks, tileRows, tileCols, restUS,
+        [&](const Block &b, const auto &tile, const model::BlockWindow &window) {
+          std::vector<scalar_t> p(static_cast<size_t>(tileRows * tileCols), 0), m = p;
+          model::foldCrossbarAdjoint(tile, wires, readoutOf(alternating), window,
+                                     grad.const_data_ptr<scalar_t>() + b.row * n + b.col, n,
+                                     p.data(), m.data());
+          for (int64_t r = 0; r < b.rows; ++r) {
+            const int64_t to = (b.row + r) * n + b.col, from = (b.atRow + r) * tileCols + b.atCol;
+            std::copy_n(p.data() + from, b.cols, plusBar.mutable_data_ptr<scalar_t>() + to);
+            std::copy_n(m.data() + from, b.cols, minusBar.mutable_data_ptr<scalar_t>() + to);
+          }
+        });
+  });
   const auto back = [&](const Tensor &t) {
     return (transposed ? t.t() : t).to(plusGiven.options()).contiguous();
   };

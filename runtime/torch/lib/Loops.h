@@ -21,6 +21,10 @@ template <class S, size_t Count, class F> void elementwise(at::TensorIterator &i
   });
 }
 
+/// Added to what became of x: NaN where x is not finite, else 0. Such an input leaves no number in
+/// its vector's outputs, as in the runtime, whatever a clamp or a code would make of it.
+template <class S> inline S nanUnlessFinite(S x) { return x - x; }
+
 /// Inputs of an operator share a floating-point type that kernels exist for.
 inline void checkReal(const at::Tensor &tensor, const char *name) {
   TORCH_CHECK_TYPE(tensor.scalar_type() == at::kFloat || tensor.scalar_type() == at::kDouble,

@@ -15,6 +15,7 @@
 
 #include "aimc/model/Activity.h"
 #include "aimc/model/Compensation.h"
+#include "aimc/model/Converter.h"
 
 #include <algorithm>
 #include <cmath>
@@ -301,10 +302,11 @@ Pulses pulses(const Tensor &given, const Tensor &range, const Tensor &plusGiven,
   at::parallel_for(0, x.size(0), 4, [&](int64_t begin, int64_t end) {
     std::vector<double> wanted(static_cast<size_t>(rows)), d(wanted.size());
     for (int64_t v = begin; v < end; ++v) {
-      const float inverse = fullOf[v] > 0.0f ? static_cast<float>(levels) / fullOf[v] : 0.0f;
+      const float inverse = model::ticksPerUnit(fullOf[v], static_cast<int32_t>(levels));
       for (int64_t i = 0; i < rows; ++i)
         wanted[static_cast<size_t>(i)] =
-            static_cast<double>(std::abs(from[v * rows + i] * inverse));
+            static_cast<double>(std::abs(from[v * rows + i] * inverse)) +
+            static_cast<double>(nanUnlessFinite(from[v * rows + i]));
       factors[v] = static_cast<float>(model::predistortPulses(
           sides, wanted, static_cast<int32_t>(levels), d, /*headroom=*/0.0));
       for (int64_t i = 0; i < rows; ++i)

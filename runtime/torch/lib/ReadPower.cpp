@@ -86,7 +86,8 @@ template <class F> Two fromTable(const Tensor &ticks, int64_t levels, double tic
   const auto options = at::TensorOptions().dtype(at::kDouble);
   const Tensor position = (ticks.to(at::kDouble) + static_cast<double>(levels))
                               .clamp(0.0, 2.0 * static_cast<double>(levels));
-  const Tensor lower = position.floor().clamp_max(2.0 * static_cast<double>(levels) - 1);
+  const Tensor lower =
+      at::nan_to_num(position).floor().clamp_max(2.0 * static_cast<double>(levels) - 1);
   const Tensor share = position - lower, index = lower.to(at::kLong);
   const auto read = [&](const std::vector<double> &values) {
     const Tensor table = at::tensor(values, options).to(ticks.device());

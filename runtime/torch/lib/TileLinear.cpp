@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===----------------------------------------------------------------------===//
 #include "TileLinear.h"
+#include "Loops.h"
 
 #include "aimc/model/Adc.h"
 #include "aimc/model/Clones.h"
@@ -38,13 +39,15 @@ AIMC_CLONES
 void roundInputs(const float *x, int64_t count, float inverse, int32_t levels, float step,
                  float *out) {
   for (int64_t i = 0; i < count; ++i)
-    out[i] = step * model::quantise(x[i], inverse, levels);
+    out[i] = step * (model::quantise(x[i], inverse, levels) + nanUnlessFinite(x[i]));
 }
 AIMC_CLONES
 void roundInputs(const double *x, int64_t count, float inverse, int32_t levels, double step,
                  double *out) {
   for (int64_t i = 0; i < count; ++i)
-    out[i] = step * static_cast<double>(model::quantise(static_cast<float>(x[i]), inverse, levels));
+    out[i] =
+        step * (static_cast<double>(model::quantise(static_cast<float>(x[i]), inverse, levels)) +
+                nanUnlessFinite(x[i]));
 }
 
 /// Inputs behind the DAC [vectors, K] and the input that one tick stands for [bands, vectors].
@@ -75,9 +78,13 @@ Converted convert(const TileInputs &in, const TileParams &p) {
             roundInputs(row, band.rows, inverse, levels, unit, target);
           else if (p.dac == DacMode::Clamp)
             for (int64_t i = 0; i < band.rows; ++i)
-              target[i] = row[i] > full ? full : row[i] < -full ? -full : row[i];
+              target[i] = (row[i] > full    ? full
+                           : row[i] < -full ? -full
+                                            : row[i]) +
+                          nanUnlessFinite(row[i]);
           else
-            std::copy_n(row, band.rows, target);
+            for (int64_t i = 0; i < band.rows; ++i)
+              target[i] = row[i] + nanUnlessFinite(row[i]);
         }
     });
   });

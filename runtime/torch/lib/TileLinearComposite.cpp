@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===----------------------------------------------------------------------===//
 #include "FoldComposite.h"
+#include "Loops.h"
 #include "TileLinear.h"
 
 #include "aimc/model/Adc.h"
@@ -66,7 +67,7 @@ Input bandInput(const TileInputs &in, const TileParams &p, size_t b) {
   out.range = in.range.defined() ? in.range.select(0, static_cast<int64_t>(b))
                                  : out.x.abs().amax({1}, true);
   out.step = (out.range / static_cast<double>(p.levels)).expand({in.x.size(0), 1});
-  out.converted = out.x;
+  out.converted = out.x + nanUnlessFinite(out.x);
   if (p.dac != DacMode::Off) {
     static const auto op = c10::Dispatcher::singleton()
                                .findSchemaOrThrow("aimc::dac", "")

@@ -29,6 +29,12 @@ struct CrossbarOptions {
   int maxSweeps = 64;
 };
 
+/// A tile of double precision.
+struct PreciseTile {
+  const double *gPlus = nullptr, *gMinus = nullptr; ///< [rows x stride], uS
+  int64_t rows = 0, cols = 0, stride = 0;
+};
+
 struct CrossbarResult {
   int sweeps = 0;
   double residual = 0; ///< bound of what further sweeps would change, relative to max |Weff|
@@ -45,6 +51,12 @@ CrossbarResult foldCrossbar(const TileView &tile, const Wires &wires, Readout re
                             const BlockWindow &window, float *weff, float *transfer, int64_t stride,
                             const CrossbarOptions &options = {}, float *outConductance = nullptr);
 
+/// Sweeps to the last digits of double precision, one driven row at a time: what gradients are
+/// measured against.
+CrossbarResult foldCrossbar(const PreciseTile &tile, const Wires &wires, Readout readout,
+                            const BlockWindow &window, double *weff, double *transfer,
+                            int64_t stride);
+
 /// Adjoint of foldCrossbar: from dL/dWeff in `weffBar` [window.rows x stride] to dL/dG+ and dL/dG-
 /// of every device of the tile, [tile.rows x tile.cols], added to. Every device carries a part of
 /// every row's field, so that this takes two solves of the whole network per row of the window, in
@@ -52,5 +64,8 @@ CrossbarResult foldCrossbar(const TileView &tile, const Wires &wires, Readout re
 void foldCrossbarAdjoint(const TileView &tile, const Wires &wires, Readout readout,
                          const BlockWindow &window, const float *weffBar, int64_t stride,
                          float *gPlusBar, float *gMinusBar, const CrossbarOptions &options = {});
+void foldCrossbarAdjoint(const PreciseTile &tile, const Wires &wires, Readout readout,
+                         const BlockWindow &window, const double *weffBar, int64_t stride,
+                         double *gPlusBar, double *gMinusBar);
 
 } // namespace aimc::model

@@ -81,7 +81,8 @@ std::vector<double> columnLoads(const TileView &tile, const BlockWindow &window)
 /// One vector's pulses on their way through any number of references.
 class Arrival {
 public:
-  /// `ticks` [rows] may be fractional; they end in tick `longest` at the latest.
+  /// `ticks` [rows] may be fractional; they end in tick `longest` at the latest. With one
+  /// that is not a number no z is.
   void set(const double *ticks, int64_t rows, int longest);
   /// z [rows]. Returns G_out over the read, uS ticks: what turns an ADC input off the rest level
   /// into charge.
