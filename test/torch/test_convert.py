@@ -28,8 +28,10 @@ from aimc.torch import (
     convert,
     distillation_loss,
     learned_ranges,
+    load_ranges,
     load_spec,
     on_chip,
+    save_ranges,
     set_step,
     strip,
 )
@@ -99,7 +101,7 @@ def test_shared_weights_stay_shared_and_skipped_layers_digital():
 @pytest.mark.parametrize(
     "recipe", [Gaussian(0.05), Device(times_s=(60.0,)), Circuit(input_range="learned")]
 )
-def test_copies_and_checkpoints(recipe):
+def test_copies_and_checkpoints(recipe, tmp_path):
     model = convert(mlp(), TARGET, recipe=recipe)
     x = torch.randn(3, 40)
     calibrate(model, [x])
@@ -110,6 +112,8 @@ def test_copies_and_checkpoints(recipe):
     twins.append(torch.load(file, weights_only=False))
     fresh = convert(mlp(), TARGET, recipe=recipe)
     fresh.load_state_dict(model.state_dict())
+    save_ranges(model, tmp_path / "ranges.json")
+    load_ranges(fresh, tmp_path / "ranges.json")
     twins.append(fresh)
     set_step(model, 0)
     expected = model(x)

@@ -8,12 +8,10 @@
 >>> model = strip(model)  # plain again, for export
 """
 
+from aimc.torch.calibration import calibrate, learned_ranges, load_ranges, save_ranges
 from aimc.torch.convert import (
-    calibrate,
     convert,
-    learned_ranges,
     on_chip,
-    save_ranges,
     strip,
 )
 from aimc.torch.layer import AnalogLinear
@@ -38,6 +36,7 @@ __all__ = [
     "convert",
     "distillation_loss",
     "learned_ranges",
+    "load_ranges",
     "load_spec",
     "on_chip",
     "save_ranges",

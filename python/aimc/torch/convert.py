@@ -7,15 +7,12 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import fnmatch
-import json
 import os
-import pathlib
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from aimc.errors import HardwareWarning, InvalidArgumentError
 from aimc.target import Target
@@ -28,7 +25,7 @@ from aimc.torch.steps import analog_layers, count_steps, forget_steps
 
 def convert(
     module: nn.Module,
-    target: Target | Mapping[str, Any] | None = None,
+    target: Target | Mapping[str, Any] | str | os.PathLike[str] | None = None,
     *,
     recipe: Part | Recipe | None = None,
     spec: Spec | str | os.PathLike[str] | None = None,
@@ -49,8 +46,8 @@ def convert(
 
     Args:
         module: changed in place, and returned (a bare nn.Linear is replaced and returned).
-        target: the hardware, an :class:`aimc.Target` or its parts as in a manifest; a spec brings
-            its own.
+        target: the hardware, an :class:`aimc.Target`, its parts as in a manifest, or what
+            :meth:`aimc.Target.load` takes: a preset or a file; a spec brings its own.
         recipe: what training sees of it; default ``Circuit()``.
         spec: a noise spec or the path of one.
         skip: names of layers that stay digital; ``*`` and ``?`` match as in file names.
@@ -155,9 +152,13 @@ def strip(module: nn.Module) -> nn.Module:
     return module
 
 
-def _target(given: Target | Mapping[str, Any] | None) -> Target:
+def _target(given: Target | Mapping[str, Any] | str | os.PathLike[str] | None) -> Target:
     if isinstance(given, Target):
         return given
+    if isinstance(given, str | os.PathLike):
+        return Target.load(given)
+    if given is not None and not isinstance(given, Mapping):
+        raise InvalidArgumentError(f"target: expected an aimc.Target, but got {given!r}")
     names = ("geometry", "device", "wire", "dac", "adc")
     parts: dict[str, dict[str, Any]] = {part: {} for part in names}
     for part, values in (given or {}).items():
@@ -211,71 +212,3 @@ def on_chip(module: nn.Module, chip: int, time_s: float | None = None) -> Iterat
         for layer, (old, time) in zip(layers, before, strict=True):
             layer.chip = old
             layer.age(time)
-
-
-def calibrate(
-    module: nn.Module, batches: Iterable[Any], quantile: float = 0.9999, limit: int = 1 << 16
-) -> nn.Module:
-    """Set fixed and learned input ranges from what layers see: a quantile of abs(x) per row block.
-
-    `batches` are what the module is called with: a tensor, a tuple, or keyword arguments.
-    """
-    seen: dict[AnalogLinear, list[Tensor]] = {}
-
-    def look(layer: AnalogLinear, args: tuple[Tensor, ...]) -> None:
-        x = args[0].detach().reshape(-1, layer.in_features).abs().float()
-        tops = []
-        for row, rows in layer.layout.bands:
-            values = x[:, row : row + rows].flatten()
-            step = max(1, values.numel() // limit)
-            tops.append(torch.quantile(values[::step], quantile))
-        seen.setdefault(layer, []).append(torch.stack(tops))
-
-    layers = list(analog_layers(module))
-    hooks = [layer.register_forward_pre_hook(look) for layer in layers]
-    modes = [(layer, layer.range_mode) for layer in layers]
-    training = module.training
-    try:
-        module.eval()
-        for layer in layers:
-            layer.range_mode = "vector"
-        with torch.no_grad():
-            for batch in batches:
-                if isinstance(batch, Mapping):
-                    module(**batch)
-                elif isinstance(batch, tuple | list):
-                    module(*batch)
-                else:
-                    module(batch)
-    finally:
-        for hook in hooks:
-            hook.remove()
-        for layer, mode in modes:
-            layer.range_mode = mode
-        module.train(training)
-    for layer, tops in seen.items():
-        layer.input_range.data.copy_(torch.stack(tops).amax(0).clamp_min(1e-12))
-        layer.calibrated = True
-    return module
-
-
-def learned_ranges(module: nn.Module) -> list[nn.Parameter]:
-    """Parameters that are ranges: a group of the optimizer of their own, without weight decay."""
-    return [
-        p
-        for layer in analog_layers(module)
-        for p in (layer.input_range, layer.adc_lsb)
-        if isinstance(p, nn.Parameter)
-    ]
-
-
-def save_ranges(module: nn.Module, path: str | os.PathLike[str]) -> None:
-    """Write input ranges and LSBs by layer as JSON, for targets and later runs."""
-    values = {
-        layer.name: {
-            "input_range": layer.input_range.tolist() if layer.range_mode != "vector" else None,
-            "lsb_fc": layer.adc_lsb.tolist(),
-        }
-        for layer in analog_layers(module)
-    }
-    pathlib.Path(path).write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")

@@ -1,0 +1,226 @@
+# Part of the AIMC project, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Converter ranges from data, and ranges as files."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import pathlib
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from aimc.errors import HardwareWarning, InvalidArgumentError
+from aimc.torch.charges import Charges, weight_of
+from aimc.torch.layer import AnalogLinear
+from aimc.torch.steps import analog_layers
+
+_FEW_BITS = 3.0  # an ADC with fewer throws the signal away, as the runtime sees it
+_NAMED = 8  # layers in a warning
+_See = Callable[[AnalogLinear, Tensor], None]
+
+
+def calibrate(
+    module: nn.Module,
+    batches: Iterable[Any],
+    quantile: float = 0.9999,
+    limit: int = 1 << 16,
+    *,
+    adc: bool = True,
+) -> nn.Module:
+    """Set fixed and learned ranges of converters from what layers see.
+
+    Layers see exact inputs, those of the plain module in evaluation mode, and measure beside it
+    what their tiles would give. A DAC's full scale is a quantile of abs(x) per row block. An ADC's
+    LSB is chosen per block from the charges behind the wires, by the rule of
+    ``aimc-compile --calibrate``; blocks whose LSB a spec gives keep it.
+
+    Args:
+        module: a converted module.
+        batches: what it is called with, each a tensor, a tuple, or keyword arguments. Kept, and
+            run twice where charges depend on input ranges that are set first.
+        quantile: of abs(x), that stays within an input range.
+        limit: values per row block and batch that the quantile is taken of.
+        adc: False leaves all LSBs as they are.
+
+    Warns:
+        HardwareWarning: once, naming the layers, where an ADC keeps less than 3 effective bits.
+    """
+    layers = list(analog_layers(module))
+    inputs: dict[AnalogLinear, Tensor] = {}
+    charges: dict[AnalogLinear, Charges] = {}
+
+    def look(layer: AnalogLinear, x: Tensor) -> None:
+        flat = x.reshape(-1, layer.in_features).abs().float()
+        tops = []
+        for row, rows in layer.layout.bands:
+            values = flat[:, row : row + rows].flatten()
+            step = max(1, values.numel() // limit)
+            tops.append(torch.quantile(values[::step], quantile))
+        top = torch.stack(tops)
+        inputs[layer] = torch.maximum(inputs[layer], top) if layer in inputs else top
+
+    def measure(layer: AnalogLinear, x: Tensor) -> None:
+        charges.setdefault(layer, Charges(layer)).add(x)
+
+    def first(layer: AnalogLinear, x: Tensor) -> None:
+        look(layer, x)
+        if layer in converting and layer not in ranged:
+            measure(layer, x)
+
+    def second(layer: AnalogLinear, x: Tensor) -> None:
+        if layer in ranged:
+            measure(layer, x)
+
+    converting, ranged = set(), set()  # with an ADC; and with input ranges that come first
+    for layer in layers:
+        circuit = layer.recipe.circuit
+        if circuit and circuit.adc and layer.target.adc.kind != "ideal":
+            converting.add(layer)
+            if circuit.dac and layer.range_mode != "vector":
+                ranged.add(layer)
+    kept = list(batches)
+    _run(module, kept, layers, first)
+    for layer, top in inputs.items():
+        layer.input_range.data.copy_(top.clamp_min(1e-12))
+        layer.calibrated = True
+    if ranged & inputs.keys():
+        _run(module, kept, layers, second)
+    if adc:
+        for layer, seen in charges.items():
+            for index, block in enumerate(layer.layout.blocks):
+                lsb = seen.lsb(index) if block.lsb_fc is None else None
+                if lsb is not None:
+                    layer.adc_lsb.data[index] = lsb
+    _warn(charges)
+    return module
+
+
+def _run(
+    module: nn.Module, batches: Iterable[Any], layers: Iterable[AnalogLinear], see: _See
+) -> None:
+    """Passes of the plain module whose layers show their inputs to `see(layer, x)`."""
+
+    def exact(layer: AnalogLinear, x: Tensor) -> Tensor:
+        see(layer, x.detach())
+        return layer._plain(x, weight_of(layer))
+
+    training = [(part, part.training) for part in module.modules()]
+    try:
+        module.eval()
+        for layer in layers:
+            layer.__dict__["forward"] = functools.partial(exact, layer)
+        with torch.no_grad():
+            for batch in batches:
+                if isinstance(batch, Mapping):
+                    module(**batch)
+                elif isinstance(batch, tuple | list):
+                    module(*batch)
+                else:
+                    module(batch)
+    finally:
+        for layer in layers:
+            layer.__dict__.pop("forward", None)
+        for part, mode in training:
+            part.training = mode
+
+
+def _warn(charges: Mapping[AnalogLinear, Charges]) -> None:
+    """In the runtime's words, about the worst layer; the others by name."""
+    few = {layer: bits for layer, seen in charges.items()
+           if (bits := seen.effective_bits()) is not None and bits < _FEW_BITS}  # fmt: skip
+    if not few:
+        return
+    worst, *others = sorted(few, key=lambda layer: few[layer])
+    target = worst.target
+    more = [f"{layer.name} ({few[layer]:.3g})" for layer in others[:_NAMED]]
+    if len(others) > _NAMED:
+        more.append(f"{len(others) - _NAMED} more")
+    warnings.warn(
+        f"layer {worst.name}: the ADC keeps {few[worst]:.3g} effective bits (target {target.name}, "
+        f"dac mode {target.dac.mode}, adc lsb {worst.adc_lsb.tolist()[0]:.3g} fC, "
+        f"{target.adc.bits} bits)" + (f"; so do {', '.join(more)}" if more else ""),
+        HardwareWarning,
+        stacklevel=3,
+    )
+
+
+def learned_ranges(module: nn.Module) -> list[nn.Parameter]:
+    """Parameters that are ranges: a group of the optimizer of their own, without weight decay."""
+    return [
+        p
+        for layer in analog_layers(module)
+        for p in (layer.input_range, layer.adc_lsb)
+        if isinstance(p, nn.Parameter)
+    ]
+
+
+def save_ranges(module: nn.Module, path: str | os.PathLike[str]) -> None:
+    """Write input ranges and LSBs by layer as JSON, for :func:`load_ranges`."""
+    values = {
+        layer.name: {
+            "input_range": layer.input_range.tolist() if layer.range_mode != "vector" else None,
+            "lsb_fc": layer.adc_lsb.tolist(),
+        }
+        for layer in analog_layers(module)
+    }
+    pathlib.Path(path).write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+
+
+def load_ranges(module: nn.Module, path: str | os.PathLike[str]) -> nn.Module:
+    """Take ranges from a file of :func:`save_ranges`: fixed and learned ones start from there.
+
+    Raises:
+        InvalidArgumentError: for a file without just the module's layers and blocks, or with
+            mistakes; names the layer and what is expected. Nothing is changed then.
+    """
+    try:
+        values = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InvalidArgumentError(f"{path}: {error.strerror}") from None
+    except ValueError as error:
+        raise InvalidArgumentError(f"{path}: expected JSON, but got {error}") from None
+    layers = {layer.name: layer for layer in analog_layers(module)}
+    if not isinstance(values, dict) or values.keys() != layers.keys():
+        there = sorted(values) if isinstance(values, dict) else []
+        unlike = sorted(layers.keys() ^ set(there))
+        raise InvalidArgumentError(
+            f"{path}: expected ranges of the module's {len(layers)} layers on tiles, but got "
+            f"{len(there)} layers" + (f"; {unlike[0]!r} is in one alone" if unlike else "")
+        )
+    found = []
+    for name, layer in layers.items():
+        where, own = f"{path}: layer {name!r}", values[name]
+        if not isinstance(own, dict) or own.keys() != {"input_range", "lsb_fc"}:
+            raise InvalidArgumentError(f"{where}: expected input_range and lsb_fc")
+        full = own["input_range"]
+        if (full is None) != (layer.range_mode == "vector"):
+            what = "no input_range" if full is not None else "an input_range"
+            raise InvalidArgumentError(
+                f"{where}: expected {what} for Circuit(input_range={layer.range_mode!r})"
+            )
+        for key, there in (("input_range", layer.input_range), ("lsb_fc", layer.adc_lsb)):
+            if key == "lsb_fc" or full is not None:
+                _check(own[key], there.numel(), f"{where}: {key}")
+        found.append((layer, full, own["lsb_fc"]))
+    for layer, full, lsb in found:
+        if full is not None:
+            layer.input_range.data.copy_(torch.tensor(full))
+            layer.calibrated = True
+        layer.adc_lsb.data.copy_(torch.tensor(lsb))
+    return module
+
+
+def _check(values: Any, count: int, where: str) -> None:
+    if not isinstance(values, list) or len(values) != count:
+        got = f"{len(values)}" if isinstance(values, list) else repr(values)
+        raise InvalidArgumentError(f"{where}: expected {count} numbers, but got {got}")
+    for value in values:
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not number or not 0 < value < float("inf"):
+            raise InvalidArgumentError(f"{where}: expected numbers above 0, but got {value!r}")
