@@ -196,7 +196,7 @@ def test_training_through_a_table_learns():
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-            losses.append(float(loss))
+            losses.append(loss.item())
         assert np.mean(losses[-3:]) < 0.5 * losses[0]
 
 

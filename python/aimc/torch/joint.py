@@ -23,9 +23,8 @@ from aimc.torch import operators  # noqa: F401, registers torch.ops.aimc
 _OPS = torch.ops.aimc
 _POINTS, _SAMPLES, _DEGREE = 97, 4000, 5
 _TABLE_POINTS = 1025
-Curve: TypeAlias = (
-    tuple[float, ...] | Tensor
-)  # coefficients, lowest first, or values at equal distances
+# Coefficients, lowest first, or values at equal distances.
+Curve: TypeAlias = tuple[float, ...] | Tensor
 
 
 @functools.lru_cache(maxsize=64)
