@@ -18,7 +18,14 @@ from aimc.errors import InvalidArgumentError, UnsupportedError
 from aimc.target import Target
 from aimc.torch.layout import check
 
-_PARTS = ("geometry", "device", "wire", "dac", "adc")
+# The parts of a target and what a manifest always has of them.
+_PARTS = {
+    "geometry": ("rows", "cols", "pairs", "readout"),
+    "device": ("kind", "g_min_us", "g_max_us"),
+    "wire": ("column_ohm", "row_ohm", "idle"),
+    "dac": ("bits", "mode", "v_read_v", "tick_ns"),
+    "adc": ("kind", "bits", "lsb_fc"),
+}
 _LONGEST = 60  # what a message shows of a value
 
 
@@ -141,15 +148,20 @@ def read_target(name: str, value: Any) -> Target:
             raise InvalidArgumentError(
                 f"{where}expected one of {', '.join(_PARTS)}, but got {part!r}"
             )
-    whole = Target().parts()
     for part in _PARTS:
         known = {f.name for f in dataclasses.fields(getattr(Target(), part))}
         for key in given[part]:
             if key not in known:
                 raise InvalidArgumentError(f"{where}expected a key of {part}, but got {key!r}")
-        whole[part] |= given[part]
+    ideal = given["adc"].get("kind") == "ideal"
+    for part, keys in _PARTS.items():
+        for key in keys[:1] if part == "adc" and ideal else keys:
+            if key not in given[part]:
+                raise InvalidArgumentError(
+                    f"{where}{part}.{key}: expected a value, but it is missing"
+                )
     try:
-        abi.check_target(whole)
+        abi.check_target(given)
         target = Target.from_manifest(name, given)
         check(target)
     except (InvalidArgumentError, UnsupportedError) as error:

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
-from aimc.errors import HardwareWarning, InvalidArgumentError, UnsupportedError, level_outside, level_outside
+from aimc.errors import HardwareWarning, InvalidArgumentError, UnsupportedError, level_outside
 from aimc.target import Target
 from aimc.torch.fields import Entry, read_target, read_tensors
 from aimc.torch.layout import Block, Layout
