@@ -10,6 +10,7 @@ from aimc.errors import (
     Error,
     HardwareWarning,
     InvalidArgumentError,
+    NotFiniteError,
     RunError,
     UnsupportedError,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "HardwareWarning",
     "InvalidArgumentError",
     "NodeArg",
+    "NotFiniteError",
     "RunError",
     "Session",
     "Target",

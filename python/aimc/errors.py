@@ -39,6 +39,10 @@ class RunError(Error):
     """Compiled code failed, or the runtime did."""
 
 
+class NotFiniteError(Error, ArithmeticError):
+    """A loss, a gradient or a weight of a training is no longer a number."""
+
+
 class HardwareWarning(UserWarning):
     """The compiler or the runtime did what it was asked to, and doubts that it was meant."""
 

@@ -31,8 +31,11 @@ from aimc.torch import (
     Recipe,
     Spec,
     analog_layers,
+    check_loss,
+    compiled_state,
     convert,
     distillation_loss,
+    load_compiled_state,
     on_chip,
     set_step,
     strip,
@@ -190,8 +193,7 @@ def train(store: Store, settings: Settings, training: Training) -> dict[str, Any
     if checkpoint.exists():
         state = torch.load(checkpoint)
         model.load_state_dict(state["model"])
-        for layer, held in zip(analog_layers(model), state["compiled"], strict=True):
-            layer.load_compiled_state(held)
+        load_compiled_state(model, state["compiled"])
         optimizer.load_state_dict(state["optimizer"])
         torch.set_rng_state(state["random"])
         done, losses, seconds = state["step"], state["losses"], state["seconds"]
@@ -211,7 +213,7 @@ def train(store: Store, settings: Settings, training: Training) -> dict[str, Any
             saved = now
             _save(checkpoint, {
                 "model": model.state_dict(), "optimizer": optimizer.state_dict(),
-                "compiled": [layer.compiled_state() for layer in analog_layers(model)],
+                "compiled": compiled_state(model),
                 "random": torch.get_rng_state(), "step": step + 1, "losses": losses,
                 "seconds": seconds + now - begun,
             })  # fmt: skip
@@ -237,18 +239,18 @@ def _schedule(step: int, steps: int) -> float:
 
 def _step(model: Any, optimizer: Any, batch: Split, chosen: Any, teacher: Tensor | None) -> float:
     labels = torch.from_numpy(batch.labels)
-    logits = model(torch.from_numpy(batch.input_ids), torch.from_numpy(batch.attention_mask))
+    inputs = torch.from_numpy(batch.input_ids), torch.from_numpy(batch.attention_mask)
+    logits = model(*inputs)
     if teacher is None:
         loss = torch.nn.functional.cross_entropy(logits, labels)
     else:
         loss = distillation_loss(logits, teacher[torch.from_numpy(chosen)], labels)
+    check_loss(model, loss, lambda: model(*inputs))
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
     torch.nn.utils.clip_grad_norm_([p for p in model.parameters() if p.requires_grad], _NORM)
     optimizer.step()
     value: float = loss.item()
-    if value != value:
-        raise FloatingPointError("loss: expected a number, but got nan")
     return value
 
 

@@ -14,12 +14,15 @@ from aimc.torch.convert import (
     on_chip,
     strip,
 )
+from aimc.torch.finite import check_loss, saturation
 from aimc.torch.layer import AnalogLinear
 from aimc.torch.layout import Block, Layout
 from aimc.torch.recipes import Circuit, Device, Gaussian, Ramp, Recipe
 from aimc.torch.spec import Spec, load_spec
+from aimc.torch.state import compiled_state, load_compiled_state
 from aimc.torch.steps import analog_layers, set_step
-from aimc.torch.train import distillation_loss, trainer_callback
+from aimc.torch.train import distillation_loss
+from aimc.torch.trainer import trainer_callback
 
 __all__ = [
     "AnalogLinear",
@@ -33,12 +36,16 @@ __all__ = [
     "Spec",
     "analog_layers",
     "calibrate",
+    "check_loss",
+    "compiled_state",
     "convert",
     "distillation_loss",
     "learned_ranges",
+    "load_compiled_state",
     "load_ranges",
     "load_spec",
     "on_chip",
+    "saturation",
     "save_ranges",
     "set_step",
     "strip",

@@ -22,7 +22,7 @@ from aimc.torch.steps import analog_layers
 
 _FEW_BITS = 3.0  # an ADC with fewer throws the signal away, as the runtime sees it
 _NAMED = 8  # layers in a warning
-_See = Callable[[AnalogLinear, Tensor], None]
+_See = Callable[[AnalogLinear, Tensor, int], None]
 
 
 def calibrate(
@@ -36,9 +36,10 @@ def calibrate(
     """Set fixed and learned ranges of converters from what layers see.
 
     Layers see exact inputs, those of the plain module in evaluation mode, and measure beside it
-    what their tiles would give. A DAC's full scale is a quantile of abs(x) per row block. An ADC's
-    LSB is chosen per block from the charges behind the wires, by the rule of
-    ``aimc-compile --calibrate``; blocks whose LSB a spec gives keep it.
+    what their tiles would give. A DAC's full scale is a quantile of abs(x) per row block, and per
+    call where the spec has several of a layer. An ADC's LSB is chosen per block from the charges
+    behind the wires, by the rule of ``aimc-compile --calibrate``; blocks whose LSB a spec gives
+    keep it.
 
     Args:
         module: a converted module.
@@ -52,30 +53,30 @@ def calibrate(
         HardwareWarning: once, naming the layers, where an ADC keeps less than 3 effective bits.
     """
     layers = list(analog_layers(module))
-    inputs: dict[AnalogLinear, Tensor] = {}
+    inputs: dict[tuple[AnalogLinear, int], Tensor] = {}
     charges: dict[AnalogLinear, Charges] = {}
 
-    def look(layer: AnalogLinear, x: Tensor) -> None:
+    def look(layer: AnalogLinear, x: Tensor, call: int) -> None:
         flat = x.reshape(-1, layer.in_features).abs().float()
         tops = []
         for row, rows in layer.layout.bands:
             values = flat[:, row : row + rows].flatten()
             step = max(1, values.numel() // limit)
             tops.append(torch.quantile(values[::step], quantile))
-        top = torch.stack(tops)
-        inputs[layer] = torch.maximum(inputs[layer], top) if layer in inputs else top
+        top, key = torch.stack(tops), (layer, call if layer.ranged_by_call else 0)
+        inputs[key] = torch.maximum(inputs[key], top) if key in inputs else top
 
-    def measure(layer: AnalogLinear, x: Tensor) -> None:
-        charges.setdefault(layer, Charges(layer)).add(x)
+    def measure(layer: AnalogLinear, x: Tensor, call: int) -> None:
+        charges.setdefault(layer, Charges(layer)).add(x, call)
 
-    def first(layer: AnalogLinear, x: Tensor) -> None:
-        look(layer, x)
+    def first(layer: AnalogLinear, x: Tensor, call: int) -> None:
+        look(layer, x, call)
         if layer in converting and layer not in ranged:
-            measure(layer, x)
+            measure(layer, x, call)
 
-    def second(layer: AnalogLinear, x: Tensor) -> None:
+    def second(layer: AnalogLinear, x: Tensor, call: int) -> None:
         if layer in ranged:
-            measure(layer, x)
+            measure(layer, x, call)
 
     converting, ranged = set(), set()  # with an ADC; and with input ranges that come first
     for layer in layers:
@@ -86,10 +87,11 @@ def calibrate(
                 ranged.add(layer)
     kept = list(batches)
     _run(module, kept, layers, first)
-    for layer, top in inputs.items():
-        layer.input_range.data.copy_(top.clamp_min(1e-12))
+    for (layer, call), top in inputs.items():
+        own = layer.input_range.data
+        (own[call] if layer.ranged_by_call else own).copy_(top.clamp_min(1e-12))
         layer.calibrated = True
-    if ranged & inputs.keys():
+    if any(layer in ranged for layer, _ in inputs):
         _run(module, kept, layers, second)
     if adc:
         for layer, seen in charges.items():
@@ -104,10 +106,10 @@ def calibrate(
 def _run(
     module: nn.Module, batches: Iterable[Any], layers: Iterable[AnalogLinear], see: _See
 ) -> None:
-    """Passes of the plain module whose layers show their inputs to `see(layer, x)`."""
+    """Passes of the plain module whose layers show their inputs to `see(layer, x, call)`."""
 
     def exact(layer: AnalogLinear, x: Tensor) -> Tensor:
-        see(layer, x.detach())
+        see(layer, x.detach(), layer.calls.enter(x) or 0)
         return layer._plain(x, weight_of(layer))
 
     training = [(part, part.training) for part in module.modules()]
@@ -204,9 +206,17 @@ def load_ranges(module: nn.Module, path: str | os.PathLike[str]) -> nn.Module:
             raise InvalidArgumentError(
                 f"{where}: expected {what} for Circuit(input_range={layer.range_mode!r})"
             )
-        for key, there in (("input_range", layer.input_range), ("lsb_fc", layer.adc_lsb)):
-            if key == "lsb_fc" or full is not None:
-                _check(own[key], there.numel(), f"{where}: {key}")
+        _check(own["lsb_fc"], layer.adc_lsb.numel(), f"{where}: lsb_fc")
+        if full is not None:
+            calls, rows = layer.calls.expected, full
+            if not layer.ranged_by_call:
+                calls, rows = 1, [full]
+            if not isinstance(rows, list) or len(rows) != calls:
+                raise InvalidArgumentError(
+                    f"{where}: input_range: expected a list for each of {calls} calls"
+                )
+            for row in rows:
+                _check(row, layer.input_range.shape[-1], f"{where}: input_range")
         found.append((layer, full, own["lsb_fc"]))
     for layer, full, lsb in found:
         if full is not None:

@@ -88,10 +88,10 @@ class Charges:
         self.longest = [Magnitudes() for _ in range(count)]  # in a longest pass
         self.samples: list[list[tuple[float, Tensor]]] = [[] for _ in range(count)]
 
-    def add(self, x: Tensor) -> None:
-        """Charges of input vectors, behind the wires as they are and without noise."""
+    def add(self, x: Tensor, call: int = 0) -> None:
+        """Charges of a call's input vectors, behind the wires as they are and without noise."""
         with torch.no_grad(), torch.autocast(x.device.type, enabled=False):
-            for block, made in enumerate(_charges(self.layer, x.to(self.layer._dtype()))):
+            for block, made in enumerate(_charges(self.layer, x.to(self.layer._dtype()), call)):
                 for _, longest, charge in made:
                     if longest:
                         self.longest[block].add(charge)
@@ -133,7 +133,9 @@ class Charges:
         return 0.5 * math.log2(1 + signal / error) if signal > 0 and error > 0 else None
 
 
-def _charges(layer: AnalogLinear, x: Tensor) -> Iterator[list[tuple[float, bool, Tensor]]]:
+def _charges(
+    layer: AnalogLinear, x: Tensor, call: int
+) -> Iterator[list[tuple[float, bool, Tensor]]]:
     """Per block its conversions: digital weight, whether it is of a longest pass, charges."""
     target, circuit = layer.target, layer.recipe.circuit
     assert circuit is not None  # the caller looked
@@ -145,7 +147,7 @@ def _charges(layer: AnalogLinear, x: Tensor) -> Iterator[list[tuple[float, bool,
     pairs = [layer._targets(weight, scale, k) for k in range(len(layer._shares))]
     fold = _open if target.wire.idle == "open" else _driven
     products = [fold(layer, plus, minus) for plus, minus in pairs]
-    ranges = layer._input_ranges()
+    ranges = layer._input_ranges(call)
     x = x.reshape(-1, layer.in_features)
     bands = list(layer.layout.bands)
     for index, block in enumerate(layer.layout.blocks):

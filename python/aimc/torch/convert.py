@@ -17,6 +17,7 @@ from torch import nn
 from aimc.errors import HardwareWarning, InvalidArgumentError
 from aimc.target import Target
 from aimc.torch import linears
+from aimc.torch.calls import count_calls, forget_calls
 from aimc.torch.layer import AnalogLinear
 from aimc.torch.recipes import Circuit, Part, Recipe, check_number
 from aimc.torch.spec import Spec, SpecLayer, load_spec
@@ -77,9 +78,10 @@ def convert(
     _warn(reasons, skipped, layers)
     made: dict[int, AnalogLinear] = {}
     for site, (name, linear) in enumerate(found.items(), first):
-        entry = layers.get(name) if layers is not None else None
-        if name in skipped or name in reasons or (layers is not None and entry is None):
+        sites = layers.get(name, ()) if layers is not None else ()
+        if name in skipped or name in reasons or (layers is not None and not sites):
             continue
+        entry = sites[0] if sites else None
         layer = made[id(linear)] = AnalogLinear(
             linear.weight,
             linear.bias,
@@ -87,7 +89,7 @@ def convert(
             target=entry.target if entry else hardware,
             recipe=chosen,
             layout=entry.layout if entry else None,
-            input_range=entry.input_range if entry else None,
+            input_range=[site.input_range for site in sites] or None,
             activity=entry.activity if entry else None,
             name=name,
             site=site,
@@ -102,6 +104,8 @@ def convert(
     for layer in made.values():
         layer.steps_key = steps.key
         layer.set_step(steps.step)
+    if any(layer.calls.expected > 1 for layer in made.values()):
+        count_calls(module)
     linears.leave_fast_paths(module)
     return module
 
@@ -122,7 +126,9 @@ def _skipped(module: nn.Module, skip: Iterable[str]) -> set[str]:
 
 
 def _warn(
-    reasons: Mapping[str, str], skipped: set[str], layers: Mapping[str, SpecLayer] | None
+    reasons: Mapping[str, str],
+    skipped: set[str],
+    layers: Mapping[str, tuple[SpecLayer, ...]] | None,
 ) -> None:
     """Says what stays digital that was not asked to."""
     told = [
@@ -144,6 +150,7 @@ def strip(module: nn.Module) -> nn.Module:
     """The plain module back, in place: the same parameters in nn.Linear and Conv1D."""
     for part in module.modules():
         forget_steps(part)
+        forget_calls(part)
     linears.allow_fast_paths(module)
     made: dict[int, nn.Module] = {id(m): linears.plain(m) for m in analog_layers(module)}
     if id(module) in made:

@@ -17,6 +17,7 @@ _OPS = torch.ops.aimc
 # Parts of a site's noise: the generator keys draws by them.
 PART = {"gaussian": 0, "program": 1, "life": 3, "low": 5, "spread": 7, "stuck": 9, "chip": 11,
         "tile": 12, "column": 13, "read": 14}  # fmt: skip
+CALL = 1 << 8  # from one call of a layer to the next
 PAIR = 1 << 16  # from one pair of a weight to the next
 # StreamKind of runtime/model.
 _STREAM = {"program": 1, "life": 3, "low": 5, "stuck": 6, "chip": 7, "tile": 8, "column": 9,

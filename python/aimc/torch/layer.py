@@ -5,16 +5,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from aimc.errors import UnsupportedError
+from aimc.errors import InvalidArgumentError, UnsupportedError
 from aimc.target import Target
-from aimc.torch.devices import PAIR, PART, DeviceWeight
+from aimc.torch.calls import mark
+from aimc.torch.devices import CALL, PAIR, PART, DeviceWeight
 from aimc.torch.layout import Layout
 from aimc.torch.moment import Moment
 from aimc.torch.ranges import LEARNED
@@ -24,6 +25,7 @@ _OPS = torch.ops.aimc
 _ADC = {"ideal": 0, "linear": 1, "cco": 2}
 _ROUND = 2
 _CIRCUIT = (*LEARNED, "scales", "shape", "gains")  # in single precision, or the weight's double
+_COMPILED = ("scales", "shape", "gains")  # what refresh makes of the weights
 
 
 @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
@@ -48,7 +50,7 @@ class AnalogLinear(DeviceWeight):
         target: Target,
         recipe: Recipe,
         layout: Layout | None = None,
-        input_range: float | None = None,
+        input_range: float | Sequence[float | None] | None = None,
         activity: Tensor | None = None,
         name: str = "",
         site: int = 0,
@@ -113,8 +115,9 @@ class AnalogLinear(DeviceWeight):
             return self._plain(x, weight)
         kind = x.device.type
         lowered = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else x.dtype
+        call = self.calls.enter(x)
         with torch.autocast(kind, enabled=False):
-            y = self._analog(x.to(self._dtype()), weight.to(self._dtype()), noisy)
+            y = self._analog(x.to(self._dtype()), weight.to(self._dtype()), noisy, call)
             if self.bias is not None:
                 y = y + self.bias.to(y.dtype)
         return y.to(lowered)
@@ -135,7 +138,9 @@ class AnalogLinear(DeviceWeight):
         draw = self._draw("gaussian", weight.shape).to(weight.dtype)
         return torch.addcmul(weight, draw, top * self._level["gaussian"])
 
-    def _analog(self, x: Tensor, weight: Tensor, noisy: bool) -> Tensor:
+    def _analog(
+        self, x: Tensor, weight: Tensor, noisy: bool, call: int | None, adc_mode: int | None = None
+    ) -> Tensor:
         circuit, target = self.recipe.circuit, self.target
         assert circuit is not None  # the caller looked
         device, dac, adc = target.device, target.dac, target.adc
@@ -143,8 +148,8 @@ class AnalogLinear(DeviceWeight):
         wired = self._level["wire"]
         ohm = target.wire.column_ohm * wired
         adc_ohm = target.wire.adc_ohm if wired > 0 else 0.0
-        ranges = self._input_ranges()
-        mode = _ADC[adc.kind] if circuit.adc else 0
+        ranges = self._input_ranges(call)
+        mode = (_ADC[adc.kind] if circuit.adc else 0) if adc_mode is None else adc_mode
         lsb = self.adc_lsb.clamp_min(1e-9) if mode else None
         converters = (2 ** (dac.bits - 1) - 1, _ROUND if circuit.dac else 0, mode, adc.bits)
         wire = target.wire
@@ -170,6 +175,7 @@ class AnalogLinear(DeviceWeight):
         noise = device.read_noise_scale * level if self._facts[0] else 0.0
         if simple and not noise:
             passes = []  # linear: passes add up to one
+        drawn = PART["read"] + CALL * (call or 0)
         total = None
         for k, (_, _, factor) in enumerate(self._shares):
             plus, minus = self._targets(weight, scale, k)
@@ -197,7 +203,7 @@ class AnalogLinear(DeviceWeight):
                     self._alternating(), device.g_min_us, device.g_max_us, dac.v_read_v,
                     dac.tick_ns, *converters,
                     self.shape is not None and self._compensation() == "weights+pulses", noise,
-                    self.clock, PART["read"] + PAIR * k, passes,
+                    self.clock, drawn + PAIR * k, passes,
                 )  # fmt: skip
             else:
                 weff, transfer = self._fold(plus, minus, ohm, adc_ohm, plane)
@@ -206,7 +212,7 @@ class AnalogLinear(DeviceWeight):
                     x, weff, scale, gains, ranges, lsb, plus if read else None,
                     minus if read else None, transfer if read else None, self.blocks,
                     self.transposed, device.g_min_us, device.g_max_us, dac.v_read_v, dac.tick_ns,
-                    *converters, noise, self.clock, PART["read"] + PAIR * k, None, passes,
+                    *converters, noise, self.clock, drawn + PAIR * k, None, passes,
                 )  # fmt: skip
             if len(self._shares) > 1:
                 y = y * factor
@@ -236,18 +242,52 @@ class AnalogLinear(DeviceWeight):
         return self
 
     def compiled_state(self) -> dict[str, Any]:
-        """What :meth:`refresh` has made of earlier weights: a run that resumes goes on with it."""
+        """This layer's part of :func:`aimc.torch.compiled_state`."""
+        fixed = self.range_mode == "fixed" and self.calibrated
+        learned = isinstance(self.adc_lsb, nn.Parameter)
         return {
-            "scales": self.scales, "shape": self.shape, "gains": self.gains,
+            **{name: getattr(self, name) for name in _COMPILED},
             "factors": dict(self._factors),
-        }  # fmt: skip
+            "input_range": self.input_range.clone() if fixed else None,
+            "adc_lsb": None if learned else self.adc_lsb.clone(),
+            "weight": int(mark(self.weight)),
+        }
+
+    def check_compiled_state(self, state: Mapping[str, Any], name: str = "") -> None:
+        """Refuses a state that is none of this layer and these weights."""
+        label = f"layer {name or self.name!r}"
+        bands, outputs = len(self.layout.bands), self.out_features
+        pairs = len(self._shares)
+        shapes = {
+            "scales": (bands, outputs),
+            "shape": (pairs, *self.weight.shape),
+            "gains": (pairs, bands, outputs),
+            "input_range": tuple(self.input_range.shape),
+            "adc_lsb": tuple(self.adc_lsb.shape),
+        }
+        held = [("factors", factor, (bands, outputs)) for factor in state["factors"].values()]
+        for key, got, shape in [(k, state[k], shape) for k, shape in shapes.items()] + held:
+            if got is not None and not _fits(got.shape, shape):
+                raise InvalidArgumentError(
+                    f"{label}: expected {key} of shape {list(shape)}, but got {list(got.shape)}"
+                )
+        if state["weight"] != int(mark(self.weight)):
+            raise InvalidArgumentError(
+                f"{label}: expected the weights that the state was taken with; load the parameters "
+                "of its checkpoint first"
+            )
 
     def load_compiled_state(self, state: Mapping[str, Any]) -> None:
         """The reverse of :meth:`compiled_state`."""
-        for name in ("scales", "shape", "gains"):
+        for name in _COMPILED:
             value = state[name]
             setattr(self, name, None if value is None else value.to(self.weight.device))
         self._factors = {k: v.to(self.weight.device) for k, v in state["factors"].items()}
+        if state["input_range"] is not None:
+            self.input_range.data.copy_(state["input_range"])
+            self.calibrated = True
+        if state["adc_lsb"] is not None:
+            self.adc_lsb.data.copy_(state["adc_lsb"])
 
     def extra_repr(self) -> str:
         """What print(model) shows."""
@@ -256,3 +296,8 @@ class AnalogLinear(DeviceWeight):
             f"{self.in_features}, {self.out_features}, bias={self.bias is not None}, "
             f"tiles={len(self.layout.blocks)}, recipe={'+'.join(parts) or 'digital'}"
         )
+
+
+def _fits(shape: Sequence[int], whole: Sequence[int]) -> bool:
+    """Whether something broadcasts to a shape."""
+    return len(shape) == len(whole) and all(a in (1, b) for a, b in zip(shape, whole, strict=True))

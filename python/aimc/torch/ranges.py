@@ -4,13 +4,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from aimc.errors import InvalidArgumentError
+from aimc.torch.calls import Calls
 from aimc.torch.tiled import TiledWeight
 
 LEARNED = ("input_range", "adc_lsb")
@@ -19,16 +20,32 @@ LEARNED = ("input_range", "adc_lsb")
 class RangedWeight(TiledWeight):
     """Adds what a code of each converter stands for."""
 
-    def _start_ranges(self, given: float | None, options: dict[str, Any]) -> None:
+    calls: Calls
+    ranged_by_call: bool
+
+    def _start_ranges(
+        self, given: float | Sequence[float | None] | None, options: dict[str, Any]
+    ) -> None:
+        """`given` by call where a pass makes several, each with inputs of its own."""
+        by_call = list(given) if isinstance(given, Sequence) else [given]
         circuit = self.recipe.circuit
-        mode = circuit.input_range if circuit else None
-        if mode is None:
-            mode = "fixed" if given is not None else "vector"
+        wanted = circuit.input_range if circuit else None
+        some = any(value is not None for value in by_call)
+        mode = wanted or ("fixed" if some else "vector")
         self.range_mode = mode
-        start = torch.full((len(self.layout.bands),), given or 1.0, **options)
+        self.calls = Calls(len(by_call))
+        self.ranged_by_call = len(by_call) > 1 and mode != "vector"
+        missing = {call for call, value in enumerate(by_call) if value is None}
+        # Without a word of the recipe a call that the spec has no range for goes without one.
+        self._by_vector = missing if self.ranged_by_call and wanted is None else set()
+        bands = len(self.layout.bands)
+        shape = (len(by_call), bands) if self.ranged_by_call else (bands,)
+        start = torch.ones(shape, **options)
+        for call, value in enumerate(by_call if self.ranged_by_call else by_call[:1]):
+            start[call if self.ranged_by_call else slice(None)] = value or 1.0
         lsb = [b.lsb_fc or self.target.adc.lsb_fc for b in self.layout.blocks]
         steps = torch.tensor(lsb, **options)
-        self.calibrated = given is not None
+        self.calibrated = missing <= self._by_vector
         if mode == "learned":
             self.input_range = nn.Parameter(start)
         else:
@@ -38,18 +55,28 @@ class RangedWeight(TiledWeight):
         else:
             self.register_buffer("adc_lsb", steps, persistent=False)
 
-    def _input_ranges(self) -> Tensor | None:
-        """Full scales of row blocks; None where each vector has its own."""
+    def _input_ranges(self, call: int | None) -> Tensor | None:
+        """Full scales of row blocks in a call; None where each vector has its own."""
         circuit = self.recipe.circuit
         assert circuit is not None  # the caller looked
         if self.range_mode == "vector" or not circuit.dac:
+            return None
+        if self.ranged_by_call and call is None:
+            raise InvalidArgumentError(
+                f"{self.name or 'layer'}: expected one of the {self.calls.expected} calls that a "
+                "forward pass of the converted module makes, or one of the last pass computed "
+                "again, but got a call outside a pass with other inputs"
+            )
+        if call in self._by_vector:
             return None
         if not self.calibrated:
             raise InvalidArgumentError(
                 f"{self.name or 'layer'}: expected an input range, from a spec or from "
                 "aimc.torch.calibrate, before the first forward pass"
             )
-        return self.input_range.clamp_min(1e-12)
+        assert call is not None  # as above
+        ranges = self.input_range[call] if self.ranged_by_call else self.input_range
+        return ranges.clamp_min(1e-12)
 
     def _load_from_state_dict(
         self, state: Mapping[str, Any], prefix: str, metadata: Any, strict: bool,

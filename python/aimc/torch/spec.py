@@ -50,13 +50,14 @@ class Spec:
     layers: tuple[SpecLayer, ...]
     path: str = "spec"
 
-    def match(self, shapes: Mapping[str, tuple[int, int]]) -> dict[str, SpecLayer]:
+    def match(self, shapes: Mapping[str, tuple[int, int]]) -> dict[str, tuple[SpecLayer, ...]]:
         """Sites by the module's own layer names, given with numbers of inputs and outputs.
 
         Names agree from their ends, so that a module may be part of the model that was compiled,
-        or hold it; a weight that several sites share is one layer.
+        or hold it. A layer that is called several times has a site for each call, in their order:
+        one weight at one place, each call with its own input range.
         """
-        found: dict[str, SpecLayer] = {}
+        found: dict[str, tuple[SpecLayer, ...]] = {}
         for site in self.layers:
             full = "." + site.layer
             fits = [n for n in shapes if n and (full.endswith("." + n) or ("." + n).endswith(full))]
@@ -77,14 +78,18 @@ class Spec:
                     f"{self.path}: layer {site.layer!r}: expected {rows} inputs x {cols} outputs "
                     f"as in the module's {name!r}, but got {site.layout.rows} x {site.layout.cols}"
                 )
-            first = found.setdefault(name, site)
-            if (first.weight, first.input_range) != (site.weight, site.input_range):
-                what = "weight" if first.weight != site.weight else "input range"
+            first = found.get(name, (site,))[0]
+            if first.weight != site.weight:
                 raise UnsupportedError(
-                    f"{self.path}: layer {site.layer!r}: expected one {what} for all calls of the "
-                    f"module's {name!r}, but got {getattr(first, what.replace(' ', '_'))!r} and "
-                    f"{getattr(site, what.replace(' ', '_'))!r}"
+                    f"{self.path}: layer {site.layer!r}: expected one weight for all calls of the "
+                    f"module's {name!r}, but got {first.weight!r} and {site.weight!r}"
                 )
+            if (first.target, first.layout) != (site.target, site.layout):
+                raise InvalidArgumentError(
+                    f"{self.path}: layer {site.layer!r}: expected the same blocks for all calls of "
+                    f"{site.weight!r}, but call {len(found[name])} has others"
+                )
+            found[name] = (*found.get(name, ()), site)
         return found
 
 

@@ -10,6 +10,7 @@ compensation, and one at its end prepares the moment after. Both run whenever th
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import uuid
 import weakref
@@ -32,6 +33,7 @@ class Steps:
 
     def __init__(self, module: nn.Module) -> None:
         self.module, self.step, self.key = module, 0, uuid.uuid4().int >> 66
+        self.held = False  # whether passes see the step at hand once more
         self._enter()
 
     def _enter(self) -> None:
@@ -68,14 +70,19 @@ def _layers(module: nn.Module, key: int) -> list[AnalogLinear]:
 
 
 def _set(layer: AnalogLinear, step: int, ahead: bool = True) -> None:
+    _place(layer, step, ahead)
+    circuit = layer.recipe.circuit
+    if circuit and step and step % circuit.refresh == 0:
+        layer.refresh()
+
+
+def _place(layer: AnalogLinear, step: int, ahead: bool = True) -> None:
+    """The step alone: scales and compensation stay as they are."""
     rank = 0
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         rank = torch.distributed.get_rank()
     layer.clock[0] = (layer.seed + rank * _RANK) % _WORD
     layer.set_step(step, ahead)
-    circuit = layer.recipe.circuit
-    if circuit and step and step % circuit.refresh == 0:
-        layer.refresh()
 
 
 def set_step(module: nn.Module, step: int) -> None:
@@ -91,6 +98,32 @@ def set_step(module: nn.Module, step: int) -> None:
             steps.step = step
     for layer in analog_layers(module):
         _set(layer, step)
+
+
+def counts(module: nn.Module) -> dict[str, Steps]:
+    """The counts of the converted modules inside of `module`, by name."""
+    found = {name: part.__dict__.get("_aimc_steps") for name, part in module.named_modules()}
+    return {name: steps for name, steps in found.items() if steps is not None}
+
+
+def restore(steps: Steps, step: int) -> None:
+    """A count goes on from `step`, with the scales and compensation that layers have."""
+    steps.step = step
+    for layer in _layers(steps.module, steps.key):
+        _place(layer, step)
+
+
+@contextlib.contextmanager
+def held(module: nn.Module) -> Iterator[None]:
+    """Passes see the step at hand once more."""
+    found = counts(module).values()
+    try:
+        for steps in found:
+            steps.held = True
+        yield
+    finally:
+        for steps in found:
+            steps.held = False
 
 
 def count_steps(module: nn.Module) -> Steps:
@@ -119,9 +152,9 @@ def _state(layers: list[AnalogLinear]) -> list[Tensor]:
 
 def _advance(module: nn.Module, _: Any) -> None:
     """Before each training pass of the converted module: the next step."""
-    if not module.training:
-        return
     steps = module._aimc_steps
+    if not module.training or steps.held:
+        return
     if not torch.compiler.is_compiling():
         steps.set(steps.step + 1)
         return

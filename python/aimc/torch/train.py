@@ -1,15 +1,11 @@
 # Part of the AIMC project, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Helpers for training loops: distillation, and a callback for transformers' Trainer."""
+"""Losses for training loops."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
-
-from aimc.torch.steps import set_step
 
 
 def distillation_loss(
@@ -34,19 +30,3 @@ def distillation_loss(
     if labels is None:
         return soft
     return weight * soft + (1.0 - weight) * functional.cross_entropy(logits, labels)
-
-
-def trainer_callback() -> Any:
-    """A callback that keeps steps in line with transformers' Trainer, also when it resumes."""
-    from transformers import TrainerCallback
-
-    class Steps(TrainerCallback):  # type: ignore[misc]
-        """Sets the step before each optimizer step, of as many passes as gradients add up from."""
-
-        def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-            """The noise of a step depends on its number alone."""
-            model: nn.Module = kwargs["model"]
-            # A forward pass counts one on: no two of the run see the same number.
-            set_step(model, state.global_step * getattr(args, "gradient_accumulation_steps", 1))
-
-    return Steps()

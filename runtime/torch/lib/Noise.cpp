@@ -20,6 +20,7 @@ namespace {
 using at::Tensor;
 
 constexpr int64_t kRow = 4096; ///< values per row of the stream
+constexpr int kSiteBits = 40;  ///< of a stream's number that the site and a byte take
 
 Tensor noiseOf(c10::SymIntArrayRef size, const Tensor &key, int64_t part) {
   TORCH_CHECK_VALUE(key.scalar_type() == at::kLong && key.dim() == 1 && key.size(0) == 3,
@@ -27,9 +28,11 @@ Tensor noiseOf(c10::SymIntArrayRef size, const Tensor &key, int64_t part) {
                     key.sizes());
   const Tensor host = key.to(at::kCPU).contiguous();
   const int64_t *words = host.const_data_ptr<int64_t>();
+  // The low byte of a part lies below the site, what is above (calls, pairs) over it.
+  const auto low = static_cast<uint64_t>(part) & 0xff, high = static_cast<uint64_t>(part) >> 8;
   const auto stream =
       model::makeStream(static_cast<uint64_t>(words[0]), model::StreamKind::Training,
-                        static_cast<uint64_t>(words[1]) << 8 | (static_cast<uint64_t>(part) & 0xff),
+                        high << kSiteBits | static_cast<uint64_t>(words[1]) << 8 | low,
                         static_cast<uint32_t>(words[2]));
   Tensor out = at::empty(C10_AS_INTARRAYREF_SLOW(size), at::kFloat);
   float *data = out.mutable_data_ptr<float>();
