@@ -35,7 +35,10 @@ _LEFT = (
     "**Adaptation loses more than a point, and neither training clearly wins it back** in so few "
     "steps (points against the digital model)"
 )
-_HARM = "**Training on top of adaptation does harm** (points against adaptation alone)"
+_HARM = (
+    "**Training on top of adaptation does harm** (points against adaptation alone; the Gaussian's "
+    "deviation is the one that suits the hardest hardware)"
+)
 _INSTEAD = "**Training instead of adaptation is clearly better** (points against adaptation alone)"
 _BEHIND = (
     "**Training instead of adaptation falls clearly short of it** (points against adaptation "
