@@ -38,8 +38,8 @@ class Session(Owner):
     ``ideal``, ``time_s``, ``effects``, ``target``, ``targets``, ``compare_ideal``, ``compensate``,
     ``scale``, ``drift_compensation``, ``chip``, ``record``, ``compare_exact``. Unknown ones are
     refused by the runtime. What the runtime doubts (an ADC that throws the signal away, inputs that
-    are not finite, an option without effect) is an :class:`aimc.HardwareWarning`, once per kind, for
-    all sessions that differ in their chip or its age alone.
+    are not finite, an option without effect) is an :class:`aimc.HardwareWarning`, once per kind,
+    for all sessions that differ in their chip or its age alone.
     """
 
     def __init__(
@@ -64,7 +64,8 @@ class Session(Owner):
         self._entries: list[dict[str, Any]] = self.manifest["entries"]
         chip = {"seed", "time_s", "threads", "chip"}
         rest = {key: value for key, value in options.items() if key not in chip}
-        self._warner = Warner(f"{os.path.realpath(path)!r} {hash(text)} {abi.encode(rest, 'options')}")
+        given = abi.encode(rest, "options")
+        self._warner = Warner(f"{os.path.realpath(path)!r} {hash(text)} {given}")
         self._warner.tell(self._warnings(), level=2)
 
     def get_inputs(self) -> list[NodeArg]:
