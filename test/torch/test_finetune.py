@@ -3,7 +3,6 @@
 """aimc-finetune: steps against PyTorch's own of the module that was exported, resume, bad input."""
 
 import json
-import pathlib
 import signal
 import subprocess
 import time
@@ -13,6 +12,7 @@ import onnx
 import pytest
 from onnx import numpy_helper
 from onnx_case import program, reference
+from safetensors.numpy import load_file
 
 from aimc.testing import exports
 
@@ -176,6 +176,15 @@ def test_resume_refuses_other_options(tmp_path, data):
     finetune(source, data, tmp_path / "a.onnx", *options)
     done = finetune(source, data, tmp_path / "b.onnx", *options, "--resume", "--seed", 9, status=1)
     assert "same seed" in done.stderr and done.stderr.count("\n") == 1
+    # Another start: for distillation another teacher, too.
+    other = onnx.load(source)
+    first = next(t for t in other.graph.initializer if len(t.dims) == 2)
+    first.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(first) * 1.5, first.name))
+    onnx.save(other, tmp_path / "other.onnx")
+    done = finetune(
+        tmp_path / "other.onnx", data, tmp_path / "b.onnx", *options, "--resume", status=1
+    )
+    assert "same starting weights" in done.stderr and done.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -192,6 +201,9 @@ def test_resume_refuses_other_options(tmp_path, data):
         ({}, ["--train-output", "nothing"], "but got 'nothing'"),
         ({}, ["--lr", "1e6", "--clip-norm", "0", "--epochs", "9"], "step "),
         ({}, ["--resume", "--checkpoint", "absent"], "checkpoint.safetensors: cannot open"),
+        ({"labels": np.full(EXAMPLES, -100)}, [], "but all are -100"),
+        ({}, ["--checkpoint", "/absent/folder"], "/absent/folder: cannot write"),
+        ({}, ["--checkpoint", __file__], "expected a folder for checkpoints, but got a file"),
     ],
 )
 def test_bad_input_is_one_line(tmp_path, change, options, said):
@@ -208,9 +220,64 @@ def test_divergence_keeps_the_checkpoint(tmp_path, data):
     source = exports.ensure("varied-bert", "legacy")
     options = [*head_of("last_hidden_state"), "--batch", 10, "--checkpoint", tmp_path / "state"]
     options += ["--checkpoint-every", 1, "--clip-norm", 0, "--optimizer", "sgd", "--lr", "1e6"]
-    done = finetune(source, data, tmp_path / "x.onnx", *options, "--epochs", 20, status=1)
+    options += ["--warmup", "1e6", "--epochs", 100]  # from 1 up
+    done = finetune(source, data, tmp_path / "x.onnx", *options, status=1)
     assert "finite in layer '" in done.stderr and "last good checkpoint" in done.stderr
-    assert pathlib.Path(tmp_path / "state/checkpoint.safetensors").exists()
+    state = load_file(tmp_path / "state/checkpoint.safetensors")
+    assert all(np.abs(array).max() < 1e4 for name, array in state.items() if name[:6] == "weight")
+    assert sorted(p.name for p in (tmp_path / "state").iterdir()) == ["checkpoint.safetensors"]
+
+
+def test_what_a_killed_run_leaves_is_written_over(tmp_path, data):
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state/checkpoint.safetensors.tmp").write_bytes(b"half")
+    finetune(exports.ensure("varied-bert", "legacy"), data, tmp_path / "x.onnx", "--steps", 1,
+             *head_of("last_hidden_state"), "--checkpoint", tmp_path / "state")  # fmt: skip
+    assert [p.name for p in (tmp_path / "state").iterdir()] == ["checkpoint.safetensors"]
+
+
+def test_a_lost_log_is_an_error(tmp_path, data):
+    done = finetune(exports.ensure("varied-bert", "legacy"), data, tmp_path / "x.onnx", "--steps", 1,
+                    *head_of("last_hidden_state"), "--log", "/dev/full", status=1)  # fmt: skip
+    assert "/dev/full: cannot write the log: No space left" in done.stderr
+    assert (tmp_path / "x.onnx").exists()  # what was paid for stays
+
+
+def test_a_batch_of_labels_that_do_not_count(tmp_path):
+    arrays = examples()
+    arrays["labels"][1:] = -100
+    np.savez(tmp_path / "few.npz", **arrays)
+    finetune(exports.ensure("varied-bert", "legacy"), tmp_path / "few.npz", tmp_path / "x.onnx",
+             *head_of("last_hidden_state"), "--batch", 5, "--log", tmp_path / "log")  # fmt: skip
+    losses = losses_of(tmp_path / "log")
+    assert len(losses) == 4 and sum(loss > 0 for loss in losses) == 1
+
+
+FLOATS = ("lr", "weight-decay", "momentum", "warmup", "clip-norm", "temperature", "gaussian",
+          "distill-weight", "programming-noise", "read-noise", "drift-time")  # fmt: skip
+
+
+@pytest.mark.parametrize("option", FLOATS)
+def test_numbers_are_finite(option):
+    for value in ("nan", "inf", "-1"):
+        done = finetune("m.onnx", "d.npz", "x.onnx", f"--{option}={value}", status=2)
+        assert f"--{option}" in done.stderr and f"but got '{value}'" in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize("rule", ["sigma:", "sigma:abc", "sigma:-2", "sigma:nan", "most"])
+def test_scale_rules_are_checked(rule):
+    done = finetune("m.onnx", "d.npz", "x.onnx", "--scale", rule, status=2)
+    assert f"sigma:<q> with q above 0, or optimal, but got '{rule}'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "option", [("--freeze", "a*"), ("--trainable", "a*"), ("--drift-time", 60)]
+)
+def test_lists_leave_the_model_alone(option):
+    command = [program("aimc-finetune"), "--target", "pcm", *map(str, option), "absent.onnx"]
+    command += ["--data", "d.npz", "-o", "x.onnx"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "absent.onnx" in done.stderr, done.stderr
 
 
 def test_layers_can_be_frozen(tmp_path, data):
@@ -295,13 +362,13 @@ def test_early_stop_keeps_the_best(tmp_path, classifier, data):
     done = finetune(classifier, data, tmp_path / "x.onnx", "--eval-data", tmp_path / "eval.npz",
                     "--early-stop", 2, "--epochs", 50, "--lr", "1e-2")  # fmt: skip
     lines = done.stdout.splitlines()
-    accuracies = [float(line.split("accuracy ")[1].rstrip("%")) for line in lines[:-1]]
+    accuracies = [float(line.split("accuracy ")[1].rstrip("%")) for line in lines[1:-1]]
     assert "stopped early" in lines[-1] and len(accuracies) < 50
     best = int(lines[-1].split("best weights of step ")[1].split(",")[0].split()[0])
     labels = arrays.pop("labels")
     accuracy = 100 * np.mean(reference(str(tmp_path / "x.onnx"), arrays)[-1].argmax(1) == labels)
     assert accuracy == pytest.approx(max(accuracies), abs=0.01)
-    assert accuracies.index(max(accuracies)) + 1 == best
+    assert accuracies.index(max(accuracies)) == best  # the first is of before the first step
 
 
 def test_progress_on_a_terminal(tmp_path, classifier, data):

@@ -170,3 +170,59 @@ def test_shared_tiles_stay_shared(tmp_path, data, flavour):  # noqa: F811
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     expected = reference(str(tuned), arrays)[-1]
     np.testing.assert_allclose(np.load(tmp_path / "out.npz")["logits"], expected, atol=1e-4)
+
+
+def test_resume_refuses_another_circuit(tmp_path, model, data):  # noqa: F811
+    """Whatever a target or a spec says, under the same name."""
+    options = ["--steps", 1, "--checkpoint", tmp_path / "state"]
+    target = tmp_path / "t.json"
+    target.write_text(json.dumps(TARGET))
+    finetune(model, data, tmp_path / "a.onnx", "--target", target, *options)
+    target.write_text(json.dumps(TARGET | {"adc": {"kind": "linear", "bits": 6, "lsb_fc": 0.5}}))
+    done = finetune(
+        model, data, tmp_path / "b.onnx", "--target", target, *options, "--resume", status=1
+    )
+    assert "same circuit" in done.stderr and done.stderr.count("\n") == 1
+    spec = tmp_path / "spec.json"
+    spec.write_text(json.dumps(spec_of(model)))
+    finetune(model, data, tmp_path / "a.onnx", "--spec", spec, *options)
+    for changes in ({"at_row": 0}, {"lsb_fc": 3.0}):
+        spec.write_text(json.dumps(spec_of(model, **changes)))
+        done = finetune(
+            model, data, tmp_path / "b.onnx", "--spec", spec, *options, "--resume", status=1
+        )
+        assert "same circuit" in done.stderr, done.stderr
+    spec.write_text(json.dumps(spec_of(model)))
+    finetune(model, data, tmp_path / "b.onnx", "--spec", spec, *options, "--resume")
+
+
+@pytest.mark.parametrize("idle", ["midrail", "open"])
+def test_a_run_that_diverges_says_so_on_tiles(tmp_path, model, data, idle):  # noqa: F811
+    target = tmp_path / "t.json"
+    parts = {
+        "wire": {"column_ohm": 5.0, "idle": idle},
+        "adc": {"kind": "linear", "bits": 6, "lsb_fc": 0.5},
+    }
+    target.write_text(json.dumps(TARGET | parts))
+    done = finetune(model, data, tmp_path / "x.onnx", "--target", target, "--clip-norm", 0, "--lr",
+                    "1e6", "--optimizer", "sgd", "--epochs", 20, status=1)  # fmt: skip
+    assert "step " in done.stderr and done.stderr.count("\n") == 1, done.stderr
+    assert "finite in layer '" in done.stderr and "the tile of layer '" in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize("idle", ["midrail", "open"])
+def test_drift_compensation_gives_columns_back_what_they_lost(tmp_path, model, data, idle):  # noqa: F811
+    """Distance from the untouched model after a month, of which the mean drift is the most."""
+    target = tmp_path / "t.json"
+    wire = {"column_ohm": 1.0, "idle": idle}
+    target.write_text(json.dumps(TARGET | {"wire": wire, "adc": {"kind": "ideal"}}))
+    losses = []
+    for way in ("none", "column"):
+        finetune(model, data, tmp_path / "x.onnx", "--target", target, "--loss", "distill-mse",
+                 "--steps", 1, "--lr", 0, "--drift-time", 2592000, "--programming-noise", 0,
+                 "--read-noise", 0, "--drift-compensation", way, "--train-output", "logits",
+                 "--log", tmp_path / way)  # fmt: skip
+        losses.append(json.loads((tmp_path / way).read_text().splitlines()[0])["loss"])
+    assert losses[1] < 0.3 * losses[0]
+    done = finetune(model, data, tmp_path / "x.onnx", "--drift-compensation", "row", status=2)
+    assert "--drift-compensation" in done.stderr

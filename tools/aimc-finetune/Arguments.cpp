@@ -4,9 +4,12 @@
 //===----------------------------------------------------------------------===//
 #include "Arguments.h"
 
+#include "aimc/model/Scale.h"
+
 #include <CLI/CLI.hpp>
 #include <charconv>
 #include <iostream>
+#include <sstream>
 
 namespace aimc::finetune {
 
@@ -60,6 +63,31 @@ CLI::Validator quiet(CLI::Validator validator) {
   return validator;
 }
 
+/// A number from `low` to `high`; nan is none, which CLI::Range lets pass.
+CLI::Validator within(double low, double high) {
+  return CLI::Validator(
+      [=](std::string &text) -> std::string {
+        double value = 0;
+        if (CLI::detail::lexical_cast(text, value) && value >= low && value <= high)
+          return "";
+        std::ostringstream os;
+        os << "expected a number from " << low << " to " << high << ", but got '" << text << "'";
+        return os.str();
+      },
+      "");
+}
+
+/// As tileCircuit() reads it.
+CLI::Validator scaleRule() {
+  return CLI::Validator(
+      [](std::string &text) -> std::string {
+        if (model::parseScaleRule(text))
+          return "";
+        return "expected max, sigma:<q> with q above 0, or optimal, but got '" + text + "'";
+      },
+      "");
+}
+
 std::string wrong(const Arguments &arguments) {
   const train::TrainOptions &t = arguments.train;
   if (t.resume && t.checkpoint.empty())
@@ -86,7 +114,7 @@ std::optional<int> parseArguments(int argc, char **argv, Arguments &arguments) {
   std::vector<std::string> head;
   auto positive = quiet(CLI::Range(int64_t(1), int64_t(1) << 40));
   auto counted = quiet(CLI::Range(int64_t(0), int64_t(1) << 40));
-  auto number = quiet(CLI::Range(0.0, 1e6));
+  auto number = within(0.0, 1e6);
   app.add_option("model", arguments.model, "ONNX model")->required()->type_name("MODEL");
   app.add_option("-o,--output", arguments.output, "where the tuned model goes")
       ->required()
@@ -123,13 +151,20 @@ std::optional<int> parseArguments(int argc, char **argv, Arguments &arguments) {
       ->capture_default_str();
   app.add_option("--drift-time", tiles.times,
                  "seconds since programming; a step takes one of them in turn")
-      ->check(quiet(CLI::Range(0.0, 1e12)))
+      ->check(within(0.0, 1e12))
+      ->allow_extra_args(false) // or the model's path would be taken for one
+      ->delimiter(',')
       ->type_name("SECONDS");
+  app.add_option("--drift-compensation", arguments.driftCompensation,
+                 "column: digital factors per column for what drift takes; none")
+      ->check(quiet(CLI::IsMember({"none", "column"})))
+      ->capture_default_str();
   app.add_option("--gaussian", tiles.gaussian,
                  "instead of devices: noise on weights, as a share of a column's largest")
-      ->check(quiet(CLI::Range(0.0, 10.0)));
+      ->check(within(0.0, 10.0));
   app.add_option("--scale", tiles.scale,
                  "weight that the largest conductance stands for: max, sigma:<q> or optimal")
+      ->check(scaleRule())
       ->capture_default_str();
   app.add_option(
          "--compensate", tiles.compensate,
@@ -153,7 +188,7 @@ std::optional<int> parseArguments(int argc, char **argv, Arguments &arguments) {
       ->check(number)
       ->capture_default_str();
   app.add_option("--momentum", t.optimizer.momentum, "of sgd")
-      ->check(quiet(CLI::Range(0.0, 1.0)))
+      ->check(within(0.0, 1.0))
       ->capture_default_str();
   app.add_option("--schedule", t.schedule, "constant, linear or cosine (default: linear)")
       ->transform(quiet(CLI::CheckedTransformer(kSchedules)))
@@ -168,11 +203,11 @@ std::optional<int> parseArguments(int argc, char **argv, Arguments &arguments) {
       ->transform(quiet(CLI::CheckedTransformer(kLosses)))
       ->type_name("NAME");
   app.add_option("--temperature", t.temperature, "of distill")
-      ->check(quiet(CLI::Range(0.01, 1000.0)))
+      ->check(within(0.01, 1000.0))
       ->capture_default_str();
   app.add_option("--distill-weight", t.distillWeight,
                  "share of distillation; the rest goes to cross-entropy")
-      ->check(quiet(CLI::Range(0.0, 1.0)))
+      ->check(within(0.0, 1.0))
       ->capture_default_str();
   app.add_option("--train-output", arguments.outputName,
                  "output that the loss reads (default: 'logits', or the only one)")
@@ -184,8 +219,10 @@ std::optional<int> parseArguments(int argc, char **argv, Arguments &arguments) {
       ->type_name("KEY=VALUE");
   app.add_option("--trainable", arguments.trainable,
                  "train only weights whose name or layer matches")
+      ->allow_extra_args(false)
       ->type_name("PATTERN");
   app.add_option("--freeze", arguments.freeze, "do not train weights whose name or layer matches")
+      ->allow_extra_args(false)
       ->type_name("PATTERN");
   app.add_flag("--untie", arguments.untie,
                "train matrices of equal values apart, which are one weight otherwise");
@@ -206,6 +243,7 @@ std::optional<int> parseArguments(int argc, char **argv, Arguments &arguments) {
       ->check(quiet(CLI::Range(1, 4096)));
   try {
     app.parse(argc, argv);
+    tiles.compensateDrift = arguments.driftCompensation == "column";
     if (!head.empty()) {
       arguments.head.emplace();
       if (std::string error = readHead(head, *arguments.head); !error.empty())

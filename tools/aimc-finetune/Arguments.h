@@ -16,7 +16,7 @@ struct Arguments {
   std::string model, output, data, labels = "labels", evalData, log, outputName;
   std::vector<std::string> trainable, freeze;
   std::optional<onnx::Classifier> head;
-  std::string target, device, spec;
+  std::string target, device, spec, driftCompensation = "none";
   bool untie = false;
   int threads = 0;
   train::TrainOptions train;

@@ -48,9 +48,26 @@ Monitor::~Monitor() { clear(); }
 train::Result<> Monitor::openLog(const std::string &path, bool append) {
   if (path.empty())
     return {};
+  logPath = path;
   log.open(path, append ? std::ios::app : std::ios::trunc);
   if (!log)
     return tl::unexpected(train::Error{path + ": cannot write: " + std::strerror(errno)});
+  return {};
+}
+
+void Monitor::write(const std::string &line) {
+  if (!log.is_open() || logError != 0)
+    return;
+  errno = 0;
+  if (!(log << line << std::endl))
+    logError = errno ? errno : EIO;
+}
+
+train::Result<> Monitor::closeLog() {
+  log.close();
+  if (logError != 0)
+    return tl::unexpected(
+        train::Error{logPath + ": cannot write the log: " + std::strerror(logError)});
   return {};
 }
 
@@ -77,7 +94,7 @@ void Monitor::say(const std::string &phase) {
 }
 
 void Monitor::stepped(const train::StepReport &report) {
-  if (log) {
+  if (log.is_open()) {
     json line = {{"step", report.step},
                  {"epoch", report.epoch},
                  {"loss", report.loss},
@@ -85,7 +102,7 @@ void Monitor::stepped(const train::StepReport &report) {
                  {"gradient_norm", report.gradientNorm}};
     if (report.accuracy)
       line["accuracy"] = *report.accuracy;
-    log << line.dump() << std::endl;
+    write(line.dump());
   }
   bool first = firstStep == 0;
   if (first) {
@@ -121,12 +138,10 @@ void Monitor::evaluated(const train::Evaluation &evaluation) {
     std::printf(", accuracy %s", percent(evaluation).c_str());
   std::printf("\n");
   std::fflush(stdout);
-  if (log)
-    log << json({{"evaluation", evaluation.step},
-                 {"loss", evaluation.loss},
-                 {"accuracy", evaluation.accuracy}})
-               .dump()
-        << std::endl;
+  write(json({{"evaluation", evaluation.step},
+              {"loss", evaluation.loss},
+              {"accuracy", evaluation.accuracy}})
+            .dump());
 }
 
 void Monitor::saved(const std::string &path) {

@@ -21,6 +21,8 @@ public:
   ~Monitor() override;
 
   train::Result<> openLog(const std::string &path, bool append);
+  /// Whether everything came to the log.
+  train::Result<> closeLog();
   /// From now on the first interrupt ends the run after its step, the second one at once.
   void catchInterrupts();
 
@@ -33,7 +35,10 @@ public:
 
 private:
   bool terminal, shown = false;
+  std::string logPath;
   std::ofstream log;
+  int logError = 0; ///< errno of the first line that was lost
+  void write(const std::string &line);
   double smoothLoss = 0, smoothAccuracy = 0;
   int64_t firstStep = 0;
   std::chrono::steady_clock::time_point begin, last;

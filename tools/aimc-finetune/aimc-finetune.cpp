@@ -17,6 +17,7 @@
 #include <ATen/Parallel.h>
 #include <cstdio>
 #include <exception>
+#include <filesystem>
 
 using namespace aimc;
 using namespace aimc::finetune;
@@ -80,6 +81,20 @@ Result<std::unique_ptr<train::Circuit>> makeCircuit(const train::Model &model,
   return train::tileCircuit(model, &*target, {}, options);
 }
 
+/// Whether checkpoints can be written to `folder`, which is made with the first of them.
+Result<> checkFolder(const std::string &folder) {
+  std::error_code ignored;
+  if (folder.empty())
+    return {};
+  bool exists = std::filesystem::exists(folder, ignored);
+  if (exists && !std::filesystem::is_directory(folder, ignored))
+    return tl::unexpected(Error{folder + ": expected a folder for checkpoints, but got a file"});
+  auto writable = run::checkWritable(exists ? folder + "/checkpoint.safetensors" : folder);
+  if (!writable)
+    return tl::unexpected(Error{writable.error()});
+  return {};
+}
+
 std::string summary(const train::Outcome &outcome, const train::Model &model,
                     const Arguments &arguments) {
   char text[512];
@@ -104,6 +119,8 @@ Result<int> tune(const Arguments &arguments) {
     if (!path.empty())
       if (auto writable = run::checkWritable(path); !writable)
         return tl::unexpected(Error{writable.error()});
+  if (auto usable = checkFolder(arguments.train.checkpoint); !usable)
+    return tl::unexpected(usable.error());
   if (arguments.threads > 0)
     at::set_num_threads(arguments.threads);
   Monitor monitor;
@@ -169,6 +186,9 @@ Result<int> tune(const Arguments &arguments) {
   }
   if (auto done = model->write(arguments.output); !done)
     return tl::unexpected(done.error());
+  if (auto kept = monitor.closeLog(); !kept)
+    return tl::unexpected(
+        Error{kept.error().message + "; the tuned model is written to " + arguments.output});
   std::printf("%s\n", summary(*outcome, *model, arguments).c_str());
   return 0;
 }

@@ -26,11 +26,7 @@ tl::unexpected<Error> fail(const std::string &path, const std::string &message) 
   return tl::unexpected(Error{path + ": " + message});
 }
 
-/// FNV-1a over words; data may be large.
-uint64_t hashOf(const at::Tensor &tensor, uint64_t hash) {
-  at::Tensor dense = tensor.contiguous();
-  const char *bytes = static_cast<const char *>(dense.const_data_ptr());
-  size_t size = dense.nbytes();
+uint64_t hashBytes(const char *bytes, size_t size, uint64_t hash) {
   for (size_t i = 0; i < size; i += 8) {
     uint64_t word = 0;
     std::memcpy(&word, bytes + i, std::min<size_t>(8, size - i));
@@ -40,7 +36,7 @@ uint64_t hashOf(const at::Tensor &tensor, uint64_t hash) {
 }
 
 std::string describe(const Dataset &data) {
-  uint64_t hash = 0xcbf29ce484222325ull;
+  uint64_t hash = kNoHash;
   for (const auto &[name, array] : data.inputs)
     hash = hashOf(array, hash);
   if (data.labels.defined())
@@ -61,17 +57,29 @@ json toJson(const Evaluation &evaluation) {
 }
 } // namespace
 
+uint64_t hashOf(const at::Tensor &tensor, uint64_t hash) {
+  at::Tensor dense = tensor.contiguous();
+  return hashBytes(static_cast<const char *>(dense.const_data_ptr()), dense.nbytes(), hash);
+}
+uint64_t hashOf(const std::string &text, uint64_t hash) {
+  return hashBytes(text.data(), text.size(), hash);
+}
+
 std::string checkpointFile(const std::string &folder) { return folder + "/checkpoint.safetensors"; }
 
 std::string fingerprint(const Model &model, const Dataset &data, const Dataset *evaluation,
                         const TrainOptions &options, const Circuit *circuit) {
   std::string weights;
-  for (const Weight &weight : model.weights())
+  uint64_t values = kNoHash;
+  for (const Weight &weight : model.weights()) {
+    values = hashOf(weight.tensor, hashOf(weight.names[0], values));
     if (weight.trained)
       for (const std::string &name : weight.names)
         weights += name + ' ';
+  }
   const OptimizerOptions &o = options.optimizer;
   json entries = {{"weights", weights},
+                  {"starting weights", "hash " + std::to_string(values)},
                   {"data", describe(data)},
                   {"eval-data", evaluation ? describe(*evaluation) : ""},
                   {"output", options.output},

@@ -26,9 +26,15 @@ struct Progress {
 /// The file of a checkpoint inside its folder.
 std::string checkpointFile(const std::string &folder);
 
-/// Everything that decides how a run goes: options, names and shapes of weights, data.
+/// Everything that decides how a run goes: options, names and values of weights, data. Asked before
+/// the first step, since the values are those that the run starts from.
 std::string fingerprint(const Model &model, const Dataset &data, const Dataset *evaluation,
                         const TrainOptions &options, const Circuit *circuit);
+
+/// FNV-1a, continued from `hash`; data may be large.
+inline constexpr uint64_t kNoHash = 0xcbf29ce484222325ull;
+uint64_t hashOf(const at::Tensor &tensor, uint64_t hash = kNoHash);
+uint64_t hashOf(const std::string &text, uint64_t hash = kNoHash);
 
 using Named = std::map<std::string, at::Tensor>;
 

@@ -23,7 +23,10 @@ template <class... Parts> tl::unexpected<Error> fail(const Parts &...parts) {
   return tl::unexpected(Error{os.str()});
 }
 
+/// A batch without a label that counts teaches nothing, which a mean over none would not say.
 at::Tensor crossEntropy(const at::Tensor &output, const at::Tensor &labels) {
+  if (!labels.ne(kIgnored).any().item<bool>())
+    return output.sum() * 0;
   return at::cross_entropy_loss(output.reshape({-1, output.size(-1)}), labels.reshape({-1}), {},
                                 at::Reduction::Mean, kIgnored);
 }
@@ -75,6 +78,9 @@ Result<> checkLabels(const Model &model, const Dataset &data, const TrainOptions
     if (labels.size(static_cast<int64_t>(d)) != shape[d])
       return fail(data.name, ": labels: expected ", shape[d], " on axis ", d, " as in output '",
                   name, "', but got ", labels.size(static_cast<int64_t>(d)));
+  if (labels.numel() > 0 && !labels.ne(kIgnored).any().item<bool>())
+    return fail(data.name, ": labels: expected classes, but all are ", kIgnored,
+                ", which does not count");
   int64_t classes = shape.back();
   at::Tensor wrong = labels.lt(0).logical_or(labels.ge(classes)).logical_and(labels.ne(kIgnored));
   at::Tensor places = wrong.reshape({data.size, -1}).any(1).nonzero();

@@ -88,6 +88,7 @@ TileTarget read(const json &object) {
   if (!object.is_object())
     throw Fault("expected an object");
   TileTarget target;
+  target.text = object.dump();
   ops::Circuit &circuit = target.circuit;
   Part geometry(object, "geometry");
   geometry.count("rows", target.rows, 1, 65536);

@@ -127,7 +127,7 @@ Result<> writeTensors(const std::string &path, const TensorFile &file) {
   std::string text = header.dump();
   text.append((8 - text.size() % 8) % 8, ' ');
   uint64_t length = text.size();
-  std::string temporary = path + ".tmp" + std::to_string(::getpid());
+  std::string temporary = path + ".tmp"; // of one name: what a killed run left is written over
   std::FILE *stream = std::fopen(temporary.c_str(), "wb");
   if (!stream)
     return fail(path, std::string("cannot write: ") + std::strerror(errno));

@@ -9,7 +9,10 @@
 // weights, reads to sites.
 //
 //===----------------------------------------------------------------------===//
+#include "Checkpoint.h"
 #include "TileSite.h"
+
+#include "aimc/model/Scale.h"
 
 #include <ATen/ATen.h>
 #include <algorithm>
@@ -70,6 +73,8 @@ public:
                                                        ? "its products with it are "
                                                          "fewer or of other layers"
                                                        : "it has no such initializer")));
+    for (const auto &site : sites)
+      contents = site ? site->contents(contents) : hashOf("digital", contents);
     return {};
   }
 
@@ -135,6 +140,9 @@ public:
        << options.gaussian;
     for (double time : options.times)
       os << ' ' << time;
+    if (options.compensateDrift)
+      os << " drift compensated";
+    os << ", contents " << contents;
     return os.str();
   }
 
@@ -176,14 +184,13 @@ private:
   TileOptions options;
   std::shared_ptr<Clock> clock;
   std::vector<std::shared_ptr<TileSite>> sites; ///< null: digital
+  uint64_t contents = kNoHash;                  ///< of targets, places, ranges, LSBs and scales
 };
 } // namespace
 
 Result<std::unique_ptr<Circuit>> tileCircuit(const Model &model, const TileTarget *target,
                                              std::vector<SiteSpec> sites, TileOptions options) {
-  bool known =
-      options.scale == "max" || options.scale == "optimal" || options.scale.rfind("sigma:", 0) == 0;
-  if (!known)
+  if (!model::parseScaleRule(options.scale))
     return tl::unexpected(
         Error{"expected scale max, sigma:<q> or optimal, but got '" + options.scale + "'"});
   auto pulses = [&](const std::string &mode) {

@@ -8,10 +8,12 @@
 //
 //===----------------------------------------------------------------------===//
 #include "TileSite.h"
+#include "Checkpoint.h"
 
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 #include <cmath>
+#include <sstream>
 
 namespace aimc::train {
 
@@ -67,6 +69,23 @@ TileSite::TileSite(SiteSpec given_, bool transposed, int64_t unit, int64_t site,
 
 std::optional<at::Tensor> TileSite::histogram() const {
   return spec.activity.defined() ? std::optional(spec.activity) : std::nullopt;
+}
+
+uint64_t TileSite::contents(uint64_t hash) const {
+  std::ostringstream os;
+  os.precision(17);
+  os << spec.layer << ' ' << spec.initializer << ' ' << transposed << ' ' << unit << ' '
+     << spec.rows << ' ' << spec.cols << ' ' << spec.inputRange.value_or(-1) << ' '
+     << spec.target->text << spec.target->table;
+  for (const TileBlock &block : spec.blocks) {
+    for (int64_t number : {block.row, block.rows, block.col, block.cols, block.atRow, block.atCol,
+                           block.stream.value_or(-1)})
+      os << ' ' << number;
+    os << ' ' << block.lsbFC.value_or(-1) << ' ' << block.compensate;
+    if (block.scales.defined())
+      hash = hashOf(block.scales, hash);
+  }
+  return hashOf(os.str(), spec.activity.defined() ? hashOf(spec.activity, hash) : hash);
 }
 
 std::map<std::string, at::Tensor> TileSite::state() const {
@@ -177,16 +196,21 @@ at::Tensor TileSite::throughDevices(const at::Tensor &x, const at::Tensor &weigh
   at::Tensor total;
   for (size_t k = 0; k < shares.size(); ++k) {
     auto [plus, minus] = targets(weight, scale, k);
+    std::optional<at::Tensor> gain = gainOf(k);
     if (noisy) {
       const auto first = static_cast<int64_t>(2 * k);
+      const at::Tensor plusTarget = plus, minusTarget = minus;
       plus = devices(plus, first, timeNow());
       minus = devices(minus, first + 1, timeNow());
+      if (options.compensateDrift && timeNow()) {
+        const at::Tensor lost = driftFactor(plusTarget, minusTarget, plus, minus, first);
+        gain = gain ? *gain * lost : lost;
+      }
     }
     // Draws of this site: a weight that is read twice is read with other noise.
-    at::Tensor y =
-        ops::throughTiles(x, plus, minus, conducting, scale, gainOf(k), range, steps, blocks,
-                          transposed, circuit, compensates && mode == "weights+pulses", strength,
-                          key(site), kRead + kPair * static_cast<int64_t>(k));
+    at::Tensor y = ops::throughTiles(x, plus, minus, conducting, scale, gain, range, steps, blocks,
+                                     transposed, circuit, compensates && mode == "weights+pulses",
+                                     strength, key(site), kRead + kPair * static_cast<int64_t>(k));
     if (shares.size() > 1)
       y = y * shares[k].share;
     total = total.defined() ? total + y : y;
@@ -198,16 +222,24 @@ at::Tensor TileSite::throughDevices(const at::Tensor &x, const at::Tensor &weigh
 void TileSite::measure(const at::Tensor &x, const at::Tensor &weight, const at::Tensor &scale) {
   c10::NoGradGuard guard;
   dacShare = adcShare = 0;
-  at::Tensor finite = x.nan_to_num();
   if (range)
-    dacShare = finite.abs().gt(*spec.inputRange).to(at::kFloat).mean().item<double>();
+    dacShare = x.abs().gt(*spec.inputRange).to(at::kFloat).mean().item<double>();
   if (!lsb)
     return;
   ops::Circuit open = spec.target->circuit, clamped = open;
   open.adc = ops::AdcMode::Ideal;
   clamped.adc = ops::AdcMode::Clamp;
-  at::Tensor free = reading(finite, weight, scale, {}, open, false);
-  at::Tensor held = reading(finite, weight, scale, lsb, clamped, false);
+  // Readings grow with weights, and without a range with inputs. Neither must overflow here, as in
+  // a run that diverges they do.
+  auto zero = [](const at::Tensor &t) { return t.nan_to_num(0, 0, 0); };
+  auto largest = [](const at::Tensor &t) { return t.abs().max().clamp_min(1e-30); };
+  at::Tensor input = zero(x), devices = zero(weight), full = zero(scale), top = largest(devices);
+  if (!range)
+    input = input / largest(input);
+  devices = devices / top;
+  full = full / top;
+  at::Tensor free = reading(input, devices, full, {}, open, false);
+  at::Tensor held = reading(input, devices, full, lsb, clamped, false);
   at::Tensor beyond = (free - held).abs().gt(free.abs().max() * 1e-3);
   adcShare = beyond.to(at::kFloat).mean().item<double>();
 }

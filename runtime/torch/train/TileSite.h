@@ -46,6 +46,8 @@ public:
   void clearStale() { stale = false; }
 
   const std::string &layer() const { return spec.layer; }
+  /// Continues a hash with everything that the spec says of this site.
+  uint64_t contents(uint64_t hash) const;
   /// Shares of inputs beyond the DAC's range and of readings beyond the ADC's, when inspected.
   double dacShare = 0, adcShare = 0;
 
@@ -66,6 +68,11 @@ private:
   std::optional<at::Tensor> spread(const at::Tensor &like, int64_t which) const;
   at::Tensor stuck(const at::Tensor &g, int64_t which) const;
   at::Tensor devices(const at::Tensor &target, int64_t which, std::optional<double> time) const;
+  at::Tensor arriving(const at::Tensor &plus, const at::Tensor &minus) const;
+  /// What drift compensation multiplies columns with [bands, cols]: from devices `which` and its
+  /// partner as programmed to their targets to what they are now.
+  at::Tensor driftFactor(const at::Tensor &plusTarget, const at::Tensor &minusTarget,
+                         const at::Tensor &plus, const at::Tensor &minus, int64_t which) const;
   at::Tensor normalised(const at::Tensor &weight, const at::Tensor &scale, size_t pair) const;
   /// The weight as the one pair that holds it is told, clipped and pre-distorted.
   at::Tensor shaped(const at::Tensor &weight, const at::Tensor &scale) const;

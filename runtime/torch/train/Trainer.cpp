@@ -30,6 +30,10 @@ double Evaluation::meanAccuracy() const {
 }
 
 namespace {
+/// Weights this many times as large as any at the start, and as 1, are those of a run that
+/// diverges.
+constexpr double kDiverged = 1000;
+
 class Trainer {
 public:
   Trainer(Model &model, const Dataset &data, const Dataset *evaluation, const TrainOptions &options,
@@ -46,6 +50,8 @@ public:
     double warmup =
         options.warmup < 1 ? options.warmup * static_cast<double>(steps) : options.warmup;
     schedule = {options.schedule, static_cast<int64_t>(warmup), steps};
+    started = fingerprint(model, data, evaluation, options, circuit);
+    largest = largestWeight();
     keepsBest = evaluation && options.earlyStop > 0;
     if (keepsBest)
       for (const Weight &weight : model.weights())
@@ -131,15 +137,24 @@ private:
     return named;
   }
 
-  std::string runFingerprint() const {
-    return fingerprint(model, data, evaluation, options, circuit);
+  /// The largest magnitude among trained weights; NaN or infinite where one of them is.
+  double largestWeight() const {
+    double top = 0;
+    for (const Weight &weight : model.weights())
+      if (weight.trained && weight.tensor.numel() > 0) {
+        double own = weight.tensor.detach().abs().max().item<double>();
+        top = std::isnan(own) || own > top ? own : top;
+        if (!std::isfinite(top))
+          break;
+      }
+    return top;
   }
 
   Result<> resume() {
     if (!options.resume)
       return {};
     Named named = tensors();
-    auto loaded = loadCheckpoint(options.checkpoint, runFingerprint(), named);
+    auto loaded = loadCheckpoint(options.checkpoint, started, named);
     if (!loaded)
       return tl::unexpected(loaded.error());
     progress = std::move(*loaded);
@@ -150,8 +165,11 @@ private:
     return {};
   }
 
+  /// A run that diverges does not replace the last good checkpoint.
   Result<> save() {
-    auto done = saveCheckpoint(options.checkpoint, runFingerprint(), progress, tensors());
+    if (!(largestWeight() <= kDiverged * std::max(largest, 1.0)))
+      return {};
+    auto done = saveCheckpoint(options.checkpoint, started, progress, tensors());
     if (!done)
       return done;
     lastSaved = progress.step;
@@ -325,7 +343,9 @@ private:
   Schedule schedule;
   Progress progress;
   Outcome outcome;
-  Named best; ///< weights of the best evaluation
+  Named best;          ///< weights of the best evaluation
+  std::string started; ///< fingerprint of the run
+  double largest = 0;  ///< weight at the start
   bool keepsBest = false;
   int64_t micro = 0, perEpoch = 0, steps = 0, orderedEpoch = -1, lastSaved = 0;
   at::Tensor order;

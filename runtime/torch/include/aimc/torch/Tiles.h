@@ -25,6 +25,7 @@ struct TileTarget {
   std::vector<double> significance{1}; ///< one factor per pair, low to high
   std::string device = "pcm";
   std::string table; ///< of kind table: the device file's JSON
+  std::string text;  ///< the object itself, of one form for one content
   double programmingScale = 1, readScale = 1, driftScale = 1, acceptancePercent = 2;
   double stuckOff = 0, stuckOn = 0; ///< a table's where the target names none
   bool noisyReads = true;           ///< its devices have read noise of nanoseconds
@@ -66,10 +67,11 @@ struct TileOptions {
   int64_t seed = 0;
   double programming = 1, read = 1, drift = 1; ///< factors; 0: off
   std::vector<double> times;                   ///< seconds since programming, one a step in turn
-  std::string scale = "max";                   ///< max, sigma:<q> or optimal; a spec's scales win
-  std::string compensate; ///< none, gain, weights, weights+pulses; "": the spec's
-  int64_t refresh = 50;   ///< steps between updates of what follows weights
-  double gaussian = 0;    ///< instead of devices: of a column's largest weight
+  bool compensateDrift = false; ///< scale columns digitally by what drift took from them
+  std::string scale = "max";    ///< max, sigma:<q> or optimal; a spec's scales win
+  std::string compensate;       ///< none, gain, weights, weights+pulses; "": the spec's
+  int64_t refresh = 50;         ///< steps between updates of what follows weights
+  double gaussian = 0;          ///< instead of devices: of a column's largest weight
 };
 
 /// `sites` empty: every site of the model, cut by `target`. Otherwise the sites that the spec names
