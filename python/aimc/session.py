@@ -64,8 +64,8 @@ class Session(Owner):
         self._entries: list[dict[str, Any]] = self.manifest["entries"]
         chip = {"seed", "time_s", "threads", "chip"}
         rest = {key: value for key, value in options.items() if key not in chip}
-        given = abi.encode(rest, "options")
-        self._warner = Warner(f"{os.path.realpath(path)!r} {hash(text)} {given}")
+        settings = abi.encode(rest, "options")
+        self._warner = Warner(f"{os.path.realpath(path)!r} {hash(text)} {settings}")
         self._warner.tell(self._warnings(), level=2)
 
     def get_inputs(self) -> list[NodeArg]:
