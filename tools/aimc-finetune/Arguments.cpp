@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===----------------------------------------------------------------------===//
 #include "Arguments.h"
+#include "Usage.h"
 
 #include "aimc/model/Scale.h"
 
@@ -32,7 +33,14 @@ const std::map<std::string, onnx::Classifier::Pool> kPools = {
     {"first", onnx::Classifier::Pool::First}};
 
 /// "classes=41 pool=mean output=last_hidden_state mask=attention_mask name=classifier".
-std::string readHead(const std::vector<std::string> &words, onnx::Classifier &head) {
+/// The words may be one argument in quotes.
+std::string readHead(const std::vector<std::string> &given, onnx::Classifier &head) {
+  std::vector<std::string> words;
+  for (const std::string &argument : given) {
+    std::istringstream parts(argument);
+    for (std::string word; parts >> word;)
+      words.push_back(word);
+  }
   for (const std::string &word : words) {
     size_t equals = word.find('=');
     std::string key = word.substr(0, equals);
@@ -54,7 +62,10 @@ std::string readHead(const std::vector<std::string> &words, onnx::Classifier &he
              word + "'";
     }
   }
-  return head.classes ? "" : "expected classes=N";
+  return head.classes
+             ? ""
+             : "expected classes=N, as in --head classes=8 pool=first output=NAME, but got "
+               "no classes";
 }
 
 /// The manual says what a value means; its range is said where it is missed.
@@ -88,21 +99,6 @@ CLI::Validator scaleRule() {
       "");
 }
 
-std::string wrong(const Arguments &arguments) {
-  const train::TrainOptions &t = arguments.train;
-  if (t.resume && t.checkpoint.empty())
-    return "expected --checkpoint with --resume";
-  if (t.earlyStop > 0 && arguments.evalData.empty())
-    return "expected --eval-data with --early-stop";
-  if (!arguments.target.empty() && !arguments.spec.empty())
-    return "expected --target or --spec, but got both";
-  if (!arguments.device.empty() && arguments.target.empty())
-    return "expected --target with --device: a spec has its device";
-  if (arguments.head && (t.loss == Loss::Distill || t.loss == Loss::DistillMse))
-    return "expected a model with a classifier to distill from, but --head adds one that has "
-           "learnt nothing";
-  return "";
-}
 } // namespace
 
 std::optional<int> parseArguments(int argc, char **argv, Arguments &arguments) {
@@ -116,9 +112,7 @@ std::optional<int> parseArguments(int argc, char **argv, Arguments &arguments) {
   auto counted = quiet(CLI::Range(int64_t(0), int64_t(1) << 40));
   auto number = within(0.0, 1e6);
   app.add_option("model", arguments.model, "ONNX model")->required()->type_name("MODEL");
-  app.add_option("-o,--output", arguments.output, "where the tuned model goes")
-      ->required()
-      ->type_name("FILE");
+  app.add_option("-o,--output", arguments.output, "where the tuned model goes")->type_name("FILE");
   app.add_option("--data", arguments.data, "training examples: arrays named like the inputs")
       ->required()
       ->type_name("NPZ");
@@ -130,10 +124,13 @@ std::optional<int> parseArguments(int argc, char **argv, Arguments &arguments) {
   app.add_option("--eval-chips", t.evalChips, "chip instances an evaluation runs on")
       ->check(quiet(CLI::Range(1, 10000)))
       ->capture_default_str();
-  app.add_option("--eval-every", t.evalEvery, "steps between evaluations (default: an epoch)")
+  app.add_option(
+         "--eval-every", t.evalEvery,
+         "steps between evaluations (default: an epoch); there is one before the first step")
       ->check(positive);
-  app.add_option("--target", arguments.target, "train through the tiles of this target")
-      ->type_name("NAME");
+  app.add_option("--target", arguments.target,
+                 "train through the tiles of this target: a preset's name, a .mlir or a .json file")
+      ->type_name("TARGET");
   app.add_option("--device", arguments.device,
                  "device table (JSON) that replaces the target's device")
       ->type_name("JSON");
@@ -150,11 +147,11 @@ std::optional<int> parseArguments(int argc, char **argv, Arguments &arguments) {
       ->check(number)
       ->capture_default_str();
   app.add_option("--drift-time", tiles.times,
-                 "seconds since programming; a step takes one of them in turn")
-      ->check(within(0.0, 1e12))
+                 "time since programming, as 90s, 12h or 1d; a step takes one of them in turn")
+      ->transform(duration())
       ->allow_extra_args(false) // or the model's path would be taken for one
       ->delimiter(',')
-      ->type_name("SECONDS");
+      ->type_name("TIME");
   app.add_option("--drift-compensation", arguments.driftCompensation,
                  "column: digital factors per column for what drift takes; none")
       ->check(quiet(CLI::IsMember({"none", "column"})))
@@ -175,13 +172,18 @@ std::optional<int> parseArguments(int argc, char **argv, Arguments &arguments) {
                  "steps after which optimal scales and compensation follow the weights")
       ->check(positive)
       ->capture_default_str();
-  app.add_option("--epochs", t.epochs, "passes over the examples")
-      ->check(positive)
-      ->capture_default_str();
-  app.add_option("--steps", t.steps, "steps at most")->check(positive);
-  app.add_option("--batch", t.batch, "examples a step")->check(positive)->capture_default_str();
-  app.add_option("--optimizer", t.optimizer.kind, "adamw or sgd")
-      ->transform(quiet(CLI::CheckedTransformer(kOptimizers)))
+  app.add_option(
+         "--epochs", t.epochs,
+         "passes over the examples (default: 1, or what --steps takes); with --steps the earlier "
+         "end holds")
+      ->check(positive);
+  app.add_option("--steps", t.steps,
+                 "length of training (default: as --epochs says); 0: evaluate only")
+      ->check(counted);
+  app.add_option("--batch", t.batch, "examples a step (default: 32, or what the file fixes)")
+      ->check(positive);
+  app.add_option("--optimizer", t.optimizer.kind, "adamw or sgd (default: adamw)")
+      ->transform(named(kOptimizers))
       ->type_name("NAME");
   app.add_option("--lr", t.optimizer.rate, "learning rate")->check(number)->capture_default_str();
   app.add_option("--weight-decay", t.optimizer.weightDecay, "decay of weights")
@@ -191,7 +193,7 @@ std::optional<int> parseArguments(int argc, char **argv, Arguments &arguments) {
       ->check(within(0.0, 1.0))
       ->capture_default_str();
   app.add_option("--schedule", t.schedule, "constant, linear or cosine (default: linear)")
-      ->transform(quiet(CLI::CheckedTransformer(kSchedules)))
+      ->transform(named(kSchedules))
       ->type_name("NAME");
   app.add_option("--warmup", t.warmup, "steps, or below 1 a share of all steps")
       ->check(number)
@@ -199,8 +201,9 @@ std::optional<int> parseArguments(int argc, char **argv, Arguments &arguments) {
   app.add_option("--clip-norm", t.clipNorm, "largest norm of the gradient; 0: any")
       ->check(number)
       ->capture_default_str();
-  app.add_option("--loss", t.loss, "cross-entropy, mse, distill or distill-mse")
-      ->transform(quiet(CLI::CheckedTransformer(kLosses)))
+  app.add_option("--loss", t.loss,
+                 "cross-entropy, mse, distill or distill-mse (default: cross-entropy)")
+      ->transform(named(kLosses))
       ->type_name("NAME");
   app.add_option("--temperature", t.temperature, "of distill")
       ->check(within(0.01, 1000.0))
@@ -233,7 +236,10 @@ std::optional<int> parseArguments(int argc, char **argv, Arguments &arguments) {
   app.add_option("--checkpoint-every", t.checkpointEvery,
                  "steps between checkpoints (default: an epoch)")
       ->check(positive);
-  app.add_flag("--resume", t.resume, "continue from the checkpoint");
+  app.add_flag(
+      "--resume", t.resume,
+      "continue from the checkpoint, or start where there is none yet; a run cannot be made "
+      "longer or otherwise changed");
   app.add_option("--seed", t.seed, "of the order, the noise and a new classifier")
       ->check(counted)
       ->capture_default_str();
@@ -241,15 +247,19 @@ std::optional<int> parseArguments(int argc, char **argv, Arguments &arguments) {
       ->type_name("FILE");
   app.add_option("--threads", arguments.threads, "threads (default: all processors)")
       ->check(quiet(CLI::Range(1, 4096)));
+  arrangeManual(app);
   try {
     app.parse(argc, argv);
     tiles.compensateDrift = arguments.driftCompensation == "column";
+    arguments.ownBatch = app.count("--batch") == 0;
+    if (app.count("--steps") > 0 && app.count("--epochs") == 0)
+      t.epochs = 0;
     if (!head.empty()) {
       arguments.head.emplace();
       if (std::string error = readHead(head, *arguments.head); !error.empty())
         throw CLI::ValidationError("--head", error);
     }
-    if (std::string error = wrong(arguments); !error.empty())
+    if (std::string error = misuse(app, arguments); !error.empty())
       throw CLI::ValidationError(error);
   } catch (const CLI::Success &success) {
     return app.exit(success);

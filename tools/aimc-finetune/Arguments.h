@@ -18,6 +18,7 @@ struct Arguments {
   std::optional<onnx::Classifier> head;
   std::string target, device, spec, driftCompensation = "none";
   bool untie = false;
+  bool ownBatch = true; ///< no --batch was given
   int threads = 0;
   train::TrainOptions train;
   train::TileOptions tiles;

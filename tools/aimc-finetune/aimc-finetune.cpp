@@ -51,9 +51,12 @@ Result<> appendHead(train::Model &model, onnx::Classifier head, const train::Dat
   std::vector<int64_t> shape = probe->outputShape(*position);
   size_t rank = head.pool == onnx::Classifier::Pool::None ? 2 : 3;
   if (shape.size() != rank)
-    return tl::unexpected(Error{"--head: expected output '" + head.output + "' of rank " +
-                                std::to_string(rank) + ", but got rank " +
-                                std::to_string(shape.size())});
+    return tl::unexpected(
+        Error{"--head: expected output '" + head.output + "' of rank " + std::to_string(rank) +
+              ", but got rank " + std::to_string(shape.size()) +
+              (shape.size() == 2   ? "; pool=none puts the classifier on one vector an example"
+               : shape.size() == 3 ? "; pool=mean or pool=first makes one vector of a sequence"
+                                   : "; output=NAME chooses another output")});
   at::Tensor weight = at::empty({head.classes, shape.back()}, at::kFloat);
   weight.normal_(0, 0.02, at::detail::createCPUGenerator(static_cast<uint64_t>(seed)));
   const float *begin = weight.const_data_ptr<float>();
@@ -95,12 +98,44 @@ Result<> checkFolder(const std::string &folder) {
   return {};
 }
 
+/// A run must not overwrite what it reads, through links neither.
+Result<> checkOutputs(const Arguments &arguments) {
+  for (const std::string &path : {arguments.output, arguments.log}) {
+    if (path.empty())
+      continue;
+    for (const std::string &input :
+         {arguments.model, arguments.data, arguments.evalData, arguments.spec, arguments.device}) {
+      std::error_code absent;
+      if (!input.empty() && std::filesystem::equivalent(path, input, absent))
+        return tl::unexpected(Error{path + ": expected another file than the input" +
+                                    (path == input ? "" : " '" + input + "', which it links to")});
+    }
+    if (auto writable = run::checkWritable(path); !writable)
+      return tl::unexpected(Error{writable.error()});
+  }
+  return {};
+}
+
 std::string summary(const train::Outcome &outcome, const train::Model &model,
                     const Arguments &arguments) {
   char text[512];
-  std::snprintf(text, sizeof text, "%lld steps, loss %.4f to %.4f",
-                static_cast<long long>(outcome.step), outcome.firstLoss, outcome.lastLoss);
+  std::snprintf(text, sizeof text, "%lld steps", static_cast<long long>(outcome.step));
   std::string line = text;
+  if (outcome.step > 0) {
+    std::snprintf(text, sizeof text, ", loss %.4f to %.4f", outcome.firstLoss, outcome.lastLoss);
+    line += text;
+    if (outcome.averaged > 1)
+      line += " (means of " + std::to_string(outcome.averaged) + " steps)";
+  }
+  if (outcome.evaluations.size() > 1 && !outcome.evaluations.front().accuracy.empty()) {
+    const train::Evaluation *after = &outcome.evaluations.back();
+    for (const train::Evaluation &one : outcome.evaluations) // whose weights are written
+      if (outcome.bestStep && one.step == *outcome.bestStep)
+        after = &one;
+    std::snprintf(text, sizeof text, ", before: accuracy %.2f%%, after: %.2f%%",
+                  100 * outcome.evaluations.front().meanAccuracy(), 100 * after->meanAccuracy());
+    line += text;
+  }
   if (outcome.end == train::Outcome::End::EarlyStop)
     line += ", stopped early";
   if (outcome.bestStep)
@@ -111,14 +146,12 @@ std::string summary(const train::Outcome &outcome, const train::Model &model,
   if (shared > 0) // a reader whose layers merely start alike has to know
     line +=
         ", " + std::to_string(shared) + " weights that the file holds several times trained as one";
-  return line + ", written to " + arguments.output;
+  return arguments.output.empty() ? line : line + ", written to " + arguments.output;
 }
 
 Result<int> tune(const Arguments &arguments) {
-  for (const std::string &path : {arguments.output, arguments.log})
-    if (!path.empty())
-      if (auto writable = run::checkWritable(path); !writable)
-        return tl::unexpected(Error{writable.error()});
+  if (auto usable = checkOutputs(arguments); !usable)
+    return tl::unexpected(usable.error());
   if (auto usable = checkFolder(arguments.train.checkpoint); !usable)
     return tl::unexpected(usable.error());
   if (arguments.threads > 0)
@@ -149,6 +182,13 @@ Result<int> tune(const Arguments &arguments) {
     evaluation = std::move(*read);
   }
   train::TrainOptions train = options;
+  if (arguments.ownBatch && model->fixedBatch() > 0)
+    train.batch = model->fixedBatch();
+  if (train.resume && !std::filesystem::exists(train.checkpoint + "/checkpoint.safetensors")) {
+    std::fprintf(stderr, "aimc-finetune: note: %s holds no checkpoint yet, starting anew\n",
+                 train.checkpoint.c_str());
+    train.resume = false;
+  }
   std::string outputName = arguments.outputName;
   if (arguments.head) {
     if (auto done = appendHead(*model, *arguments.head, *data, options.seed); !done)
@@ -172,6 +212,9 @@ Result<int> tune(const Arguments &arguments) {
     return tl::unexpected(circuit.error());
   if (auto opened = monitor.openLog(arguments.log, train.resume); !opened)
     return tl::unexpected(opened.error());
+  monitor.clear();
+  std::printf("%s\n", *circuit ? (*circuit)->description().c_str() : "digital");
+  std::fflush(stdout);
   monitor.catchInterrupts();
   auto outcome = train::train(*model, *data, evaluation ? &*evaluation : nullptr, train,
                               circuit->get(), monitor);
@@ -184,11 +227,13 @@ Result<int> tune(const Arguments &arguments) {
                  train.checkpoint.empty() ? "" : "; continue with the same command and --resume");
     return kInterrupted;
   }
-  if (auto done = model->write(arguments.output); !done)
-    return tl::unexpected(done.error());
+  if (!arguments.output.empty())
+    if (auto done = model->write(arguments.output); !done)
+      return tl::unexpected(done.error());
   if (auto kept = monitor.closeLog(); !kept)
-    return tl::unexpected(
-        Error{kept.error().message + "; the tuned model is written to " + arguments.output});
+    return tl::unexpected(Error{
+        kept.error().message +
+        (arguments.output.empty() ? "" : "; the tuned model is written to " + arguments.output)});
   std::printf("%s\n", summary(*outcome, *model, arguments).c_str());
   return 0;
 }

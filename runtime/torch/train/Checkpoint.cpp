@@ -114,8 +114,8 @@ Result<> saveCheckpoint(const std::string &folder, const std::string &fingerprin
   json state = {{"format", "aimc-checkpoint"},
                 {"version", 1},
                 {"step", progress.step},
-                {"first_loss", progress.firstLoss},
-                {"last_loss", progress.lastLoss},
+                {"first_losses", progress.firstLosses},
+                {"last_losses", progress.lastLosses},
                 {"stale", progress.stale},
                 {"best", progress.best ? json(*progress.best) : json()},
                 {"best_step", progress.bestStep},
@@ -154,8 +154,8 @@ Result<Progress> loadCheckpoint(const std::string &folder, const std::string &fi
   Progress progress;
   try {
     progress.step = state.at("step");
-    progress.firstLoss = state.at("first_loss");
-    progress.lastLoss = state.at("last_loss");
+    progress.firstLosses = state.at("first_losses").get<std::vector<double>>();
+    progress.lastLosses = state.at("last_losses").get<std::vector<double>>();
     progress.stale = state.at("stale");
     progress.bestStep = state.at("best_step");
     if (!state.at("best").is_null())

@@ -15,9 +15,9 @@ namespace aimc::train {
 
 /// Progress of a run, beside tensors.
 struct Progress {
-  int64_t step = 0; ///< that are done
-  double firstLoss = 0, lastLoss = 0;
-  int64_t stale = 0; ///< evaluations since the best one
+  int64_t step = 0;                            ///< that are done
+  std::vector<double> firstLosses, lastLosses; ///< of a tenth of the steps, at most 100
+  int64_t stale = 0;                           ///< evaluations since the best one
   std::optional<double> best;
   int64_t bestStep = 0;
   std::vector<Evaluation> evaluations;

@@ -56,8 +56,8 @@ Result<> checkLabels(const Model &model, const Dataset &data, const TrainOptions
                 labels.dim() ? labels.size(0) : 0);
   if (options.loss == Loss::Mse) {
     if (!labels.is_floating_point())
-      return fail(data.name, ": labels: expected numbers of f32, but got ",
-                  c10::toString(labels.scalar_type()));
+      return fail(data.name, ": labels: expected numbers of float32, but got ",
+                  numpyName(labels.scalar_type()));
     int64_t wanted = 1, got = labels.numel() / std::max<int64_t>(1, labels.size(0));
     for (size_t d = 1; d < shape.size(); ++d)
       wanted *= shape[d];
@@ -70,10 +70,13 @@ Result<> checkLabels(const Model &model, const Dataset &data, const TrainOptions
     return {};
   if (labels.scalar_type() != at::kLong)
     return fail(data.name, ": labels: expected classes as integers, but got ",
-                c10::toString(labels.scalar_type()));
+                numpyName(labels.scalar_type()));
   if (shape.size() < 2 || labels.dim() + 1 != static_cast<int64_t>(shape.size()))
     return fail(data.name, ": labels: expected one class for each row of output '", name,
-                "' of rank ", shape.size(), ", but got labels of rank ", labels.dim());
+                "' of rank ", shape.size(), ", but got labels of rank ", labels.dim(),
+                shape.size() == 3 && labels.dim() == 1
+                    ? "; --head classes=N appends a classifier of whole sequences"
+                    : "");
   for (size_t d = 1; d + 1 < shape.size(); ++d)
     if (labels.size(static_cast<int64_t>(d)) != shape[d])
       return fail(data.name, ": labels: expected ", shape[d], " on axis ", d, " as in output '",

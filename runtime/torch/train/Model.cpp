@@ -42,6 +42,23 @@ bool isFilled(const at::Tensor &matrix) {
 }
 } // namespace
 
+const char *numpyName(at::ScalarType type) {
+  switch (type) {
+  case at::kFloat:
+    return "float32";
+  case at::kDouble:
+    return "float64";
+  case at::kLong:
+    return "int64";
+  case at::kInt:
+    return "int32";
+  case at::kBool:
+    return "bool";
+  default:
+    return c10::toString(type);
+  }
+}
+
 Result<Model> Model::open(const std::string &path) {
   auto file = onnx::ModelFile::open(path);
   if (!file)
@@ -68,8 +85,8 @@ Result<> Model::accepts(const Dataset &data) const {
       return fail(data.name, ": '", input.name, "': expected ", input.dims.size(),
                   " dimensions, but got ", array.dim());
     if (array.scalar_type() != scalarType(input.dtype))
-      return fail(data.name, ": '", input.name, "': expected elements of ", name(input.dtype),
-                  ", but got ", c10::toString(array.scalar_type()));
+      return fail(data.name, ": '", input.name, "': expected elements of ",
+                  numpyName(scalarType(input.dtype)), ", but got ", numpyName(array.scalar_type()));
     if (array.size(0) != data.size)
       return fail(data.name, ": '", input.name, "': expected ", data.size, " examples, but got ",
                   array.size(0));

@@ -44,9 +44,10 @@ public:
     // a file of fixed batch size cannot take what is left over
     perEpoch = model.fixedBatch() ? data.size / options.batch
                                   : (data.size + options.batch - 1) / options.batch;
-    steps = perEpoch * options.epochs;
-    if (options.steps > 0)
+    steps = options.epochs > 0 ? perEpoch * options.epochs : options.steps;
+    if (options.steps >= 0)
       steps = std::min(steps, options.steps);
+    averaged = std::clamp<int64_t>(steps / 10, 1, 100);
     double warmup =
         options.warmup < 1 ? options.warmup * static_cast<double>(steps) : options.warmup;
     schedule = {options.schedule, static_cast<int64_t>(warmup), steps};
@@ -65,6 +66,9 @@ public:
                    " examples, but got " + std::to_string(data.size) + " examples");
     if (auto resumed = resume(); !resumed)
       return tl::unexpected(resumed.error());
+    if (evaluation && progress.step == 0)
+      if (auto done = evaluate(); !done)
+        return tl::unexpected(done.error());
     while (progress.step < steps && !stopsEarly()) {
       if (auto done = step(); !done)
         return tl::unexpected(done.error());
@@ -116,8 +120,13 @@ private:
 
   Outcome finish() {
     outcome.step = progress.step;
-    outcome.firstLoss = progress.firstLoss;
-    outcome.lastLoss = progress.lastLoss;
+    auto mean = [](const std::vector<double> &losses) {
+      return std::accumulate(losses.begin(), losses.end(), 0.0) /
+             static_cast<double>(std::max<size_t>(1, losses.size()));
+    };
+    outcome.averaged = static_cast<int64_t>(progress.lastLosses.size());
+    outcome.firstLoss = mean(progress.firstLosses);
+    outcome.lastLoss = mean(progress.lastLosses);
     outcome.evaluations = progress.evaluations;
     return outcome;
   }
@@ -250,9 +259,11 @@ private:
       return error(diagnose("the gradient's norm is " + std::to_string(norm), indices));
     double factor = schedule.factor(progress.step);
     optimizer.step(factor);
-    if (progress.step == 0)
-      progress.firstLoss = loss;
-    progress.lastLoss = loss;
+    if (progress.step < averaged)
+      progress.firstLosses.push_back(loss);
+    progress.lastLosses.push_back(loss);
+    if (static_cast<int64_t>(progress.lastLosses.size()) > averaged)
+      progress.lastLosses.erase(progress.lastLosses.begin());
     int64_t epoch = progress.step++ / perEpoch;
     StepReport report{progress.step, steps, epoch, loss, options.optimizer.rate * factor, norm, {}};
     if (counted > 0)
@@ -347,7 +358,7 @@ private:
   std::string started; ///< fingerprint of the run
   double largest = 0;  ///< weight at the start
   bool keepsBest = false;
-  int64_t micro = 0, perEpoch = 0, steps = 0, orderedEpoch = -1, lastSaved = 0;
+  int64_t micro = 0, perEpoch = 0, steps = 0, averaged = 1, orderedEpoch = -1, lastSaved = 0;
   at::Tensor order;
   Layers plain;
   std::map<const Executor *, Layers> layers;
@@ -362,7 +373,7 @@ Result<Outcome> train(Model &model, const Dataset &data, const Dataset *evaluati
         return tl::unexpected(fits.error());
   if (model.fixedBatch() && options.batch % model.fixedBatch() != 0)
     return tl::unexpected(
-        Error{"expected a batch that is a multiple of the model's fixed batch of " +
+        Error{model.pathOf() + ": expected --batch to be a multiple of the file's fixed batch of " +
               std::to_string(model.fixedBatch()) + ", but got " + std::to_string(options.batch)});
   try {
     return Trainer(model, data, evaluation, options, circuit, listener).run();

@@ -23,6 +23,9 @@ struct Dataset {
   int64_t size = 0;
 };
 
+/// A type as NumPy calls it, for messages.
+const char *numpyName(at::ScalarType type);
+
 struct Weight {
   std::vector<std::string> names;  ///< initializers that hold it; the first is its name
   std::vector<bool> transposed;    ///< by name: whether it holds the transpose

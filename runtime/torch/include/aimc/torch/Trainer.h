@@ -29,15 +29,15 @@ struct TrainOptions {
   Loss loss = Loss::CrossEntropy;
   double temperature = 2;   ///< of Distill
   double distillWeight = 1; ///< the rest of 1 goes to cross-entropy, where there are labels
-  int64_t epochs = 1;
-  int64_t steps = 0; ///< at most; 0: as the epochs say
+  int64_t epochs = 1;       ///< 0: as many as the steps take
+  int64_t steps = -1;       ///< at most; -1: as the epochs say; 0: evaluate only
   int64_t batch = 32;
   int64_t seed = 0;
   OptimizerOptions optimizer;
   Schedule::Kind schedule = Schedule::Kind::Linear;
   double warmup = 0;     ///< steps, or below 1 a share of all steps
   double clipNorm = 1;   ///< 0: not clipped
-  int64_t evalEvery = 0; ///< steps; 0: after each epoch
+  int64_t evalEvery = 0; ///< steps; 0: after each epoch; there is one before the first step too
   int64_t evalChips = 1;
   int64_t earlyStop = 0;       ///< evaluations without progress; 0: off
   std::string checkpoint;      ///< folder; "" for none
@@ -73,7 +73,8 @@ struct Outcome {
   enum class End { Finished, EarlyStop, Interrupted };
   End end = End::Finished;
   int64_t step = 0, resumedFrom = 0;
-  double firstLoss = 0, lastLoss = 0;
+  int64_t averaged = 0;               ///< steps that each of the two losses is a mean of
+  double firstLoss = 0, lastLoss = 0; ///< of the first and the last steps
   std::vector<Evaluation> evaluations;
   std::optional<int64_t> bestStep; ///< whose weights the model now has, with early stop
 };
