@@ -81,7 +81,7 @@ def spec_of(path, **changes):
         rows, cols = shapes[node.input[1]][:: -1 if turned else 1]
         block = {"name": "b", "target": "t", "row": 0, "rows": rows, "col": 0, "cols": cols,
                  "chip": 0, "tile": 0, "at_row": 512 - rows, "at_col": 0}  # fmt: skip
-        layers.append({"layer": node.name, "weight": node.input[1], "initializer": node.input[1],
+        layers.append({"layer": node.input[1], "weight": node.input[1], "initializer": node.input[1],
                        "transposed": turned, "rows": rows, "cols": cols, "input_range": None,
                        "activity": None, "blocks": [block | changes]})  # fmt: skip
     return {"format": "aimc-noise", "version": 1, "tensors": None, "targets": {"t": copy.deepcopy(TARGET)},
@@ -108,10 +108,10 @@ def test_spec_and_target_agree(tmp_path, model, data):  # noqa: F811
         (("layers", 0, "initializer"), "nothing", "the initializer 'nothing' in the model, but it"),
         (("layers", 0, "rows"), 47, "expected blocks that cover the weight"),
         (("layers", 0, "blocks", 0, "at_row"), 500, "lie inside their tiles"),
-        (("layers", 0, "blocks", 0, "target"), "x", "expected a target of the spec, but got 'x'"),
+        (("layers", 0, "blocks", 0, "target"), "x", "expected one of: t, but got 'x'"),
         (("targets", "t", "wire", "spread"), 0.1, "training models 0.0 alone"),
-        (("targets", "t", "wire", "colum_ohm"), 1, "expected no key 'colum_ohm'"),
-        (("targets", "t", "device", "g_max_us"), -1, "expected a number from 0 to"),
+        (("targets", "t", "wire", "colum_ohm"), 1, "expected a key of wire, but got 'colum_ohm'"),
+        (("targets", "t", "device", "g_max_us"), -1, "expected a number from 1e-06 to"),
         (("targets", "t", "device", "kind"), "table", "expected a device table for the kind table"),
         (
             ("targets", "t", "geometry", "significance"),
@@ -119,8 +119,8 @@ def test_spec_and_target_agree(tmp_path, model, data):  # noqa: F811
             "one factor per pair, 1, but got 2",
         ),
         (("targets", "t", "geometry", "significance"), [0.0], "expected factors from 1e-6 to 1e6"),
-        (("format",), "other", "expected a noise spec of version 1"),
-        (("layers",), None, "expected targets and layers"),
+        (("format",), "other", "format: expected 'aimc-noise'"),
+        (("layers",), None, "expected a list of layers, but got null"),
     ],
 )
 def test_mistakes_in_a_spec(tmp_path, model, data, path, value, said):  # noqa: F811
