@@ -32,6 +32,8 @@ public:
 
   Result<> bind(const Model &model, const Executor &executor) {
     std::map<std::string, int64_t> units;
+    std::set<int64_t> placed;        // streams, which name tiles
+    std::map<int64_t, size_t> alone; // blocks without a place, by weight
     for (size_t w = 0; w < model.weights().size(); ++w)
       for (const std::string &name : model.weights()[w].names)
         units[name] = static_cast<int64_t>(w);
@@ -65,6 +67,12 @@ public:
                               std::to_string(site.cols) + " outputs as in the model, but got " +
                               std::to_string(spec.rows) + " x " + std::to_string(spec.cols)));
       }
+      targets.insert(spec.target->name);
+      for (const TileBlock &block : spec.blocks)
+        if (block.stream)
+          placed.insert(*block.stream);
+        else
+          alone[devices] = spec.blocks.size();
       sites.push_back(std::make_shared<TileSite>(std::move(spec), site.transposed, devices, number,
                                                  options, clock));
     }
@@ -76,6 +84,9 @@ public:
                                                        ? "its products with it are "
                                                          "fewer or of other layers"
                                                        : "it has no such initializer")));
+    tiles = placed.size();
+    for (auto [weight, blocks] : alone)
+      tiles += blocks;
     for (const auto &site : sites)
       contents = site ? site->contents(contents) : hashOf("digital", contents);
     return {};
@@ -132,6 +143,13 @@ public:
     os << "the tile of layer '" << worst->layer() << "' saturates in " << 100 * share(*worst)
        << "% of its " << (adc ? "readings" : "inputs");
     return os.str();
+  }
+
+  std::string description() const override {
+    std::string names;
+    for (const std::string &name : targets)
+      names += (names.empty() ? "" : ", ") + name;
+    return "through " + std::to_string(tiles) + (tiles == 1 ? " tile" : " tiles") + " on " + names;
   }
 
   std::string fingerprint() const override {
@@ -199,6 +217,8 @@ private:
   std::shared_ptr<const TileTarget> whole;
   std::vector<SiteSpec> specs;
   TileOptions options;
+  std::set<std::string> targets;
+  size_t tiles = 0;
   std::shared_ptr<Clock> clock;
   std::vector<std::shared_ptr<TileSite>> sites; ///< null: digital
   uint64_t contents = kNoHash;                  ///< of targets, places, ranges, LSBs and scales
