@@ -37,6 +37,8 @@ public:
     for (size_t w = 0; w < model.weights().size(); ++w)
       for (const std::string &name : model.weights()[w].names)
         units[name] = static_cast<int64_t>(w);
+    if (auto named = checkNames(executor); !named)
+      return named;
     std::vector<bool> used(specs.size(), false);
     auto unnamed =
         static_cast<int64_t>(model.weights().size()); // matrices that are not initializers
@@ -168,6 +170,20 @@ public:
 private:
   static Error wrong(const SiteSpec &spec, const std::string &what) {
     return Error{spec.file + ": layer '" + spec.layer + "': " + what};
+  }
+
+  /// Layers of the spec are the model's where that has names. One whose place was lost in the
+  /// compiler has its weight's name.
+  Result<> checkNames(const Executor &executor) const {
+    std::set<std::string> names;
+    for (const onnx::Node &node : executor.graph().nodes)
+      if (!node.layer.empty())
+        names.insert(node.layer);
+    for (const SiteSpec &spec : specs)
+      if (!names.empty() && spec.layer != spec.weight && !names.count(spec.layer))
+        return tl::unexpected(
+            wrong(spec, "expected a layer of that name in the model, but it has none"));
+    return {};
   }
 
   /// The entry of the spec that is `site`: of its weight, and of its layer where one is.
