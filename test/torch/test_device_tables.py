@@ -191,13 +191,15 @@ def test_training_through_a_table_learns():
         goal = x @ model.weight.detach().T * 0.5
         optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
         losses = []
-        for _ in range(30):
+        for _ in range(40):
             loss = (model(x) - goal).square().mean()
             optimizer.zero_grad()
             loss.backward()
+            # Where the table jumps, a deviation's slope is large for the few weights that lie there.
+            nn.utils.clip_grad_norm_(model.parameters(), 0.2)
             optimizer.step()
             losses.append(loss.item())
-        assert np.mean(losses[-3:]) < 0.5 * losses[0]
+        assert np.mean(losses[-3:]) < 0.25 * losses[0]
 
 
 def compiled(folder, pairs, **options):
