@@ -82,6 +82,48 @@ def test_a_loop_says_where(value, tmp_path):
     assert model._aimc_steps.step == step + 1
 
 
+class Attention(nn.Module):
+    """Keys masked by -inf, where a softmax is a module or a function."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.score, self.mask, self.softmax = nn.Linear(6, 5), Mask(), nn.Softmax(-1)
+        self.value, self.function = nn.Linear(5, 4), function
+
+    def forward(self, x, *, seen):
+        scores = self.mask(self.score(x), seen=seen)
+        return self.value(scores.softmax(-1) if self.function else self.softmax(scores))
+
+
+class Mask(nn.Module):
+    def forward(self, scores, *, seen):
+        return scores.masked_fill(~seen, -torch.inf)
+
+
+@pytest.mark.parametrize("function", [False, True])
+def test_a_mask_is_not_to_blame(function):
+    """As aimc-finetune says of nodes: what makes no number of an infinity that was meant."""
+    model = convert(Attention(function), TARGET, recipe=Circuit())
+    x, seen = torch.randn(3, 6), torch.ones(3, 5, dtype=torch.bool)
+    seen[:, 3:] = False
+
+    def said(again):
+        with pytest.raises(aimc.NotFiniteError) as caught:
+            check_loss(model, torch.tensor(torch.nan), again)
+        return [part for part in str(caught.value).split("; ") if "stop being finite" in part]
+
+    assert model(x, seen=seen).isfinite().all()
+    assert said(lambda: model(x, seen=seen)) == []
+    seen[1] = False
+    where = "Attention" if function else "softmax"
+    assert said(lambda: model(x, seen=seen)) == [f"numbers stop being finite in layer {where!r}"]
+    # An infinity that was not meant is to blame, though a mask came first.
+    seen[1, 0] = True
+    with torch.no_grad():
+        model.score.weight[0] = torch.inf
+    assert said(lambda: model(x, seen=seen)) == ["numbers stop being finite in layer 'score'"]
+
+
 def test_saturation_is_what_the_codes_say():
     """Counted from charges by hand, with one band and no wires."""
     plain = nn.Linear(24, 9, bias=False)

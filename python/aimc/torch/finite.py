@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -57,7 +57,7 @@ def diagnosis(module: nn.Module, what: str, again: Callable[[], Any] | None) -> 
     seen = _Inspection(module)
     try:
         with torch.no_grad(), held(module), torch.compiler.set_stance("force_eager"):
-            again()
+            seen.result = again()
     except (ArithmeticError, RuntimeError, ValueError):
         pass  # numbers that are none may be refused on the way; what was seen until then counts
     finally:
@@ -91,23 +91,52 @@ def saturation(layer: AnalogLinear, x: Tensor, call: int | None = 0) -> tuple[fl
 
 
 class _Inspection:
-    """Hooks that watch a pass."""
+    """Hooks that watch a pass.
+
+    An infinity is not a fault by itself: masks are made of it, and a softmax takes it away again.
+    At fault is the module that makes NaN of numbers, or that has parameters and makes or takes an
+    infinity; another module's infinity is, where it ends in one of these or in the result.
+    """
 
     def __init__(self, module: nn.Module) -> None:
         self.first: str | None = None
+        self.result: Any = None  # of the pass; None where it came to no end
         self.worst: tuple[float, str, str] = (0.0, "", "")
+        self._source: str | None = None  # of infinities that may be meant
+        self._masks = True  # whether they are negative alone
+        self._running: list[nn.Module] = []
         self._names = {m: name for name, m in module.named_modules()}
-        self._hooks = [m.register_forward_hook(self._look) for m in module.modules()]
+        self._hooks = []
+        for part in module.modules():
+            self._hooks.append(part.register_forward_pre_hook(self._enter, with_kwargs=True))
+            self._hooks.append(part.register_forward_hook(self._look, with_kwargs=True))
         # Before the layer: then the number of the call is that of the call to come.
         self._hooks += [
             layer.register_forward_pre_hook(self._measure) for layer in analog_layers(module)
         ]
 
-    def _look(self, module: nn.Module, _: Any, output: Any) -> None:
-        if self.first is None and not all(
-            bool(t.isfinite().all()) for t in _tensors(output) if t.is_floating_point()
-        ):
-            self.first = self._names[module] or type(module).__name__
+    def _name(self, module: nn.Module) -> str:
+        return self._names[module] or type(module).__name__
+
+    def _enter(self, module: nn.Module, args: Any, named: dict[str, Any]) -> None:
+        """What comes from no module is the running one's own."""
+        if self.first is None and self._running and _kinds([args, named]).nan:
+            self.first = self._name(self._running[-1])
+        self._running.append(module)
+
+    def _look(self, module: nn.Module, args: Any, named: dict[str, Any], output: Any) -> None:
+        while self._running and self._running.pop() is not module:
+            pass  # modules that were left by an exception
+        if self.first is not None:
+            return
+        came, made = _kinds([args, named]), _kinds(output)
+        infinite = came.high or came.low
+        weighs = next(module.parameters(recurse=False), None) is not None
+        if made.nan or (weighs and (made.high or made.low)):
+            meant = self._source is None or (self._masks and not came.high and not weighs)
+            self.first = self._name(module) if meant or not infinite else self._source
+        elif (made.high or made.low) and not infinite and self._source is None:
+            self._source, self._masks = self._name(module), not made.high
 
     def _measure(self, layer: AnalogLinear, args: tuple[Tensor, ...]) -> None:
         shares = saturation(layer, args[0], layer.calls.at)
@@ -118,8 +147,10 @@ class _Inspection:
     def said(self) -> list[str]:
         """What there is to say."""
         parts = []
-        if self.first is not None:
-            parts.append(f"numbers stop being finite in layer {self.first!r}")
+        ended = _kinds(self.result)
+        first = self._source if self.first is None and (ended.high or ended.low) else self.first
+        if first is not None:
+            parts.append(f"numbers stop being finite in layer {first!r}")
         share, name, what = self.worst
         if share > 0:
             parts.append(
@@ -131,6 +162,24 @@ class _Inspection:
         """Watch no more."""
         for hook in self._hooks:
             hook.remove()
+
+
+class _Kinds(NamedTuple):
+    """What is not finite in some tensors."""
+
+    nan: bool
+    high: bool
+    low: bool
+
+
+def _kinds(value: Any) -> _Kinds:
+    floats = [t for t in _tensors(value) if t.is_floating_point()]
+    bad = [t for t in floats if not bool(t.isfinite().all())]
+    return _Kinds(
+        any(bool(t.isnan().any()) for t in bad),
+        any(bool(t.isposinf().any()) for t in bad),
+        any(bool(t.isneginf().any()) for t in bad),
+    )
 
 
 def _tensors(value: Any) -> list[Tensor]:
