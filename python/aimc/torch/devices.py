@@ -170,8 +170,9 @@ class DeviceWeight(RangedWeight):
             key = (k, self.time_s, *level.values())
             factor = None if torch.compiler.is_compiling() else self._factors.get(key)
             if factor is None:
+                wide, g_max = joint.room(scale, kind)
                 fresh, aged = (
-                    _OPS.target_pairs(w, scale, kind.g_min_us, kind.g_max_us)
+                    _OPS.target_pairs(w, wide, kind.g_min_us, g_max)
                     for w in (held_at(weight.detach(), "_fresh"), held.detach())
                 )
                 factor = self._drift_factor(fresh, aged, *wires)

@@ -23,6 +23,7 @@ from aimc.torch import operators  # noqa: F401, registers torch.ops.aimc
 _OPS = torch.ops.aimc
 _POINTS, _SAMPLES, _DEGREE = 97, 4000, 5
 _TABLE_POINTS = 1025
+_AT_SCALE = 1.0 + 1e-6  # of |w| / s, as kAtScale of runtime/torch: rounding may take it there
 # Coefficients, lowest first, or values at equal distances.
 Curve: TypeAlias = tuple[float, ...] | Tensor
 
@@ -114,7 +115,7 @@ class _Jointly(torch.autograd.Function):  # type: ignore[misc]
         held = scale.clamp_min(1e-30)
         signed = weight / held
         sign, r = signed.sign(), signed.abs_()
-        inside = r <= 1.0
+        inside = r <= _AT_SCALE
         r.clamp_max_(1.0)
         slope = _slopes(deviation, r).mul_(draw).mul_(sign)
         slope.add_(_slopes(mean, r)).mul_(inside)
@@ -126,6 +127,16 @@ class _Jointly(torch.autograd.Function):  # type: ignore[misc]
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         (slope,) = ctx.saved_tensors
         return grad * slope, None, None, None, None
+
+
+_ROOM = 2.0
+
+
+def room(scale: Tensor, device: Device) -> tuple[Tensor, float]:
+    """Scale and g_max of ideal pairs with as many uS for a weight, and space for what devices have
+    become: pairs of the device's own range would clip the half of the largest weights that noise
+    takes beyond it."""
+    return _ROOM * scale, device.g_min_us + _ROOM * (device.g_max_us - device.g_min_us)
 
 
 def perturbed(weight: Tensor, scale: Tensor, draw: Tensor, mean: Curve, deviation: Curve) -> Tensor:

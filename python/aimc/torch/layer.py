@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from aimc.errors import InvalidArgumentError, UnsupportedError
 from aimc.target import Target
+from aimc.torch import joint
 from aimc.torch.calls import mark
 from aimc.torch.devices import CALL, PAIR, PART, DeviceWeight
 from aimc.torch.layout import Layout
@@ -131,7 +132,7 @@ class AnalogLinear(DeviceWeight):
         inputs = (1 if self.transposed else 0) if part.per == "column" else (0, 1)
         if part.clip is not None:
             bound = part.clip * weight.detach().std(inputs, correction=0, keepdim=True)
-            weight = torch.maximum(torch.minimum(weight, bound), -bound)
+            weight = weight.clamp(-bound, bound)  # a weight at the bound keeps its gradient
         if not noisy:
             return weight
         top = weight.detach().abs().amax(inputs, keepdim=True)
@@ -164,12 +165,14 @@ class AnalogLinear(DeviceWeight):
             if self.shape is not None:
                 bound = self._wide(scale)
                 weight, gains = weight.clamp(-bound, bound) * self.shape[0], self.gains[0]
+            g_max = device.g_max_us
             if jointly:
                 weight, gains = self._joint_devices(weight, self._wide(scale), gains, wires)
+                scale, g_max = joint.room(scale, device)
             return _OPS.tile_linear(
                 x, weight, scale, gains, ranges, lsb, self.blocks, self.transposed,
                 target.geometry.rows, ohm, adc_ohm, self._alternating(), device.g_min_us,
-                device.g_max_us, dac.v_read_v, dac.tick_ns, *converters,
+                g_max, dac.v_read_v, dac.tick_ns, *converters,
             )[0]  # fmt: skip
         level = self._level.get("read", 0.0) if devices and not jointly else 0.0
         noise = device.read_noise_scale * level if self._facts[0] else 0.0
@@ -185,9 +188,8 @@ class AnalogLinear(DeviceWeight):
                 held, gains = self._joint_devices(
                     (plus - minus) / span, torch.ones_like(plus[:1, :1]), gains, wires, k
                 )
-                plus, minus = _OPS.target_pairs(
-                    held, torch.ones_like(held), device.g_min_us, device.g_max_us
-                )
+                one, g_max = joint.room(torch.ones_like(held), device)
+                plus, minus = _OPS.target_pairs(held, one, device.g_min_us, g_max)
             elif devices:
                 wanted = plus.detach(), minus.detach()
                 plus, minus = self._devices(plus, 2 * k), self._devices(minus, 2 * k + 1)
