@@ -12,6 +12,10 @@ set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin")
 set(CMAKE_LIBRARY_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/lib")
 set(CMAKE_ARCHIVE_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/lib")
 
+# An installed tree is found by its own programs wherever it is put: nothing in it names the build.
+# Programs lie in bin, libraries in lib.
+set(CMAKE_INSTALL_RPATH "$ORIGIN/../lib")
+
 find_program(AIMC_CCACHE ccache)
 if(AIMC_CCACHE)
   set(CMAKE_C_COMPILER_LAUNCHER "${AIMC_CCACHE}")
