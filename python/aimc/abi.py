@@ -81,7 +81,7 @@ def library() -> ctypes.CDLL:
         lib = ctypes.CDLL(path)
     except OSError as error:
         raise errors.Error(
-            f"expected the runtime library, which `make` builds, but got: {error}"
+            f"{path}: expected the runtime library, which `make` builds, but got: {error}"
         ) from error
     handle, text, status = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int
     out, tensors, i32 = ctypes.POINTER(handle), ctypes.POINTER(Tensor), ctypes.c_int32

@@ -1,6 +1,10 @@
 # Part of the AIMC project, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Where the programs and the runtime library are."""
+"""Where the programs and the libraries are.
+
+Always by a whole path: what lies in the folder that a program happens to run in is nobody's to
+load.
+"""
 
 from __future__ import annotations
 
@@ -22,17 +26,28 @@ def _build_folders() -> Iterator[pathlib.Path]:
         yield _CHECKOUT / "build" / "release"
 
 
+def _named(variable: str) -> pathlib.Path | None:
+    """The folder that an environment variable names."""
+    folder = os.environ.get(variable)
+    return pathlib.Path(os.path.abspath(folder)) if folder else None
+
+
+def in_path(name: str) -> str | None:
+    """A program in the folders of PATH; those that depend on the current folder are left out."""
+    folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    return shutil.which(name, path=os.pathsep.join(filter(os.path.isabs, folders)))
+
+
 def find_program(name: str) -> str:
     """Path of a program: AIMC_BIN_DIR, then this checkout's build, then PATH."""
-    if folder := os.environ.get("AIMC_BIN_DIR"):
-        candidate = pathlib.Path(folder) / name
-        if os.access(candidate, os.X_OK):
-            return str(candidate)
-        raise Error(f"expected {name} in AIMC_BIN_DIR, but {candidate} is not there")
+    if folder := _named("AIMC_BIN_DIR"):
+        if os.access(folder / name, os.X_OK):
+            return str(folder / name)
+        raise Error(f"expected {name} in AIMC_BIN_DIR, but {folder / name} is not there")
     for build in _build_folders():
         if os.access(build / "bin" / name, os.X_OK):
             return str(build / "bin" / name)
-    if found := shutil.which(name):
+    if found := in_path(name):
         return found
     raise Error(
         f"expected {name} in AIMC_BIN_DIR, in build/release/bin or in PATH; `make` builds it"
@@ -42,23 +57,33 @@ def find_program(name: str) -> str:
 def find_library(name: str = LIBRARY) -> str:
     """Path of a library of this project: AIMC_LIB_DIR, this checkout's build, beside the programs.
 
-    Returns the bare name when none of these has it, so that the system's loader may know it.
+    Raises:
+        Error: where none of these has it; no other place is looked at.
     """
-    if folder := os.environ.get("AIMC_LIB_DIR"):
-        candidate = pathlib.Path(folder) / name
-        if candidate.exists():
-            return str(candidate)
-        raise Error(f"expected {name} in AIMC_LIB_DIR, but {candidate} is not there")
-    for build in _build_folders():
-        if (build / "lib" / name).exists():
-            return str(build / "lib" / name)
-    if program := shutil.which("aimc-run"):
-        candidate = pathlib.Path(program).resolve().parents[1] / "lib" / name
-        if candidate.exists():
-            return str(candidate)
-    return name
+    if folder := _named("AIMC_LIB_DIR"):
+        if (folder / name).exists():
+            return str(folder / name)
+        raise Error(f"expected {name} in AIMC_LIB_DIR, but {folder / name} is not there")
+    places = [build / "lib" for build in _build_folders()]
+    if program := in_path("aimc-run"):
+        places.append(pathlib.Path(program).resolve().parents[1] / "lib")
+    for place in places:
+        if (place / name).exists():
+            return str(place / name)
+    raise Error(
+        f"expected {name} in AIMC_LIB_DIR, in build/release/lib or beside the programs in PATH; "
+        "`make` builds it"
+    )
 
 
 def find_torch_library() -> str:
     """Path of the operators for torch."""
     return find_library(TORCH_LIBRARY)
+
+
+def has_torch_library() -> bool:
+    """Whether there are any; without torch none are built."""
+    try:
+        return bool(find_torch_library())
+    except Error:
+        return False

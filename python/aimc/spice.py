@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from aimc import abi
 from aimc.errors import Error, InvalidArgumentError
+from aimc.locate import in_path
 from aimc.tile import Tile
 
 Doubles = npt.NDArray[np.float64]
@@ -132,14 +133,13 @@ def write(
 
 def simulate(path: str | os.PathLike[str], timeout_s: float = 3600.0) -> Doubles:
     """Run ``ngspice -b`` on a netlist of :func:`write`: the charge of each column in fC."""
-    command = ["ngspice", "-b", os.fspath(path)]
-    try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, check=False, timeout=timeout_s,
-            stdin=subprocess.DEVNULL,
-        )  # fmt: skip
-    except FileNotFoundError as error:
-        raise Error("expected the program ngspice, but it is not installed") from error
+    program = in_path("ngspice")
+    if program is None:
+        raise Error("expected the program ngspice in PATH, but it is not there")
+    done = subprocess.run(
+        [program, "-b", os.fspath(path)], capture_output=True, text=True, check=False,
+        timeout=timeout_s, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
     found = dict(re.findall(r"^q(\d+) = (\S+)$", done.stdout, re.MULTILINE))
     text = pathlib.Path(path).read_text(encoding="utf-8")
     count = len(re.findall(r"^Vadc\d+ ", text, re.MULTILINE))

@@ -4,24 +4,47 @@
 
 from __future__ import annotations
 
+import pathlib
+import re
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from aimc.errors import Error
+from aimc.errors import Error, UnsupportedError
 from aimc.locate import find_torch_library
 
 _PREFIX = "aimc::"
 
 
+# What BuiltFor.cpp leaves in the library's own bytes, which can be read where it does not load.
+_MARK = re.compile(rb"aimc operators for torch (\d+\.\d+\.\d+)\0")
+
+
 def _load() -> None:
+    """Loads the library, which fits the torch that it was built with and no other.
+
+    Raises:
+        UnsupportedError: names both versions and what to do.
+    """
     path = find_torch_library()
+    release = re.match(r"\d+\.\d+\.\d+", torch.__version__)
+    here = release.group() if release else torch.__version__
     try:
+        mark = _MARK.search(pathlib.Path(path).read_bytes())
+        built = mark.group(1).decode() if mark else None
+        if built not in (None, here):
+            raise UnsupportedError(
+                f"{path}: expected operators for torch {here}, which is installed, but got those "
+                f"for torch {built}; build them anew with `make`, or install torch {built}"
+            )
         torch.ops.load_library(path)
     except OSError as error:
-        raise Error(f"expected libaimc_torch.so, built with this torch, but got: {error}") from None
+        raise Error(
+            f"{path}: expected operators for torch {here}, but got: {error.__cause__ or error}; "
+            "`make` builds them anew"
+        ) from None
 
 
 def _batched(value: Any, dim: int | None) -> bool:
