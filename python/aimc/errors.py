@@ -4,12 +4,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import sys
 import types
 import warnings
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 _NUMBER = re.compile(r"\d+(\.\d+)?(e[+-]?\d+)?")
 _PLACE = re.compile(r"^layer .*?: ")
@@ -41,6 +42,28 @@ class RunError(Error):
 
 class NotFiniteError(Error, ArithmeticError):
     """A loss, a gradient or a weight of a training is no longer a number."""
+
+
+def called(kind: type[Any]) -> str:
+    """A class as users write it: there is a Device of hardware, and one of training."""
+    package, _, rest = kind.__module__.partition(".")
+    if package != "aimc":
+        return kind.__name__
+    if rest.startswith("torch."):
+        return f"aimc.torch.{kind.__name__}, which is for a recipe"
+    return f"aimc.{kind.__name__}, which is for a target"
+
+
+def check_settings(kind: type[Any], given: Iterable[str], hint: str) -> None:
+    """Refuse settings that a dataclass does not have; `hint` says what else of its name has them.
+
+    Raises:
+        InvalidArgumentError: names the setting and those that there are.
+    """
+    known = [field.name for field in dataclasses.fields(kind)]
+    for name in given:
+        if name not in known:
+            raise InvalidArgumentError(f"{name}: expected one of {', '.join(known)}; {hint}")
 
 
 class HardwareWarning(UserWarning):

@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from aimc import abi
-from aimc.errors import InvalidArgumentError
+from aimc.errors import InvalidArgumentError, called, check_settings
 from aimc.locate import find_program
 
 
@@ -56,6 +56,11 @@ class Device:
     device_spread: float = 0.0
     acceptance_percent: float = 2.0
     table: Mapping[str, Any] | None = None
+
+    def __new__(cls, *args: Any, **settings: Any) -> Device:
+        """Says which of the classes named Device has what this one has not."""
+        check_settings(cls, settings, "what training sees of a device is an aimc.torch.Device")
+        return super().__new__(cls)
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str], **changes: Any) -> Device:
@@ -122,6 +127,14 @@ class Target:
     wire: Wire = Wire()
     dac: Dac = Dac()
     adc: Adc = Adc()
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            value, kind = getattr(self, field.name), type(field.default)
+            if not isinstance(value, kind):
+                raise InvalidArgumentError(
+                    f"{field.name}: expected {called(kind)}, but got {called(type(value))}"
+                )
 
     def replace(self, **changes: Any) -> Target:
         """A copy with parts changed: ``target.replace(wire=Wire(column_ohm=1.0))``."""

@@ -3,6 +3,8 @@
 """Which layers are put on tiles, which stay digital and are named, and what is refused."""
 
 import copy
+import dataclasses
+import pickle
 import warnings
 
 import pytest
@@ -185,3 +187,28 @@ def test_onnx_wants_plain_layers(dynamo, tmp_path):
 def test_values_of_recipes_are_checked(make, words):
     with pytest.raises(aimc.InvalidArgumentError, match=words):
         make()
+
+
+@pytest.mark.parametrize(
+    "make, words",
+    [
+        (lambda: Circuit() + aimc.Device(), "recipe: .*but got aimc.Device, which is for a target"),
+        (lambda: aimc.Device() + Circuit(), "recipe: .*but got aimc.Device, which is for a target"),
+        (lambda: aimc.Device() + (Circuit() + Device()), "recipe: .*but got aimc.Device"),
+        (lambda: convert(nn.Linear(4, 4), TARGET, recipe=aimc.Device()), "recipe: .*aimc.Device"),
+        (lambda: convert(nn.Linear(4, 4), TARGET, recipe=Device), "recipe: .*aimc.torch.Device"),
+        (
+            lambda: aimc.Target(device=Device()),
+            "device: expected aimc.Device, which is for a target, but got aimc.torch.Device, which",
+        ),
+        (lambda: TARGET.replace(wire=aimc.Dac()), "wire: expected aimc.Wire, .*but got aimc.Dac"),
+        (lambda: Device(kind="pcm"), "kind: expected one of programming, .*is an aimc.Device"),
+        (lambda: aimc.Device(times_s=(1.0,)), "times_s: expected one of kind, .*aimc.torch.Device"),
+    ],
+)
+def test_two_classes_of_one_name_say_which_was_meant(make, words):
+    with pytest.raises(aimc.InvalidArgumentError, match=words):
+        make()
+    for device in (Device(read=0.5, times_s=(2.0,)), aimc.Device("pcm", 0.2, table={"a": 1})):
+        assert copy.deepcopy(device) == pickle.loads(pickle.dumps(device)) == device
+        assert dataclasses.replace(device) == device

@@ -15,9 +15,9 @@ import dataclasses
 import math
 import numbers
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
-from aimc.errors import InvalidArgumentError
+from aimc.errors import InvalidArgumentError, called, check_settings
 
 
 def check_number(name: str, value: object, least: float = 0.0) -> None:
@@ -79,6 +79,9 @@ class Part:
 
     def __add__(self, other: Part | Recipe) -> Recipe:
         return Recipe.of(self, other)
+
+    def __radd__(self, other: object) -> Recipe:
+        return Recipe.of(other, self)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -187,6 +190,11 @@ class Device(Part):
     variation: bool = True
     joint: bool = False
 
+    def __new__(cls, *args: Any, **settings: Any) -> Device:
+        """Says which of the classes named Device has what this one has not."""
+        check_settings(cls, settings, "the hardware's device is an aimc.Device, part of a target")
+        return super().__new__(cls)
+
     def __post_init__(self) -> None:
         for name in ("programming", "read", "drift"):
             _check_strength(name, getattr(self, name))
@@ -206,19 +214,22 @@ class Recipe:
     device: Device | None = None
 
     @classmethod
-    def of(cls, *parts: Part | Recipe) -> Recipe:
-        """A recipe of these ingredients."""
+    def of(cls, *parts: object) -> Recipe:
+        """A recipe of these ingredients and recipes."""
         found: dict[str, Part] = {}
         for part in parts:
             if isinstance(part, Recipe):
                 all_parts: tuple[Part | None, ...] = (part.gaussian, part.circuit, part.device)
                 items = [p for p in all_parts if p is not None]
-            else:
+            elif isinstance(part, Gaussian | Circuit | Device):
                 items = [part]
+            else:
+                raise InvalidArgumentError(
+                    "recipe: expected Gaussian, Circuit or Device of aimc.torch, but got "
+                    f"{called(part if isinstance(part, type) else type(part))}"
+                )
             for item in items:
                 name = type(item).__name__.lower()
-                if name not in ("gaussian", "circuit", "device"):
-                    raise InvalidArgumentError(f"expected ingredients of a recipe, but got {item}")
                 if name in found:
                     raise InvalidArgumentError(f"expected one {name} in a recipe, but got two")
                 found[name] = item
@@ -228,3 +239,6 @@ class Recipe:
 
     def __add__(self, other: Part | Recipe) -> Recipe:
         return Recipe.of(self, other)
+
+    def __radd__(self, other: object) -> Recipe:
+        return Recipe.of(other, self)
