@@ -71,7 +71,7 @@ template <class T> T curveAt(const Table &table, Curve which, T g, double high) 
     return T(y) + (g - T(x)) * T((curve[i] - y) / (table.place[i] - x));
   }
   const double position = valueOf(g) / high * (kPoints - 1);
-  if (!(position > 0))
+  if (!(position >= 0)) // at 0 the curve has the slope that it goes on with
     return T(curve[0]);
   if (position >= kPoints - 1)
     return T(curve[kPoints - 1]);
@@ -88,7 +88,7 @@ struct Draws {
 
 template <class T> T deviceAt(T target, const Draws &xi, const Table &c, const Law &law) {
   const auto at = [&](Curve curve, T g) { return curveAt(c, curve, g, law.high); };
-  const auto positive = [](T g) { return g > T(0) ? g : T(0); };
+  const auto positive = [](T g) { return g < T(0) ? T(0) : g; };
   const auto unit = [&](double draw) {
     return T(model::unitDraw(law.distribution, static_cast<float>(draw)));
   };
@@ -180,7 +180,7 @@ TensorDual operator*(const TensorDual &a, const TensorDual &b) {
                                    b.slope.defined() ? b.slope * a.value : Tensor())};
 }
 TensorDual limited(const TensorDual &a, double low, double high) {
-  const Tensor inside = (a.value > low) & (a.value < high);
+  const Tensor inside = (a.value >= low) & (a.value <= high); // bounds are inside
   return {a.value.clamp(low, high), a.slope * inside};
 }
 TensorDual constant(const Tensor &t) { return {t, {}}; }
@@ -201,7 +201,7 @@ TensorDual curveAt(const Tensor &curves, Curve which, const TensorDual &g, doubl
   const Tensor held = position.clamp(0.0, last);
   const Tensor index = held.floor().clamp_max(last - 1);
   const Tensor lower = curve.take(index.to(at::kLong)), upper = curve.take(index.to(at::kLong) + 1);
-  const Tensor inside = (position > 0) & (position < last);
+  const Tensor inside = (position >= 0) & (position < last);
   return {lower + (held - index) * (upper - lower),
           g.slope * (upper - lower) * inside * (last / high)};
 }
@@ -232,7 +232,8 @@ TensorDual compositeState(const Tensor &target, const MaybeTensor &programming,
   };
   if (law.drift == Drift::Power) {
     const TensorDual nu = lives();
-    const Tensor sign = nu.value.sign(), factor = (nu.value.abs() * -law.logTime).exp();
+    const Tensor sign = at::where(nu.value < 0, -1.0, 1.0),
+                 factor = (nu.value.abs() * -law.logTime).exp();
     g = programmed * TensorDual{factor, factor * sign * nu.slope * -law.logTime};
   } else if (law.drift == Drift::Add) {
     g = programmed + lives();
