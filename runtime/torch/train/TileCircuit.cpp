@@ -104,7 +104,7 @@ public:
 
   void beginStep(int64_t step, bool inspect) override {
     *clock = {step, std::nullopt, inspect};
-    if (step % options.refresh == 0 && !inspect)
+    if ((step + 1) % options.refresh == 0 && !inspect) // steps as people and aimc.torch count them
       markStale();
   }
 

@@ -3,8 +3,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===----------------------------------------------------------------------===//
 //
-// The same steps as python/aimc/torch/layer.py, over the same operators and with the same numbers
-// for parts of the noise: both paths train for one chip.
+// The same steps as python/aimc/torch/layer.py, over the same operators: without noise both paths
+// have the same outputs and gradients. Draws of training steps differ (TileSite.h).
 //
 //===----------------------------------------------------------------------===//
 #include "TileSite.h"
@@ -160,7 +160,9 @@ at::Tensor TileSite::shaped(const at::Tensor &weight, const at::Tensor &scale) c
   if (!compensates)
     return weight;
   at::Tensor limit = wide(scale);
-  return at::minimum(at::maximum(weight, -limit), limit) * shape.front();
+  // Not by minimum and maximum: the largest weight of a column is its limit, and they would give
+  // the limit, which is a constant, half of its gradient.
+  return at::clamp(weight, -limit, limit) * shape.front();
 }
 
 /// What pair k holds of the weight, in its own range from -1 to 1.
@@ -269,8 +271,9 @@ at::Tensor TileSite::forward(const at::Tensor &x, const at::Tensor &stored) {
   bool varied =
       t.chipSpread + t.tileSpread + t.columnSpread + t.deviceSpread + t.stuckOff + t.stuckOn > 0;
   bool ages = !options.times.empty() && options.drift > 0;
-  bool noisy = options.gaussian == 0 && (options.programming > 0 || options.read > 0 || ages) &&
-               (t.device != "ideal" || varied);
+  // Spreads and stuck devices are the target's, whatever strength its noise has.
+  bool draws = t.device != "ideal" && (options.programming > 0 || options.read > 0 || ages);
+  bool noisy = options.gaussian == 0 && (draws || varied);
   return reading(x, weight, scale, lsb, t.circuit, noisy);
 }
 
