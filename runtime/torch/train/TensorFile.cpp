@@ -40,6 +40,17 @@ const char *nameOf(at::ScalarType type) {
   return nullptr;
 }
 
+/// Bytes that the header says follow it.
+uint64_t dataBytes(const json &header) {
+  uint64_t last = 0;
+  for (const json &entry : header)
+    if (entry.is_object() && entry.contains("data_offsets"))
+      if (const json &places = entry["data_offsets"];
+          places.is_array() && places.size() == 2 && places[1].is_number_unsigned())
+        last = std::max(last, places[1].get<uint64_t>());
+  return last;
+}
+
 /// One tensor of the header, whose data are in `data`; undefined where the header is at fault.
 at::Tensor tensorOf(const json &entry, const std::string &data) {
   if (!entry.is_object() || !entry.contains("dtype") || !entry["dtype"].is_string() ||
@@ -92,6 +103,9 @@ Result<TensorFile> readTensors(const std::string &path) {
   if (!stream || !parsed.is_object())
     return fail(path,
                 "expected a safetensors file, but it is damaged, cut short or another format");
+  if (uint64_t needed = 8 + length + dataBytes(parsed); needed > size)
+    return fail(path, "expected " + std::to_string(needed) + " bytes, but got " +
+                          std::to_string(size) + ": the file is cut short");
   TensorFile file;
   for (auto &[name, entry] : parsed.items()) {
     if (name == "__metadata__") {
