@@ -12,9 +12,9 @@
 // CHECK: aimc.grid
 // CHECK-NOT: input_range
 
-// 20 log10(10 fC / (5.0068e-6 fC / sqrt(12))) = 136.8 dB, less 1.76, over 6.02
+// log2(10 fC / (5.0068e-6 fC / sqrt(12))) = 22.72
 // REMARK: input range of the grid that reads @a{{.*}} clipped=0.0{{.*}} largest=5.0{{.*}} range=0.0{{.*}} vectors=64
-// REMARK: ADC of @a{{.*}} effective bits=2.243{{.*}}e+01, {{.*}} saturated=0.0{{.*}} tiles=1
+// REMARK: ADC of @a{{.*}} effective bits=2.272{{.*}}e+01, {{.*}} saturated=0.0{{.*}} tiles=1
 
 // NOTHING-NOT: activity
 // NOTHING: input_range = 7.000000e+00

@@ -10,6 +10,7 @@
 #include "aimc/Analysis/Calibration.h"
 
 #include "aimc/model/Limits.h"
+#include "aimc/model/Quantiles.h"
 
 #include "mlir/IR/Diagnostics.h"
 #include "llvm/ADT/StringExtras.h"
@@ -178,6 +179,11 @@ FailureOr<Calibration> Calibration::open(StringRef path, Location loc) {
       if (!llvm::is_sorted(*quantiles))
         return fail("tensor '" + name + "': expected quantiles in ascending order");
       llvm::copy(*quantiles, grid.quantiles.begin());
+      auto body = calibration.body("grid." + std::to_string(index) + ".body", kInputShares.front(),
+                                   grid.quantiles.front());
+      if (failed(body))
+        return failure();
+      grid.body = std::move(*body);
     }
     calibration.grids.push_back(std::move(grid));
   }
@@ -205,6 +211,24 @@ FailureOr<std::vector<float>> Calibration::activity(StringRef weight, int64_t ro
   return values;
 }
 
+FailureOr<std::vector<double>> Calibration::body(StringRef name, double firstShare,
+                                                 double tail) const {
+  if (!file.has(name))
+    return std::vector<double>();
+  auto values = file.read(name, {static_cast<int64_t>(::aimc::model::kBodyShares.size())});
+  if (failed(values))
+    return failure();
+  bool inside = llvm::is_sorted(*values);
+  for (auto [value, share] : llvm::zip(*values, ::aimc::model::kBodyShares))
+    inside &= share >= firstShare || value <= tail;
+  if (!inside)
+    return emitError(file.where()) << file.path() << ": tensor '" << name
+                                   << "': expected quantiles in ascending order, below those of "
+                                      "the tail",
+           failure();
+  return std::vector<double>(values->begin(), values->end());
+}
+
 FailureOr<std::optional<RecordedCharge>> Calibration::charge(StringRef block) const {
   std::string name = ("block." + block + ".charge").str();
   if (!file.has(name))
@@ -218,5 +242,8 @@ FailureOr<std::optional<RecordedCharge>> Calibration::charge(StringRef block) co
                                    << "': expected rms, 0.999, 0.9999 quantile and largest, "
                                       "ascending from the second on",
            failure();
-  return std::optional<RecordedCharge>({v[0], v[1], v[2], v[3]});
+  FailureOr<std::vector<double>> body = this->body(("block." + block + ".body").str(), 0.999, v[1]);
+  if (failed(body))
+    return failure();
+  return std::optional<RecordedCharge>({v[0], v[1], v[2], v[3], std::move(*body)});
 }

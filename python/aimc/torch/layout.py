@@ -48,12 +48,10 @@ class Layout:
     def cut(cls, rows: int, cols: int, target: Target) -> Layout:
         """Full tiles first, the remainder last, each at the rows next to the ADC."""
         tile = target.geometry
-        blocks = []
-        for row in range(0, rows, tile.rows):
-            height = min(tile.rows, rows - row)
-            for col in range(0, cols, tile.cols):
-                width = min(tile.cols, cols - col)
-                blocks.append(Block(row, height, col, width, tile.rows - height, 0))
+        numbers = torch.ops.aimc.cut_blocks(
+            rows, cols, tile.rows, tile.cols, tile.readout == "alternating"
+        )
+        blocks = (Block(*numbers[i : i + 6]) for i in range(0, len(numbers), 6))
         return cls(rows, cols, tuple(blocks))
 
     @property

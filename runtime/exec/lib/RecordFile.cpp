@@ -47,8 +47,11 @@ Result<void> saveRecord(const std::string &path, const Manifest &manifest,
                      {"weights", names},
                      {"vectors", vectors},
                      {"input_range", grid.inputRange ? json(*grid.inputRange) : json()}});
-    if (vectors > 0)
-      tensors.add("grid." + std::to_string(g) + ".quantiles", {5}, recording.grids[g].quantiles());
+    if (vectors > 0) {
+      const std::string name = "grid." + std::to_string(g);
+      tensors.add(name + ".quantiles", {5}, recording.grids[g].quantiles());
+      tensors.add(name + ".body", {model::kBodyShares.size()}, recording.grids[g].input.body());
+    }
   }
   for (size_t w = 0; w < manifest.weights.size(); ++w) {
     if (!used[w])
@@ -57,8 +60,10 @@ Result<void> saveRecord(const std::string &path, const Manifest &manifest,
     tensors.add("weight." + weight.name + ".activity", {weight.rows, model::kActivityBins},
                 recording.weights[w].activity());
     for (size_t b = 0; b < weight.blocks.size(); ++b) {
-      tensors.add("block." + weight.blocks[b].name + ".charge", {4},
-                  recording.blocks[w][b].statistics());
+      const std::string name = "block." + weight.blocks[b].name;
+      tensors.add(name + ".charge", {4}, recording.blocks[w][b].statistics());
+      tensors.add(name + ".body", {model::kBodyShares.size()},
+                  recording.blocks[w][b].charge.body());
       blocks.push_back(weight.blocks[b].name);
     }
   }

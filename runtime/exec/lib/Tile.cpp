@@ -5,6 +5,7 @@
 #include "aimc/exec/Tile.h"
 
 #include "aimc/model/AihwkitCompat.h"
+#include "aimc/model/Place.h"
 
 #include <algorithm>
 #include <cmath>
@@ -154,7 +155,8 @@ Result<Tile::Given> Tile::parse(const char *targetJson, const char *optionsJson,
   auto integer = [&](const char *key, int64_t high) {
     return root.has(key) ? root.integer(key, 0, high) : 0;
   };
-  block.atRow = integer("at_row", target.rows - rows);
+  block.atRow = root.has("at_row") ? integer("at_row", target.rows - rows)
+                                   : model::rowFromAdc(target.readout, target.rows, rows);
   block.atCol = integer("at_col", target.cols - cols);
   block.chip = integer("chip", kMaxIndex);
   block.tile = integer("tile", kMaxIndex);
@@ -343,6 +345,7 @@ const std::string &Tile::statistics() {
   json text = {{"seed", options.seed},
                {"time_s", options.timeS ? json(*options.timeS) : json()},
                {"target", options.targetTexts[0]},
+               {"place", {{"row", block().atRow}, {"col", block().atCol}}},
                {"chip", chip->statistics()},
                {"read", grids->statistics()[0]},
                {"warnings", grids->warnings()}};

@@ -234,11 +234,9 @@ Result<TileTarget> parseTarget(const std::string &text, const std::string &name)
 
 std::vector<TileBlock> cutBlocks(int64_t rows, int64_t cols, const TileTarget &target) {
   std::vector<TileBlock> blocks;
-  for (int64_t row = 0; row < rows; row += target.rows)
-    for (int64_t col = 0; col < cols; col += target.cols) {
-      int64_t height = std::min(target.rows, rows - row), width = std::min(target.cols, cols - col);
-      blocks.push_back({row, height, col, width, target.rows - height, 0, {}, "", {}, {}});
-    }
+  const ops::Blocks n = ops::cutBlocks(rows, cols, target.circuit);
+  for (size_t i = 0; i < n.size(); i += 6)
+    blocks.push_back({n[i], n[i + 1], n[i + 2], n[i + 3], n[i + 4], n[i + 5], {}, "", {}, {}});
   return blocks;
 }
 

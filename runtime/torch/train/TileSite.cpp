@@ -103,18 +103,9 @@ std::map<std::string, at::Tensor> TileSite::state() const {
 at::Tensor TileSite::scaleOf(const at::Tensor &weight) const {
   if (optimal)
     return scales;
-  c10::NoGradGuard guard;
-  std::vector<at::Tensor> rows;
-  bool sigma = options.scale.rfind("sigma:", 0) == 0;
-  for (auto [row, height] : bands) {
-    at::Tensor band =
-        transposed ? weight.narrow(1, row, height).t() : weight.narrow(0, row, height);
-    at::Tensor top = band.abs().amax(0);
-    if (sigma)
-      top = at::minimum(top, band.std(0, false) * std::strtod(options.scale.c_str() + 6, nullptr));
-    rows.push_back(top);
-  }
-  at::Tensor own = at::stack(rows);
+  // Beside a spec's optimal scales, which stay as they are.
+  const std::string rule = options.scale == "optimal" ? "max" : options.scale;
+  at::Tensor own = ops::columnScales(weight, blocks, transposed, rule);
   return given.defined() ? at::where(given.isnan(), own, given) : own;
 }
 
@@ -135,8 +126,9 @@ void TileSite::follow(const at::Tensor &weight) {
   c10::NoGradGuard guard;
   const TileTarget &target = *spec.target;
   if (optimal)
-    scales.copy_(ops::conductanceScales(weight, blocks, transposed, options.scale, target.device,
-                                        target.circuit, target.programmingScale, target.table));
+    scales.copy_(ops::conductanceScales(
+        weight, blocks, transposed, options.scale, target.device, target.circuit,
+        target.programmingScale, target.acceptancePercent, target.significance, target.table));
   for (size_t k = 0; k < shape.size(); ++k) {
     at::Tensor wanted = weight, full = scaleOf(weight);
     if (shares.size() > 1) { // each pair is a crossbar of its own

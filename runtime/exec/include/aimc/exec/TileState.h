@@ -94,8 +94,8 @@ public:
   model::Wires wires(size_t plane) const;
   /// Block `b` of the request in the array.
   model::BlockWindow window(size_t b) const;
-  /// Weights that the scales of program() clip, over all blocks.
-  int64_t clippedCells() const { return clipped; }
+  /// What the scales that program() chose by a rule leave, over all blocks.
+  const model::ScaleReport &scaleReport() const { return scaled; }
   /// s_j of block `b`.
   std::span<const float> scales(size_t b) const;
   /// What a read of block `b` on a plane is multiplied with per column: s_j / c_j.
@@ -123,7 +123,7 @@ private:
   std::vector<float> scaleValues;
   std::vector<std::vector<float>> digitalValues; ///< per plane, as scaleValues
   std::vector<size_t> firstScale;                ///< per block
-  int64_t clipped = 0;
+  model::ScaleReport scaled;
   bool aged = false;
 };
 

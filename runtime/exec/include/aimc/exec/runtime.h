@@ -143,7 +143,9 @@ AIMC_API void aimc_session_destroy(aimc_session *session);
  * columns with idle = midrail, dac 8 bits one_pass 0.2 V 1 ns, adc cco 12 bits 16.03 fC.
  * `options_json` or NULL: `seed`, `time_s`, `effects`, `compensate`, `scale`, `drift_compensation`,
  * `compare_exact` and `threads` as for a session, and
- *   at_row 0, at_col 0     where the block's first cell lies in the tile
+ *   at_row, at_col 0       where the block's first cell lies in the tile; at_row is by default
+ *                          where the compiler puts a block that has a tile to itself, next to the
+ *                          ADC: its last row in the tile's last; with read-out at both sides 0
  *   chip 0, tile 0         names the tile in random streams: block q.r0.c0 of a package, programmed
  *                          with the same seed, has the same devices
  *   activity null          [rows][32]: how often the magnitude of each input falls into each of 32
