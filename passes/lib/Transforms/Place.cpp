@@ -36,7 +36,7 @@ struct PhysicalTile {
   SmallVector<std::pair<size_t, Rect>> blocks;        ///< new blocks, by index of their symbol
 };
 
-struct PlacePass : aimc::impl::PlaceBase<PlacePass> {
+struct PlacePass : mlir::aimc::impl::PlaceBase<PlacePass> {
   using Base::Base;
   void runOnOperation() override;
 
