@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from aimc import errors
+from aimc.files import MAX_JSON_DEPTH
 from aimc.locate import find_library
 
 OK = 0
@@ -47,13 +48,18 @@ def encode(value: object, what: str) -> str:
         InvalidArgumentError: names the setting that is not finite or not plain.
     """
 
-    def check(part: object, path: str) -> None:
+    def check(part: object, path: str, depth: int = 0) -> None:
+        if depth > MAX_JSON_DEPTH:
+            raise errors.InvalidArgumentError(
+                f"{what}: expected at most {MAX_JSON_DEPTH} levels of lists and mappings, but got "
+                "more"
+            )
         if isinstance(part, Mapping):
             for key, inner in part.items():
-                check(inner, f"{path}.{key}")
+                check(inner, f"{path}.{key}", depth + 1)
         elif isinstance(part, list | tuple | np.ndarray):
             for number, inner in enumerate(part):
-                check(inner, f"{path}[{number}]")
+                check(inner, f"{path}[{number}]", depth + 1)
         elif isinstance(part, float | np.floating) and not np.isfinite(part):
             raise errors.InvalidArgumentError(f"{path}: expected a finite number, but got {part}")
 

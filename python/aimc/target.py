@@ -9,7 +9,6 @@ the compiler with the name of the attribute and its limits.
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import pathlib
 import re
@@ -20,6 +19,7 @@ from typing import Any
 
 from aimc import abi
 from aimc.errors import InvalidArgumentError, called, check_settings
+from aimc.files import read_json
 from aimc.locate import find_program
 
 
@@ -214,14 +214,7 @@ class Target:
 
 def _json(path: str | os.PathLike[str], what: str) -> dict[str, Any]:
     """The object that a file holds."""
-    try:
-        text = pathlib.Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidArgumentError(f"{path}: cannot read the {what}: {error}") from None
-    try:
-        value = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise InvalidArgumentError(f"{path}: expected JSON, but got {error}") from None
+    value = read_json(path, what)
     if not isinstance(value, dict):
         raise InvalidArgumentError(f"{path}: expected a JSON object")
     return value
@@ -254,7 +247,7 @@ def _compiled(source: str) -> tuple[str, dict[str, Any]]:
             # The model is ours: a place in it says nothing.
             cause = re.sub(rf"{re.escape(str(model))}:\d+:\d+: ", "", cause)
             raise InvalidArgumentError(cause.removeprefix("aimc-compile: error: "))
-        ((name, parts),) = json.loads(spec.read_text(encoding="utf-8"))["targets"].items()
+        ((name, parts),) = read_json(spec, "noise spec")["targets"].items()
     return name, parts
 
 

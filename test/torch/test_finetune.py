@@ -232,9 +232,9 @@ def test_divergence_keeps_the_checkpoint(tmp_path, data):
     assert sorted(p.name for p in (tmp_path / "state").iterdir()) == ["checkpoint.safetensors"]
 
 
-def test_what_a_killed_run_leaves_is_written_over(tmp_path, data):
+def test_what_a_killed_run_leaves_is_removed(tmp_path, data):
     (tmp_path / "state").mkdir()
-    (tmp_path / "state/checkpoint.safetensors.tmp").write_bytes(b"half")
+    (tmp_path / "state/checkpoint.safetensors.tmp-1-0").write_bytes(b"half")
     finetune(exports.ensure("varied-bert", "legacy"), data, tmp_path / "x.onnx", "--steps", 1,
              *head_of("last_hidden_state"), "--checkpoint", tmp_path / "state")  # fmt: skip
     assert [p.name for p in (tmp_path / "state").iterdir()] == ["checkpoint.safetensors"]

@@ -3,7 +3,9 @@
 """Noise specs with one mistake each: both readers refuse what the other refuses, and say where."""
 
 import copy
+import hashlib
 import json
+import random
 
 import numpy as np
 import pytest
@@ -70,6 +72,12 @@ MISTAKES = [
     (("version",), "1", "version: expected version 1 of a noise spec, but got '1'"),
     (("version",), True, "version: expected version 1 of a noise spec, but got true"),
     (("version",), MISSING, "version: expected version 1 of a noise spec, but it is missing"),
+    (("colour",), 1, "unknown key 'colour', expected one of: format, version, tensors, layers, "
+                     "targets"),
+    (("layers", 0, "colour"), 1, LAYER + "unknown key 'colour', expected one of: layer, weight, "
+     "initializer, transposed, rows, cols, input_range, activity, blocks"),
+    ((*BLOCK, "lsbfc"), 4.0, LAYER + "blocks[0]: unknown key 'lsbfc', expected one of: name, target, "
+     "row, rows, col, cols, chip, tile, at_row, at_col, scales, lsb_fc, compensate"),
     (("tensors",), 7, "tensors: expected a name, but got 7"),
     (("tensors",), "../s.safetensors",
      "tensors: expected the name of a file beside the spec, but got '../s.safetensors'"),
@@ -206,7 +214,7 @@ def test_finetune_takes_what_is_right(tmp_path, trainee):
          "layer 'zzz': expected a layer of that name in the model, but it has none"),
         ([(("layers", 0, "initializer"), "zzz")],
          "layer 'layer.0': expected a product with the initializer 'zzz' in the model"),
-        ([((*BLOCK, "lsb_fc"), float("nan"))], "expected JSON, but got a parse error"),
+        ([((*BLOCK, "lsb_fc"), float("nan"))], "expected JSON, but got a mistake"),
     ],
 )  # fmt: skip
 def test_finetune_names_what_the_model_has_not(tmp_path, trainee, changes, said):
@@ -259,3 +267,53 @@ def test_a_layer_without_inputs_or_outputs_stays_digital():
     assert [layer.name for layer in analog_layers(module)] == ["0"]
     x = torch.randn(5, 20)
     torch.testing.assert_close(module(x), module[2].bias.expand(5, 3))
+
+
+def sealed(data, metadata):
+    """The tensors with the hash that the compiler writes, by other means than its own."""
+    length = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + length]) | {
+        "__metadata__": metadata | {"aimc_sha256": "0" * 64}
+    }
+    text = json.dumps(header).encode()
+    whole = len(text).to_bytes(8, "little") + text + data[8 + length :]
+    at = whole.index(b"0" * 64)
+    return whole[:at] + hashlib.sha256(whole).hexdigest().encode() + whole[at + 64 :]
+
+
+@TUNED
+def test_changed_tensors_are_refused(tmp_path, trainee):
+    """Scales and activities that look like others: only the file's hash tells."""
+    spec = write(tmp_path, *NAMED, (("layers", 0, "activity"), "a"))
+    tensors = tmp_path / "spec.safetensors"
+    good = sealed(tensors.read_bytes(), {"format": "aimc-noise"})
+    tensors.write_bytes(good)
+    finetune(trainee, spec, 0)
+    load_spec(spec)
+    rng = random.Random(4)
+    key = good.index(b"aimc_sha256") + 3
+    for place in [key, *rng.sample(range(8, len(good)), 40)]:
+        tensors.write_bytes(
+            good[:place] + bytes([good[place] ^ 1 << rng.randrange(7)]) + good[place + 1 :]
+        )
+        with pytest.raises(aimc.InvalidArgumentError, match=r"spec\.safetensors: ") as caught:
+            load_spec(spec)
+        assert "\n" not in str(caught.value)
+        if place % 5 == 0 or place == key:  # a program takes a second
+            done = finetune(trainee, spec, 1)
+            assert str(tensors) in done.stderr and done.stderr.count("\n") == 1
+
+
+@TUNED
+@pytest.mark.parametrize("option", ["--spec", "--target", "--device"])
+def test_deep_json_is_refused(tmp_path, trainee, option):
+    file = tmp_path / "deep.json"
+    file.write_text('{"a":' * 100_000)
+    rest = ["--target", "pcm"] if option == "--device" else []
+    done = test_finetune.finetune(*trainee, tmp_path / "x.onnx", "--loss", "mse", "--steps", 1, *rest,
+                                  option, file, status=1)  # fmt: skip
+    assert "deep.json" in done.stderr and "at most 64 levels" in done.stderr
+    assert done.stderr.count("\n") == 1
+    if option == "--spec":
+        with pytest.raises(aimc.InvalidArgumentError, match=r"deep\.json: .*at most 64 levels"):
+            load_spec(file)

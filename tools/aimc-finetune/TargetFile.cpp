@@ -10,6 +10,8 @@
 //===----------------------------------------------------------------------===//
 #include "TargetFile.h"
 
+#include "aimc/files/Json.h"
+
 #include <algorithm>
 #include <cctype>
 #include <cstdlib>
@@ -68,8 +70,8 @@ json valueOf(std::string text) {
         text[i] = ':';
     }
   }
-  json value = json::parse(text, nullptr, false); // numbers, lists, true and false are JSON
-  return value.is_discarded() ? json(plain) : value;
+  auto value = files::parseJson(text); // numbers, lists, true and false are JSON
+  return value ? *value : json(plain);
 }
 
 /// `#aimc.wire<column_ohm = 0.15, idle = midrail>`, whose first item may be a kind.
@@ -146,10 +148,13 @@ train::Result<json> readDevice(const fs::path &path) {
   std::ifstream stream(path);
   if (!stream)
     return tl::unexpected(Error{"cannot read device file '" + path.string() + "'"});
-  json table = json::parse(stream, nullptr, false);
-  if (!table.is_object())
-    return tl::unexpected(Error{"device file '" + path.string() + "': expected a JSON object"});
-  return table;
+  std::stringstream text;
+  text << stream.rdbuf();
+  auto table = files::parseJson(text.str());
+  if (!table || !table->is_object())
+    return tl::unexpected(Error{"device file '" + path.string() +
+                                "': " + (table ? "expected a JSON object" : table.error())});
+  return *table;
 }
 
 /// Replaces the device by a file's, as aimc-compile --device does: with the file's window, or the
@@ -181,9 +186,10 @@ train::Result<train::TileTarget> loadTarget(const std::string &name, const std::
     return tl::unexpected(Error{path + ": cannot open the file"});
   json target = json::object();
   if (endsWith(path, ".json")) {
-    target = json::parse(text.str(), nullptr, false);
-    if (!target.is_object())
-      return tl::unexpected(Error{path + ": expected a JSON object"});
+    auto read = files::parseJson(text.str());
+    if (!read || !read->is_object())
+      return tl::unexpected(Error{path + ": " + (read ? "expected a JSON object" : read.error())});
+    target = std::move(*read);
   } else {
     const std::string code = withoutComments(text.str());
     for (const char *part : {"geometry", "device", "wire", "dac", "adc"}) {

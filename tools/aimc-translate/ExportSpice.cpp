@@ -13,6 +13,7 @@
 #include "Names.h"
 #include "Vector.h"
 #include "aimc/Analysis/ConstantView.h"
+#include "aimc/Analysis/MlirText.h"
 #include "aimc/Description/Mapping.h"
 #include "aimc/IR/AIMC.h"
 #include "aimc/exec/JsonReader.h"
@@ -23,7 +24,6 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/SymbolTable.h"
-#include "mlir/Parser/Parser.h"
 #include "llvm/ADT/StringSet.h"
 
 #include <algorithm>
@@ -318,8 +318,7 @@ mlir::LogicalResult exportSpice(MLIRContext *context, const SpiceOptions &option
            << options.file
            << ": expected a mapped module (.mlir or .mlirbc), but got an ONNX model; aimc-compile "
               "--emit tiled -o FILE.mlirbc makes one of it";
-  ParserConfig config(context);
-  OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(options.file, config);
+  OwningOpRef<ModuleOp> module = mlir::aimc::parseMlirFile(options.file, context);
   if (!module)
     return failure();
   return Exporter(*module, options).run(out);

@@ -9,6 +9,8 @@
 //===----------------------------------------------------------------------===//
 #include "aimc/Analysis/Calibration.h"
 
+#include "aimc/Analysis/JsonText.h"
+#include "aimc/files/Seal.h"
 #include "aimc/model/Limits.h"
 #include "aimc/model/Quantiles.h"
 
@@ -77,8 +79,14 @@ FailureOr<SafetensorsFile> SafetensorsFile::open(StringRef path, Location loc) {
   if (length > bytes.size() - 8)
     return fail("expected a header inside the file of " + llvm::Twine(bytes.size()) +
                 " bytes, but got one of " + llvm::Twine(length) + " bytes");
+  // Before anything is believed: what a changed byte would be blamed for is not what is wrong.
+  if (auto good = ::aimc::files::checkSeal(bytes, path.str(),
+                                           "a record of a run, as aimc-run --record writes it",
+                                           "record the run again");
+      !good)
+    return emitError(loc) << good.error(), failure();
   StringRef data = bytes.drop_front(8 + length);
-  llvm::Expected<json::Value> header = json::parse(bytes.substr(8, length).rtrim(' '));
+  llvm::Expected<json::Value> header = parseJsonText(bytes.substr(8, length).rtrim(' '));
   if (!header)
     return fail("expected a JSON header, but got " + llvm::toString(header.takeError()));
   const json::Object *root = header->getAsObject();
@@ -150,10 +158,10 @@ FailureOr<Calibration> Calibration::open(StringRef path, Location loc) {
   auto fail = [&](const llvm::Twine &reason) -> LogicalResult {
     return emitError(loc) << path << ": " << reason.str();
   };
-  llvm::Expected<json::Value> parsed = json::parse(file->metadata("aimc"));
-  const json::Object *root = parsed ? parsed->getAsObject() : nullptr;
+  llvm::Expected<json::Value> parsed = parseJsonText(file->metadata("aimc"));
   if (!parsed)
-    llvm::consumeError(parsed.takeError());
+    return fail("its description: " + llvm::toString(parsed.takeError()));
+  const json::Object *root = parsed->getAsObject();
   if (!root || root->getInteger("version") != 1 || !root->getArray("grids"))
     return fail("expected a calibration file of version 1, as a session with the option record "
                 "writes it");

@@ -67,10 +67,13 @@ private:
   }
 
   void warnOfClipping();
+  void warnOfGaps(int64_t unmatched, int64_t grids, StringRef firstGrid);
 
   Rule rule = Rule::None;
   double share = 1;
-  std::vector<Clipping> clippings; ///< that leave too few bits of the inputs
+  std::vector<Clipping> clippings;  ///< that leave too few bits of the inputs
+  int64_t converters = 0;           ///< tiles whose ADC has a full scale to choose
+  SmallVector<StringRef> uncharged; ///< those of them that the record has no charge of
 };
 } // namespace
 
@@ -178,6 +181,11 @@ LogicalResult CalibratePass::setAdc(WeightOp weight, ArrayRef<TileOp> tiles,
     auto charge = calibration.charge(tile.getSymName());
     if (failed(charge))
       return failure();
+    if (converter.getKind() != AdcKind::Ideal) {
+      ++converters;
+      if (!*charge)
+        uncharged.push_back(tile.getSymName());
+    }
     if (!*charge || converter.getKind() == AdcKind::Ideal || !((*charge)->largest > 0))
       continue;
     ++recorded;
@@ -231,7 +239,26 @@ LogicalResult CalibratePass::setAdc(WeightOp weight, ArrayRef<TileOp> tiles,
   return success();
 }
 
+/// What was asked for and not done, in one line.
+void CalibratePass::warnOfGaps(int64_t unmatched, int64_t grids, StringRef firstGrid) {
+  constexpr llvm::StringLiteral remedy =
+      "record a run of a package of this mapping that calls them";
+  const bool ranges = rule == Rule::Auto || rule == Rule::Share;
+  if (adc && !uncharged.empty())
+    emitWarning(getOperation().getLoc())
+        << statistics << ": the record has no charges of " << uncharged.size() << " of "
+        << converters << " tiles, @" << uncharged.front()
+        << " first, whose ADCs are left as they are; " << remedy;
+  else if (ranges && unmatched > 0)
+    emitWarning(getOperation().getLoc())
+        << statistics << ": the record has nothing about " << unmatched << " of " << grids
+        << " grids, first the one that reads @" << firstGrid
+        << ", whose input ranges are left as they are; " << remedy;
+}
+
 void CalibratePass::runOnOperation() {
+  converters = 0;
+  uncharged.clear();
   if (failed(readRule()))
     return signalPassFailure();
   if (statistics.empty())
@@ -246,6 +273,7 @@ void CalibratePass::runOnOperation() {
   for (const RecordedGrid &grid : llvm::reverse(calibration->getGrids()))
     byWeights[llvm::join(grid.weights, "\n")].push_back(&grid);
   int64_t matched = 0, grids = 0;
+  StringRef unmatched;
   module.walk([&](GridOp grid) {
     ++grids;
     std::string key =
@@ -257,6 +285,8 @@ void CalibratePass::runOnOperation() {
       remark::missed(grid.getLoc(), remarkOf(getArgument(), grid))
           << remark::add("the statistics have nothing about the grid that reads @{0}",
                          cast<FlatSymbolRefAttr>(grid.getWeights()[0]).getValue());
+      if (unmatched.empty())
+        unmatched = cast<FlatSymbolRefAttr>(grid.getWeights()[0]).getValue();
       return;
     }
     ++matched;
@@ -277,4 +307,5 @@ void CalibratePass::runOnOperation() {
         failed(setAdc(weight, tilesOf[weight.getSymNameAttr()], *calibration)))
       return signalPassFailure();
   warnOfClipping();
+  warnOfGaps(grids - matched, grids, unmatched);
 }

@@ -7,6 +7,7 @@
 // value, so that a module needs no other file. The runtime's reader says what a table must hold.
 //
 //===----------------------------------------------------------------------===//
+#include "aimc/Analysis/JsonText.h"
 #include "aimc/Analysis/TileModel.h"
 #include "aimc/Transforms/Targets.h"
 #include "aimc/model/Limits.h"
@@ -57,7 +58,7 @@ static FailureOr<DictionaryAttr> readTable(StringRef path, Location loc) {
     return emitError(loc) << "cannot read device file '" << path
                           << "': " << file.getError().message(),
            failure();
-  llvm::Expected<json::Value> parsed = json::parse((*file)->getBuffer());
+  llvm::Expected<json::Value> parsed = parseJsonText((*file)->getBuffer());
   if (!parsed)
     return emitError(loc) << "device file '" << path << "': " << llvm::toString(parsed.takeError()),
            failure();

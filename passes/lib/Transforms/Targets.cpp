@@ -9,8 +9,9 @@
 //===----------------------------------------------------------------------===//
 #include "aimc/Transforms/Targets.h"
 
+#include "aimc/Analysis/MlirText.h"
+
 #include "mlir/IR/OperationSupport.h"
-#include "mlir/Parser/Parser.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
@@ -52,7 +53,7 @@ FailureOr<TargetOp> mlir::aimc::insertTarget(ModuleOp module, StringRef nameOrPa
   if (failed(path))
     return failure();
   // Diagnostics of the parser and the verifier carry the file's name in their location.
-  OwningOpRef<ModuleOp> parsed = parseSourceFile<ModuleOp>(*path, module.getContext());
+  OwningOpRef<ModuleOp> parsed = parseMlirFile(*path, module.getContext());
   if (!parsed)
     return emitError(module.getLoc()) << "cannot read target file '" << *path << "'", failure();
   auto targets = llvm::to_vector(parsed->getOps<TargetOp>());

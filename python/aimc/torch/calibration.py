@@ -7,7 +7,6 @@ from __future__ import annotations
 import functools
 import json
 import os
-import pathlib
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -16,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from aimc.errors import HardwareWarning, InvalidArgumentError
+from aimc.files import read_json, replacing
 from aimc.torch.charges import Charges, weight_of
 from aimc.torch.layer import AnalogLinear
 from aimc.torch.steps import analog_layers
@@ -197,7 +197,8 @@ def save_ranges(module: nn.Module, path: str | os.PathLike[str]) -> None:
         }
         for layer in analog_layers(module)
     }
-    pathlib.Path(path).write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+    with replacing(path) as scratch:
+        scratch.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
 
 
 def load_ranges(module: nn.Module, path: str | os.PathLike[str]) -> nn.Module:
@@ -207,12 +208,7 @@ def load_ranges(module: nn.Module, path: str | os.PathLike[str]) -> nn.Module:
         InvalidArgumentError: for a file without just the module's layers and blocks, or with
             mistakes; names the layer and what is expected. Nothing is changed then.
     """
-    try:
-        values = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InvalidArgumentError(f"{path}: {error.strerror}") from None
-    except ValueError as error:
-        raise InvalidArgumentError(f"{path}: expected JSON, but got {error}") from None
+    values = read_json(path, "file of ranges")
     layers = {layer.name: layer for layer in analog_layers(module)}
     if not isinstance(values, dict) or values.keys() != layers.keys():
         there = sorted(values) if isinstance(values, dict) else []

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from aimc import abi
 from aimc.errors import InvalidArgumentError, UnsupportedError
+from aimc.files import check_seal, has_seal_key
 from aimc.target import Target
 from aimc.torch.layout import check
 
@@ -47,6 +48,15 @@ class Entry:
     def alone(self) -> Entry:
         """The same for messages that say by other means whose values these are."""
         return Entry(self._values)
+
+    def allow(self, *known: str) -> None:
+        """Raise for any other key."""
+        for key in self._values:
+            if key not in known:
+                where = f"{self._path[:-1]}: " if self._path else ""
+                raise InvalidArgumentError(
+                    f"{where}unknown key {shown(key)}, expected one of: {', '.join(known)}"
+                )
 
     def has(self, key: str) -> bool:
         """Whether there is a value."""
@@ -182,9 +192,29 @@ def read_tensors(spec: pathlib.Path, entry: Entry) -> Mapping[str, Tensor]:
         raise entry.wrong("tensors", "the name of a file beside the spec")
     file = spec.parent / name
     try:
+        _check_whole(file)
         tensors: Mapping[str, Tensor] = load_file(file)
     except OSError as error:
         raise InvalidArgumentError(f"expected its tensors in {file}, but got {error}") from None
     except SafetensorError as error:
         raise InvalidArgumentError(f"{file}: expected safetensors, but got {error}") from None
     return tensors
+
+
+def _check_whole(file: pathlib.Path) -> None:
+    """The file's own hash, which what was written by hand does not have."""
+    data = file.read_bytes()
+    header = data[8 : 8 + int.from_bytes(data[:8], "little")]
+    if has_seal_key(header):
+        check_seal(data, str(file), "tensors of a noise spec", "write it again")
+        return
+    try:
+        metadata = json.loads(header).get("__metadata__", {})
+    except (ValueError, RecursionError, AttributeError):
+        return  # no header: said by the library
+    for key in metadata:
+        if key != "format":  # a damaged key must not pass for no hash
+            raise InvalidArgumentError(
+                f"{file}: expected metadata of a noise spec, format and aimc_sha256, but got "
+                f"{shown(key)}"
+            )

@@ -4,7 +4,7 @@
 //===----------------------------------------------------------------------===//
 #include "aimc/exec/RecordFile.h"
 
-#include "aimc/exec/FileWriter.h"
+#include "aimc/files/Seal.h"
 #include "aimc/model/Activity.h"
 
 #include <nlohmann/json.hpp>
@@ -68,20 +68,24 @@ Result<void> saveRecord(const std::string &path, const Manifest &manifest,
     }
   }
   json header = std::move(tensors.table);
-  header["__metadata__"]["aimc"] =
-      json{{"version", 1}, {"grids", std::move(grids)}, {"blocks", std::move(blocks)}}.dump();
+  header["__metadata__"] = {
+      {files::kSealKey, files::emptySeal()},
+      {"aimc",
+       json{{"version", 1}, {"grids", std::move(grids)}, {"blocks", std::move(blocks)}}.dump()}};
   std::string text = header.dump();
   text.append((8 - text.size() % 8) % 8, ' ');
   const uint64_t length = text.size();
-  auto writer = FileWriter::create(path);
+  auto writer = files::SealedWriter::create(path);
   if (!writer)
-    return tl::unexpected(writer.error());
+    return fail(AIMC_INVALID_ARGUMENT, writer.error());
   for (auto [data, size] : {std::pair<const void *, size_t>{&length, sizeof length},
                             {text.data(), text.size()},
                             {tensors.data.data(), tensors.data.size() * sizeof(float)}})
     if (auto done = writer->write(data, size); !done)
-      return done;
-  return writer->commit();
+      return fail(AIMC_INVALID_ARGUMENT, done.error());
+  if (auto done = writer->commit(); !done)
+    return fail(AIMC_INVALID_ARGUMENT, done.error());
+  return {};
 }
 
 } // namespace aimc::exec

@@ -8,6 +8,8 @@
 //===----------------------------------------------------------------------===//
 #include "Json.h"
 
+#include "aimc/files/Seal.h"
+
 #include <ATen/ATen.h>
 #include <algorithm>
 #include <fstream>
@@ -32,6 +34,8 @@ std::vector<std::string> namesOf(const Targets &targets) {
 }
 
 TileBlock readBlock(const Entry &entry, const Targets &targets, const TensorFile &tensors) {
+  entry.allow({"name", "target", "row", "rows", "col", "cols", "chip", "tile", "at_row", "at_col",
+               "scales", "lsb_fc", "compensate"});
   TileBlock block;
   block.row = entry.integer("row", 0, kExtent);
   block.col = entry.integer("col", 0, kExtent);
@@ -74,6 +78,8 @@ void checkBlocks(const SiteSpec &site) {
 }
 
 SiteSpec readSite(const Entry &entry, const Targets &targets, const TensorFile &tensors) {
+  entry.allow({"layer", "weight", "initializer", "transposed", "rows", "cols", "input_range",
+               "activity", "blocks"});
   SiteSpec site;
   for (const Entry &block : entry.entries("blocks")) {
     const auto &target = targets.at(block.word("target", namesOf(targets)));
@@ -159,16 +165,23 @@ Result<std::vector<SiteSpec>> readSpec(const std::string &path) {
       throw spec.wrong("format", "'aimc-noise'");
     if (!version || !version->is_number_integer() || *version != 1)
       throw spec.wrong("version", "version 1 of a noise spec");
+    spec.allow({"format", "version", "tensors", "layers", "targets"});
     TensorFile tensors;
     if (spec.has("tensors")) {
       const std::string name = spec.name("tensors");
       if (name.find('/') != std::string::npos)
         throw spec.wrong("tensors", "the name of a file beside the spec");
       size_t slash = path.rfind('/');
-      auto read = readTensors((slash == std::string::npos ? "" : path.substr(0, slash + 1)) + name);
+      const std::string beside =
+          (slash == std::string::npos ? "" : path.substr(0, slash + 1)) + name;
+      auto read = readTensors(beside);
       if (!read)
         return tl::unexpected(read.error());
       tensors = std::move(*read);
+      for (const auto &[key, value] : tensors.metadata)
+        if (key != "format" && key != files::kSealKey) // a damaged key must not pass for no seal
+          return tl::unexpected(Error{beside + ": expected metadata of a noise spec, format and " +
+                                      std::string(files::kSealKey) + ", but got " + shown(key)});
     }
     const Targets targets = readTargets(spec);
     std::vector<SiteSpec> sites;

@@ -76,7 +76,7 @@ private:
   std::string path;
 };
 
-/// Parse `text`; a message with line and column where it is no JSON.
+/// files::parseJson with the name of the file in front of its message.
 Result<nlohmann::json> parseJson(std::string_view text, const std::string &file,
                                  aimc_status status);
 
