@@ -6,7 +6,6 @@
 #include "Compile.h"
 #include "Progress.h"
 #include "Record.h"
-#include "aimc/Analysis/MlirText.h"
 #include "aimc/CodeGen/Passes.h"
 #include "aimc/Description/Mapping.h"
 #include "aimc/Import/ImportOnnx.h"
@@ -15,13 +14,16 @@
 #include "aimc/Pipelines/Pipelines.h"
 #include "aimc/Transforms/Passes.h"
 #include "aimc/Transforms/Targets.h"
-#include "aimc/files/FileWriter.h"
 #include "mlir/Bytecode/BytecodeWriter.h"
 #include "mlir/IR/Remarks.h"
+#include "mlir/Parser/Parser.h"
+#include "mlir/Support/FileUtilities.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
+#include "llvm/Support/ToolOutputFile.h"
 
 #include <csignal>
+#include <unistd.h>
 
 using namespace mlir;
 using namespace mlir::aimc;
@@ -91,7 +93,8 @@ private:
 };
 
 void onSignal(int number) {
-  tool::removeUnfinished();
+  PackageWriter::removeUnfinished();
+  tool::TemporaryFolder::removeUnfinished();
   std::signal(number, SIG_DFL);
   std::raise(number);
 }
@@ -99,7 +102,7 @@ void onSignal(int number) {
 OwningOpRef<ModuleOp> readModel(MLIRContext &context, const Options &options) {
   llvm::StringRef extension = llvm::sys::path::extension(options.model);
   if (extension == ".mlir" || extension == ".mlirbc")
-    return parseMlirFile(options.model, &context);
+    return parseSourceFile<ModuleOp>(options.model, &context);
   ::aimc::onnx::LoadOptions load;
   load.dims = options.dims;
   return importOnnx(&context, options.model, load);
@@ -126,43 +129,31 @@ void writeTo(llvm::raw_ostream &os, ModuleOp module, const std::string &path) {
   module.print(os, flags);
 }
 
-int cannotWrite(const std::string &path, std::error_code error, Reporter &report) {
-  report.error("cannot write '" + path + "': " + error.message());
-  return tool::kBadInput;
-}
-
 /// Regular files appear whole or not at all; anything else is written through.
 int writeModule(ModuleOp module, const Options &options, Reporter &report) {
-  const std::string path = outputPath(options);
-  if (path == "-" || (llvm::sys::fs::exists(path) && !llvm::sys::fs::is_regular_file(path))) {
-    std::error_code error;
-    llvm::raw_fd_ostream os(path, error);
-    if (error)
-      return cannotWrite(path, error, report);
-    writeTo(os, module, path);
-    os.flush();
-    error = os.error();
-    os.clear_error();
-    return error ? cannotWrite(path, error, report) : tool::kDone;
-  }
-  auto writer = ::aimc::files::FileWriter::create(path);
-  if (!writer) {
-    report.error(writer.error());
+  std::string path = outputPath(options);
+  bool direct =
+      path == "-" || (llvm::sys::fs::exists(path) && !llvm::sys::fs::is_regular_file(path));
+  std::string name = direct ? path : path + ".tmp-" + std::to_string(::getpid());
+  std::string problem;
+  auto file = openOutputFile(name, &problem);
+  if (!file) {
+    report.error("cannot write '" + path + "'");
     return tool::kBadInput;
   }
-  {
-    llvm::raw_fd_ostream os(writer->descriptor(), /*shouldClose=*/false);
-    writeTo(os, module, path);
-    os.flush();
-    std::error_code error = os.error();
-    os.clear_error();
-    if (error)
-      return cannotWrite(path, error, report);
+  writeTo(file->os(), module, path);
+  file->os().flush();
+  std::error_code error = file->os().error();
+  file->os().clear_error();
+  if (!error && !direct) {
+    file->os().close();
+    error = llvm::sys::fs::rename(name, path);
   }
-  if (auto done = writer->commit(); !done) {
-    report.error(done.error());
+  if (error) {
+    report.error("cannot write '" + path + "': " + error.message());
     return tool::kBadInput;
   }
+  file->keep();
   return tool::kDone;
 }
 
@@ -381,12 +372,6 @@ private:
 };
 
 } // namespace
-
-void tool::removeUnfinished() {
-  PackageWriter::removeUnfinished();
-  tool::TemporaryFolder::removeUnfinished();
-  ::aimc::files::removeTemporaries();
-}
 
 int tool::run(const Options &options) {
   // A limit on file sizes is an error of the write, not a signal.

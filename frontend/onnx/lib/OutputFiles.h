@@ -3,14 +3,13 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===----------------------------------------------------------------------===//
 //
-// Everything that can fail has happened when the first of them takes its place.
+// Files are written under temporary names beside their places and renamed when all of them are on
+// disk. What is left behind by an error is removed.
 //
 //===----------------------------------------------------------------------===//
 #pragma once
 
 #include "Support.h"
-
-#include "aimc/files/FileWriter.h"
 
 namespace aimc::onnx {
 
@@ -18,6 +17,9 @@ class OutputFiles {
 public:
   /// All files go to the folder of `modelPath`.
   explicit OutputFiles(const std::string &modelPath);
+  ~OutputFiles();
+  OutputFiles(const OutputFiles &) = delete;
+  OutputFiles &operator=(const OutputFiles &) = delete;
 
   /// An open descriptor of a new file that will be called `name`; throws Rejected.
   int create(const std::string &name);
@@ -27,10 +29,12 @@ public:
   void commit();
 
 private:
-  /// Throws a writer's error; the model's own path stands in front of every message already.
-  [[noreturn]] void refuse(const std::string &error) const;
-  std::string model, folder;
-  std::vector<files::FileWriter> writers;
+  struct File {
+    int fd;
+    std::string temporary, name;
+  };
+  std::string folder;
+  std::vector<File> files;
 };
 
 } // namespace aimc::onnx

@@ -10,7 +10,6 @@
 #pragma once
 
 #include "aimc/model/Activity.h"
-#include "aimc/model/Quantiles.h"
 
 #include <array>
 #include <bit>
@@ -38,8 +37,6 @@ public:
   float largest() const { return top; }
   /// Upper edge of the bin that the quantile lies in, at most the largest value.
   float quantile(double q) const;
-  /// At model::kBodyShares.
-  std::array<float, model::kBodyShares.size()> body() const;
 
 private:
   static constexpr int kShift = 18;

@@ -4,13 +4,13 @@
 //===----------------------------------------------------------------------===//
 #pragma once
 
-#include "aimc/files/Result.h"
+#include "aimc/exec/Error.h"
 
 #include <cstddef>
 #include <memory>
 #include <string>
 
-namespace aimc::files {
+namespace aimc::exec {
 
 /// Digits of a digest.
 inline constexpr size_t kSha256Digits = 64;
@@ -36,4 +36,4 @@ private:
   std::unique_ptr<Context> context;
 };
 
-} // namespace aimc::files
+} // namespace aimc::exec
