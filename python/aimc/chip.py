@@ -9,7 +9,6 @@ A chip is written by :meth:`aimc.Session.save_chip` or ``aimc-chip program`` and
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import pathlib
 from collections.abc import Mapping
@@ -19,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aimc.errors import InvalidArgumentError
+from aimc.files import check_seal, parse_json
 
 Floats = npt.NDArray[np.float32]
 
@@ -52,10 +52,14 @@ class Chip:
         try:
             self._bytes = np.memmap(self.path, np.uint8, "r")
             length = int(self._bytes[:8].view("<u8")[0])
-            header: dict[str, Any] = json.loads(self._bytes[8 : 8 + length].tobytes())
-            self.description: dict[str, Any] = json.loads(header.pop("__metadata__")["aimc_chip"])
-        except (OSError, ValueError, KeyError, IndexError) as error:
+            text = self._bytes[8 : 8 + length].tobytes().decode()
+            header: dict[str, Any] = parse_json(text, "its header")
+            described = header.pop("__metadata__")["aimc_chip"]
+            self.description: dict[str, Any] = parse_json(described, "its description")
+        except (OSError, ValueError, KeyError, IndexError, AttributeError, TypeError) as error:
             raise InvalidArgumentError(f"{path}: expected a chip file, but got: {error}") from error
+        remedy = "make the chip again with aimc-chip program"
+        check_seal(self._bytes, str(path), "a chip file", remedy)
         self._tensors: Mapping[str, Any] = header
         self._data = 8 + length
 

@@ -41,8 +41,9 @@ class Tile(Owner):
     as in a manifest (docs/Contracts.md 4) with every part and key optional, or an
     :class:`aimc.Target`. Options: ``seed``, ``time_s``, ``effects``, ``compensate``, ``scale``,
     ``drift_compensation``, ``compare_exact``, ``threads`` as for :class:`aimc.Session`, and
-    ``at_row``, ``at_col`` (place of the block in the tile), ``chip``, ``tile`` (which devices the
-    seed means), ``activity`` [inputs x 32], ``input_range``, ``compat="aihwkit"``.
+    ``at_row``, ``at_col`` (place of the block in the tile; by default next to the ADC, where the
+    compiler puts a block that has a tile to itself), ``chip``, ``tile`` (which devices the seed
+    means), ``activity`` [inputs x 32], ``input_range``, ``compat="aihwkit"``.
 
     >>> tile = Tile(numpy.eye(4), {"adc": {"kind": "ideal"}}, seed=1)
     >>> tile.read([[1.0, 0.0, 0.0, 0.0]]).shape
@@ -153,6 +154,12 @@ class Tile(Owner):
         """The target in force, with everything that was left out."""
         parts: dict[str, Any] = self._whole
         return parts
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Row and column of the tile where the block begins."""
+        place = self.statistics()["place"]
+        return int(place["row"]), int(place["col"])
 
     @property
     def pairs(self) -> int:

@@ -193,7 +193,24 @@ TEST(Load, DropoutIsItsOperand) {
   EXPECT_EQ(graph.nodes[0].inputs, graph.inputs);
   EXPECT_EQ(elements<bool>(output(graph, 1)), (std::vector<bool>{true, true}));
   model.graph().mutable_node(0)->add_input("train");
-  EXPECT_SAYS(errorOf(model), "expected a model for inference");
+  model.graph().mutable_node(0)->set_name("drop");
+  EXPECT_SAYS(errorOf(model), "node 'drop' (Dropout): expected a model for inference");
+  EXPECT_SAYS(errorOf(model), "evaluation mode (model.eval(), training=TrainingMode.EVAL)");
+}
+
+TEST(Load, NormalisationOfABatchIsTraining) {
+  ModelBuilder model(15);
+  model.input("x", {"2", "3"});
+  for (const char *name : {"scale", "bias", "mean", "var"})
+    model.initializer<float>(name, {3}, {1.0f, 1.0f, 1.0f});
+  model.node("BatchNormalization", {"x", "scale", "bias", "mean", "var"}, {"y"});
+  model.output("y");
+  EXPECT_SAYS(errorOf(model), "this operator is not supported");
+  auto *mode = model.graph().mutable_node(0)->add_attribute();
+  mode->set_name("training_mode");
+  mode->set_type(pb::AttributeProto::INT);
+  mode->set_i(1);
+  EXPECT_SAYS(errorOf(model), "evaluation mode (model.eval(), training=TrainingMode.EVAL)");
 }
 
 TEST(Load, ConstantNodesOfEveryKind) {

@@ -170,6 +170,9 @@ def test_record_is_what_the_session_saw(linear_package, tmp_path):
         return np.frombuffer(data[begin:end], np.float32).reshape(header[name]["shape"])
 
     assert tensor("grid.0.quantiles")[4] == np.abs(x).max()
+    shares = [0.25, 0.5, 0.75, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998]
+    quantiles = np.quantile(np.abs(x), shares, method="inverted_cdf")
+    np.testing.assert_allclose(tensor("grid.0.body"), quantiles, rtol=0.032)  # a bin's width
     (name,) = about["grids"][0]["weights"]
     activity = tensor(f"weight.{name}.activity")
     bins = np.minimum((np.abs(x) / np.abs(x).max(axis=1, keepdims=True) * 32).astype(int), 31)

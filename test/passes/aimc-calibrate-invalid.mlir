@@ -5,6 +5,10 @@
 // RUN: not aimc-opt %s --aimc-calibrate=statistics=%t.length 2>&1 | FileCheck %s --check-prefix=LENGTH
 // RUN: %python %S/Inputs/calibration.py %t.text --fault text
 // RUN: not aimc-opt %s --aimc-calibrate=statistics=%t.text 2>&1 | FileCheck %s --check-prefix=TEXT
+// RUN: %python %S/Inputs/calibration.py %t.unsealed --fault unsealed
+// RUN: not aimc-opt %s --aimc-calibrate=statistics=%t.unsealed 2>&1 | FileCheck %s --check-prefix=UNSEALED
+// RUN: %python %S/Inputs/calibration.py %t.flip --fault flip
+// RUN: not aimc-opt %s --aimc-calibrate=statistics=%t.flip 2>&1 | FileCheck %s --check-prefix=FLIP
 // RUN: %python %S/Inputs/calibration.py %t.version --fault version
 // RUN: not aimc-opt %s --aimc-calibrate=statistics=%t.version 2>&1 | FileCheck %s --check-prefix=VERSION
 // RUN: %python %S/Inputs/calibration.py %t.missing --fault missing
@@ -26,7 +30,9 @@
 
 // CUT: error: {{.*}}.cut: tensor 'block.b.r0.c0.charge': expected dtype, shape and a range within
 // LENGTH: error: {{.*}}.length: expected a header inside the file of
-// TEXT: error: {{.*}}.text: expected a JSON header, but got
+// TEXT: error: {{.*}}.text: expected a record of a run, as aimc-run --record writes it, but got one without its hash; record the run again
+// UNSEALED: error: {{.*}}.unsealed: expected a record of a run, as aimc-run --record writes it, but got one without its hash
+// FLIP: error: {{.*}}.flip: the file was changed after it was saved, expected SHA-256 {{.*}}, but got {{.*}}; record the run again
 // VERSION: error: {{.*}}.version: expected a calibration file of version 1
 // MISSING: error: {{.*}}.missing: tensor 'grid.0.quantiles': expected it, but there is none
 // ORDER: error: {{.*}}.order: tensor 'grid.0.quantiles': expected quantiles in ascending order

@@ -42,10 +42,10 @@ aimc.target @t {
   wire = #aimc.wire<column_ohm = 0.0, row_ohm = 0.0, idle = midrail>,
   dac = #aimc.dac<bits = 8, mode = one_pass, v_read_v = 0.2, tick_ns = 1.0>,
   adc = #aimc.adc<linear, lsb_fc = 5.0, bits = 12>}
-// expected-warning @below {{the ADC throws the signal of @a away: charges of 10.0 fC root mean square are counted in steps of 5.00 fC, 2.5 effective bits}}
+// expected-warning @below {{the ADC throws the signal of @a away: charges of 10.0 fC root mean square are counted in steps of 5.00 fC up to 10235.0 fC, 2.8 effective bits; without adc=false the data choose the step}}
 aimc.weight @a : tensor<2x3xf32>
 aimc.tile @a.r0.c0 of @a rows [0, 2] cols [0, 3] on @t
-// expected-warning @below {{the ADC throws the signal of @b away: charges of 0.1 fC root mean square are counted in steps of 5.00 fC, 0.0 effective bits}}
+// expected-warning @below {{the ADC throws the signal of @b away: charges of 0.1 fC root mean square are counted in steps of 5.00 fC up to 10235.0 fC, 0.0 effective bits; without adc=false the data choose the step}}
 aimc.weight @b : tensor<2x3xf32>
 aimc.tile @b.r0.c0 of @b rows [0, 2] cols [0, 3] on @t
 func.func @main(%x: tensor<8x2xf32>, %y: tensor<8x3xf32>) -> (tensor<8x3xf32>, tensor<8x3xf32>) {

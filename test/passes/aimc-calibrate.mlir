@@ -1,6 +1,9 @@
 // RUN: %python %S/Inputs/calibration.py %t.safetensors
 // RUN: aimc-opt %s --aimc-calibrate='statistics=%t.safetensors' | FileCheck %s
 // RUN: aimc-opt %s --aimc-calibrate='statistics=%t.safetensors' --remarks-filter=aimc --remark-policy=all 2>&1 >/dev/null | FileCheck %s --check-prefix=REMARK
+// RUN: %python %S/Inputs/calibration.py %t.charge --fault charge
+// RUN: aimc-opt %s --aimc-calibrate='statistics=%t.charge' 2>&1 | FileCheck %s --check-prefix=CHARGE
+// RUN: aimc-opt %s --aimc-calibrate='statistics=%t.charge adc=false' 2>&1 | FileCheck %s --check-prefix=NOADC
 // RUN: aimc-opt %s --aimc-calibrate | FileCheck %s --check-prefix=NOTHING
 
 // With 24 bits rounding costs nothing, so nothing saturates: 1.05 x 40 fC / 8388607 a code.
@@ -12,9 +15,14 @@
 // CHECK: aimc.grid
 // CHECK-NOT: input_range
 
-// 20 log10(10 fC / (5.0068e-6 fC / sqrt(12))) = 136.8 dB, less 1.76, over 6.02
+// log2(10 fC / (5.0068e-6 fC / sqrt(12))) = 22.72
 // REMARK: input range of the grid that reads @a{{.*}} clipped=0.0{{.*}} largest=5.0{{.*}} range=0.0{{.*}} vectors=64
-// REMARK: ADC of @a{{.*}} effective bits=2.243{{.*}}e+01, {{.*}} saturated=0.0{{.*}} tiles=1
+// REMARK: ADC of @a{{.*}} effective bits=2.272{{.*}}e+01, {{.*}} saturated=0.0{{.*}} tiles=1
+
+// CHARGE: warning: {{.*}}.charge: the record has no charges of 1 of 2 tiles, @b.r0.c0 first, whose ADCs are left as they are; record a run of a package of this mapping that calls them
+// CHARGE: aimc.tile @b.r0.c0
+// CHARGE-NOT: adc_lsb_fc
+// NOADC-NOT: the record has no charges
 
 // NOTHING-NOT: activity
 // NOTHING: input_range = 7.000000e+00

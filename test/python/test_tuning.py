@@ -4,6 +4,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -15,6 +16,7 @@ from safetensors.numpy import load_file
 
 import aimc
 from aimc.locate import find_program
+from aimc.testing import models
 from aimc.testing.programs import assert_one_error, run_program
 
 RNG = np.random.default_rng(11)
@@ -105,6 +107,110 @@ def test_doubts_of_the_compiler_are_warnings(linear_model, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         aimc.compile(linear_model, target="pcm-open", fidelity="exact", scale="sigma:3", **options)
+
+
+def metrics(text, name):
+    """What remarks say of a metric."""
+    return [float(value) for value in re.findall(rf"{name}=([-+0-9.eE]+)", text)]
+
+
+@pytest.fixture(scope="module")
+def plain_case(linear_model, tmp_path_factory):
+    """Data for the linear model, and what it gives for them exactly."""
+    folder = tmp_path_factory.mktemp("plain")
+    x = np.random.default_rng(5).standard_normal((128, 96)).astype(np.float32)
+    np.savez(folder / "x.npz", x=x)
+    exact = x.astype(np.float64) @ models.weight(96, 80).astype(np.float64)
+    return folder, x, exact
+
+
+def tuned(model, folder, target, *options):
+    """Standard error of the compiler, which calibrates with the folder's data, and a package."""
+    (folder / "t.mlir").write_text(target.to_mlir())
+    package = folder / "t.aimc"
+    done = run_program("aimc-compile", model, "--dim", "batch=128", "--target", folder / "t.mlir",
+                       "--calibrate", folder / "x.npz", "--remarks", *options,
+                       "-o", package)  # fmt: skip
+    assert done.status == 0, done.stderr
+    return done.stderr, package
+
+
+def run_once(package, x, **options):
+    """Outputs, statistics of the one grid, and warnings."""
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        with aimc.Session(package, **options) as session:
+            y = session.run(None, {"x": x})[0]
+            grid = session.statistics()["grids"][0]
+    return y, grid, [str(warning.message) for warning in told]
+
+
+@pytest.mark.parametrize("lsb", [1.0, 4.0, 200.0])
+def test_the_error_before_counts_all_that_saturates(linear_model, plain_case, lsb):
+    """Against what a session of the uncalibrated ADC loses, from saturation to rounding."""
+    folder, x, exact = plain_case
+    target = aimc.Target(name="t", device=aimc.Device(kind="ideal"), wire=aimc.Wire(column_ohm=0.0),
+                         adc=aimc.Adc(kind="linear", bits=8, lsb_fc=lsb))  # fmt: skip
+    text, _ = tuned(linear_model, folder, target)
+    (_, before), (_, after) = metrics(text, "error before"), metrics(text, "error after")
+    (folder / "t.mlir").write_text(target.to_mlir())
+    package = aimc.compile(linear_model, dims={"batch": 128}, target=target,
+                           output=folder / "u.aimc")  # fmt: skip
+    y, grid, _ = run_once(package, x, effects={"dac": False})
+    lost = np.linalg.norm(y - exact) / np.linalg.norm(exact)
+    assert before == pytest.approx(lost, rel=0.15)
+    assert after < before
+    bits = grid["weights"][0]["effective_bits"]
+    assert 0.5 * np.log2(1 + 1 / before**2) == pytest.approx(bits, abs=0.25)
+
+
+@pytest.mark.parametrize("bits", [3, 4, 6])
+def test_compiler_and_runtime_agree_on_few_bits(linear_model, plain_case, bits):
+    folder, x, _ = plain_case
+    target = aimc.Target(name="t", device=aimc.Device(kind="ideal"), wire=aimc.Wire(column_ohm=0.0),
+                         adc=aimc.Adc(kind="linear", bits=bits, lsb_fc=1.0))  # fmt: skip
+    text, package = tuned(linear_model, folder, target)
+    _, grid, told = run_once(package, x)
+    kept = grid["weights"][0]["effective_bits"]
+    (said,) = metrics(text, "effective bits")
+    assert said == pytest.approx(kept, abs=0.25)
+    few = kept < 3
+    assert abs(kept - 3) > 0.25  # or the threshold could not be seen
+    assert ("the ADC throws the signal of @" in text) == few
+    assert any("effective bits" in line for line in told) == few
+
+
+@pytest.mark.parametrize(("outlier", "share", "heavy"), [(40, "0.99", True), (1, "0.99", False),
+                                                         (40, "auto", False), (40, "1", False)])  # fmt: skip
+def test_a_clip_is_judged_by_the_power_it_takes(linear_model, tmp_path, outlier, share, heavy):
+    """One channel of 96 holds nearly all of it: 1% of the inputs clip, and the model is gone."""
+    x = np.random.default_rng(6).standard_normal((128, 96)).astype(np.float32)
+    x[:, 7] *= outlier
+    np.savez(tmp_path / "x.npz", x=x)
+    target = aimc.Target(name="t", device=aimc.Device(kind="ideal"), wire=aimc.Wire(column_ohm=0.0),
+                         adc=aimc.Adc(kind="ideal"))  # fmt: skip
+    text, package = tuned(linear_model, tmp_path, target, "--input-range", share)
+    _, grid, told = run_once(package, x)
+    full = json.loads((package / "manifest.json").read_text())["grids"][0]["input_range"]
+    beyond = np.maximum(np.abs(x.astype(np.float64)) - full, 0)
+    loss = (beyond**2).sum() / (x.astype(np.float64) ** 2).sum()
+    assert grid["dac_clip_loss"] == pytest.approx(loss, rel=1e-4, abs=1e-9)
+    assert grid["dac_clip_rate"] < 0.011
+    assert (loss > 1 / 63) == heavy
+    assert ("the input range" in text and "--input-range auto" in text) == heavy
+    assert any("the DAC's range takes" in line for line in told) == heavy
+
+
+def test_an_optimal_scale_that_clips_a_little_everywhere_is_no_mistake():
+    """All weights alike under strong noise: each is clipped a little, which is worth it."""
+    weight = np.where(np.arange(64)[:, None] % 2, 0.1, -0.1) * np.ones((64, 4))
+    device = {"kind": "pcm", "g_min_us": 0.1, "g_max_us": 25.0, "programming_noise_scale": 2.0}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        tile = aimc.Tile(weight, {"device": device}, scale="optimal")
+    assert (tile.array("scale") < 0.1).all()
+    with pytest.warns(aimc.HardwareWarning, match=r"scale sigma:0.7 clips 100% .* takes 9% of"):
+        aimc.Tile(weight, {"device": device}, scale="sigma:0.7")
 
 
 def test_calibrated_packages_are_reproducible(linear_model, calibrated, tmp_path):

@@ -272,7 +272,26 @@ def test_convert_takes_presets_and_files(tmp_path):
     assert by_file[0].target == CASES["linear"][0]
     assert convert(mlp(), "pcm")[0].target == aimc.Target.load("pcm")
     assert convert(mlp(), "ideal")(samples()).shape == (256, 7)
-    with pytest.raises(aimc.InvalidArgumentError, match="but got 'pmc'; presets are pcm, "):
+    with pytest.raises(aimc.InvalidArgumentError, match=r"found no 'pmc\.mlir'"):
         convert(mlp(), "pmc")
     with pytest.raises(aimc.InvalidArgumentError, match=r"expected an aimc\.Target, but got 3"):
         convert(mlp(), 3)
+
+
+def test_an_input_range_that_takes_the_power_is_a_warning():
+    """One channel of 96 holds nearly all of it; by count 1% of the inputs clip."""
+    x = torch.randn(256, 96)
+    target = aimc.Target(name="t", adc=aimc.Adc(kind="ideal"))
+    for outlier, told in ((40.0, True), (1.0, False)):
+        part = x.clone()
+        part[:, 7] *= outlier
+        model = convert(nn.Sequential(nn.Linear(96, 8)), target,
+                        recipe=Circuit(input_range="fixed"))  # fmt: skip
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            calibrate(model, part.split(64), quantile=0.99)
+        lines = [str(w.message) for w in caught if "the input range takes" in str(w.message)]
+        assert len(lines) == told
+        assert all(
+            "layer 0: " in line and "a quantile above 0.99 keeps it" in line for line in lines
+        )

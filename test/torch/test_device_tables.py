@@ -227,7 +227,7 @@ def test_optimal_scales_are_the_compiler_s(tmp_path):
     device = target.device
     text = json.dumps(device.table)
     numbers[2] = 0
-    got = OPS.choose_scales(part, numbers, False, "optimal", "table", 1.0, 20.0, 1.0, text)
+    got = OPS.choose_scales(part, numbers, False, "optimal", "table", 1.0, 20.0, table=text)
     np.testing.assert_allclose(got[0], tensors[block["scales"]], rtol=1e-6)
     assert (got[0] < 0.99 * part.abs().amax(0)).any()
 

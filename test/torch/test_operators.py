@@ -297,6 +297,26 @@ def test_gradients_of_devices(kind):
     )
 
 
+@pytest.mark.parametrize("kind", ["pcm", "reram_cmo"])
+def test_devices_at_their_bounds_keep_their_slope(kind):
+    """Weights at the scale are devices at g_max, zeros are devices at g_min: no edge of a range is
+    beyond it, on any device of torch, and slopes there are those of the side that is left."""
+    low, high = (1.5, 80.0) if kind == "reram_cmo" else (0.0, 25.0)
+    curves, law = OPS.device_curves(kind, low, high, programming_scale=0.0, time_s=3600.0)
+    g = torch.tensor([low, high], dtype=torch.float64)
+    ends = torch.tensor([low + 1e-5, high - 1e-5], dtype=torch.float64)
+    # A drift that is sure, so that no draw takes the edge away.
+    none = torch.zeros(2, dtype=torch.float64)
+    draws = [none, none, None]
+    state = [OPS.device_state(t, *draws, curves, law) for t in (ends, g)]
+    rise = (state[0] - state[1]) / (ends - g)
+    here = OPS.device_state_slope(g, *draws, curves, law)
+    torch.testing.assert_close(here, rise, rtol=1e-3, atol=1e-3)
+    there = composite(OPS.device_state_slope.default)(g, *draws, curves, law)
+    torch.testing.assert_close(there, here)
+    assert (here > 0.1).all()
+
+
 def test_pcm_devices_follow_the_published_fits():
     """AIHWKIT's noise/pcm.py, written out once more."""
     curves, law = OPS.device_curves("pcm", 0.1, 25.0, time_s=3600.0)

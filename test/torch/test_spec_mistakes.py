@@ -3,7 +3,9 @@
 """Noise specs with one mistake each: both readers refuse what the other refuses, and say where."""
 
 import copy
+import hashlib
 import json
+import random
 
 import numpy as np
 import pytest
@@ -70,14 +72,20 @@ MISTAKES = [
     (("version",), "1", "version: expected version 1 of a noise spec, but got '1'"),
     (("version",), True, "version: expected version 1 of a noise spec, but got true"),
     (("version",), MISSING, "version: expected version 1 of a noise spec, but it is missing"),
+    (("colour",), 1, "unknown key 'colour', expected one of: format, version, tensors, layers, "
+                     "targets"),
+    (("layers", 0, "colour"), 1, LAYER + "unknown key 'colour', expected one of: layer, weight, "
+     "initializer, transposed, rows, cols, input_range, activity, blocks"),
+    ((*BLOCK, "lsbfc"), 4.0, LAYER + "blocks[0]: unknown key 'lsbfc', expected one of: name, target, "
+     "row, rows, col, cols, chip, tile, at_row, at_col, scales, lsb_fc, compensate"),
     (("tensors",), 7, "tensors: expected a name, but got 7"),
     (("tensors",), "../s.safetensors",
      "tensors: expected the name of a file beside the spec, but got '../s.safetensors'"),
     (("tensors",), None,
      LAYER + "blocks[0].scales: expected a tensor 's', but the spec's file has none"),
-    (("targets",), {}, "targets: expected an object of 1 to 16 targets, but got {}"),
-    (("targets",), {str(n): spec_of()["targets"]["t"] for n in range(17)},
-     "targets: expected an object of 1 to 16 targets, but got {"),
+    (("targets",), {}, "targets: expected an object of 1 to 8 targets, but got {}"),
+    (("targets",), {str(n): spec_of()["targets"]["t"] for n in range(9)},
+     "targets: expected an object of 1 to 8 targets, but got {"),
     (("layers",), [], "layers: expected a list of layers, but got []"),
     (("layers",), {}, "layers: expected a list of layers, but got {}"),
     (("layers", 0), 5, "layers[0]: expected an object, but got 5"),
@@ -122,14 +130,14 @@ MISTAKES = [
     ((*BLOCK, "rows"), 10**9, LAYER + "expected blocks that form bands and lie inside their tiles"),
     ((*BLOCK, "target"), "zz", LAYER + "blocks[0].target: expected one of: t, but got 'zz'"),
     ((*BLOCK, "target"), ["t"], LAYER + "blocks[0].target: expected one of: t, but got [\"t\"]"),
-    (("targets", "t"), 5, TARGET + "expected a JSON object, but got 5"),
-    ((*WIRE,), MISSING, TARGET + "wire: expected an object, but the key is missing"),
-    ((*WIRE,), 5, TARGET + "wire: expected an object, but got 5"),
+    (("targets", "t"), 5, TARGET + "expected a part 'geometry', but got 5"),
+    ((*WIRE,), MISSING, TARGET + "expected a part 'wire'"),
+    ((*WIRE,), 5, TARGET + "expected a part 'wire', but got 5"),
     (("targets", "t", "newpart"), {"a": 1},
-     TARGET + "unknown key 'newpart', expected one of: geometry, device, wire, dac, adc"),
-    ((*WIRE, "colum_ohm"), 1, TARGET + "wire: unknown key 'colum_ohm', expected one of: column_ohm"),
+     TARGET + "expected one of geometry, device, wire, dac, adc, but got 'newpart'"),
+    ((*WIRE, "colum_ohm"), 1, TARGET + "expected a key of wire, but got 'colum_ohm'"),
     ((*WIRE, "column_ohm"), -5, TARGET + "wire.column_ohm: expected a number from 0 to 1000, but got -5"),
-    ((*WIRE, "column_ohm"), MISSING, TARGET + "wire.column_ohm: expected a number, but the key is missing"),
+    ((*WIRE, "column_ohm"), MISSING, TARGET + "wire.column_ohm: expected a value, but it is missing"),
     ((*WIRE, "idle"), "weird", TARGET + "wire.idle: expected one of: midrail, open, but got 'weird'"),
     ((*WIRE, "spread"), 0.1, TARGET + "wire.spread: training models 0"),
     ((*ADC, "kind"), "weird", TARGET + "adc.kind: expected one of: ideal, linear, cco, but got 'weird'"),
@@ -206,7 +214,7 @@ def test_finetune_takes_what_is_right(tmp_path, trainee):
          "layer 'zzz': expected a layer of that name in the model, but it has none"),
         ([(("layers", 0, "initializer"), "zzz")],
          "layer 'layer.0': expected a product with the initializer 'zzz' in the model"),
-        ([((*BLOCK, "lsb_fc"), float("nan"))], "expected JSON, but got a parse error"),
+        ([((*BLOCK, "lsb_fc"), float("nan"))], "expected JSON, but got a mistake"),
     ],
 )  # fmt: skip
 def test_finetune_names_what_the_model_has_not(tmp_path, trainee, changes, said):
@@ -259,3 +267,53 @@ def test_a_layer_without_inputs_or_outputs_stays_digital():
     assert [layer.name for layer in analog_layers(module)] == ["0"]
     x = torch.randn(5, 20)
     torch.testing.assert_close(module(x), module[2].bias.expand(5, 3))
+
+
+def sealed(data, metadata):
+    """The tensors with the hash that the compiler writes, by other means than its own."""
+    length = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + length]) | {
+        "__metadata__": metadata | {"aimc_sha256": "0" * 64}
+    }
+    text = json.dumps(header).encode()
+    whole = len(text).to_bytes(8, "little") + text + data[8 + length :]
+    at = whole.index(b"0" * 64)
+    return whole[:at] + hashlib.sha256(whole).hexdigest().encode() + whole[at + 64 :]
+
+
+@TUNED
+def test_changed_tensors_are_refused(tmp_path, trainee):
+    """Scales and activities that look like others: only the file's hash tells."""
+    spec = write(tmp_path, *NAMED, (("layers", 0, "activity"), "a"))
+    tensors = tmp_path / "spec.safetensors"
+    good = sealed(tensors.read_bytes(), {"format": "aimc-noise"})
+    tensors.write_bytes(good)
+    finetune(trainee, spec, 0)
+    load_spec(spec)
+    rng = random.Random(4)
+    key = good.index(b"aimc_sha256") + 3
+    for place in [key, *rng.sample(range(8, len(good)), 40)]:
+        tensors.write_bytes(
+            good[:place] + bytes([good[place] ^ 1 << rng.randrange(7)]) + good[place + 1 :]
+        )
+        with pytest.raises(aimc.InvalidArgumentError, match=r"spec\.safetensors: ") as caught:
+            load_spec(spec)
+        assert "\n" not in str(caught.value)
+        if place % 5 == 0 or place == key:  # a program takes a second
+            done = finetune(trainee, spec, 1)
+            assert str(tensors) in done.stderr and done.stderr.count("\n") == 1
+
+
+@TUNED
+@pytest.mark.parametrize("option", ["--spec", "--target", "--device"])
+def test_deep_json_is_refused(tmp_path, trainee, option):
+    file = tmp_path / "deep.json"
+    file.write_text('{"a":' * 100_000)
+    rest = ["--target", "pcm"] if option == "--device" else []
+    done = test_finetune.finetune(*trainee, tmp_path / "x.onnx", "--loss", "mse", "--steps", 1, *rest,
+                                  option, file, status=1)  # fmt: skip
+    assert "deep.json" in done.stderr and "at most 64 levels" in done.stderr
+    assert done.stderr.count("\n") == 1
+    if option == "--spec":
+        with pytest.raises(aimc.InvalidArgumentError, match=r"deep\.json: .*at most 64 levels"):
+            load_spec(file)

@@ -4,8 +4,10 @@
 //===----------------------------------------------------------------------===//
 #include "MapFile.h"
 
+#include "Npz.h"
 #include "OutputFile.h"
-#include "aimc/exec/FileWriter.h"
+#include "aimc/files/FileWriter.h"
+#include "aimc/files/Leftovers.h"
 
 #include <algorithm>
 #include <array>
@@ -19,8 +21,8 @@
 namespace aimc::chip {
 
 using exec::fail;
-using exec::FileWriter;
 using exec::Result;
+using files::FileWriter;
 
 namespace {
 constexpr size_t kBuffer = 1 << 20;
@@ -33,6 +35,11 @@ std::string field(const std::string &name) {
   for (char c : name)
     quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
   return quoted + "\"";
+}
+
+/// A file's words with the runtime's kind of error.
+Result<void> judged(const files::Result<void> &done) {
+  return done ? Result<void>() : fail(AIMC_INVALID_ARGUMENT, done.error());
 }
 
 class CsvFile : public MapFile {
@@ -59,7 +66,7 @@ public:
     if (auto done = flush(); !done)
       return done;
     if (writer)
-      return writer->commit();
+      return judged(writer->commit());
     if (std::fflush(stdout) != 0)
       return fail(AIMC_INVALID_ARGUMENT,
                   std::string("standard output: cannot write: ") + std::strerror(errno));
@@ -70,7 +77,7 @@ private:
   Result<void> flush() {
     Result<void> done;
     if (writer)
-      done = writer->write(text.data(), text.size());
+      done = judged(writer->write(text.data(), text.size()));
     else if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size())
       done = fail(AIMC_INVALID_ARGUMENT,
                   std::string("standard output: cannot write: ") + std::strerror(errno));
@@ -107,6 +114,10 @@ public:
       : path(std::move(path)), names(names) {}
 
   Result<void> open() {
+    // A link stays a link: what it points to is replaced.
+    std::error_code absent;
+    if (const auto real = std::filesystem::canonical(path, absent); !absent)
+      path = real.string();
     if (auto writable = run::checkWritable(path); !writable)
       return fail(AIMC_INVALID_ARGUMENT, writable.error());
     for (auto &column : columns) {
@@ -133,17 +144,20 @@ public:
     constexpr const char *titles[] = {"weight", "row",       "column",        "chip",
                                       "tile",   "tile_row",  "tile_column",   "plane",
                                       "device", "target_us", "programmed_us", "now_us"};
+    // libzip has a temporary file of its own, which a kill would leave under a name of its choice.
+    auto folder = files::TemporaryFolder::create(path, 0700);
+    if (!folder)
+      return fail(AIMC_INVALID_ARGUMENT, folder.error());
+    const std::string made = folder->name() + "/map.npz";
     int code = 0;
-    zip_t *archive = zip_open(path.c_str(), ZIP_CREATE | ZIP_TRUNCATE, &code);
+    zip_t *archive = zip_open(made.c_str(), ZIP_CREATE | ZIP_TRUNCATE, &code);
     if (!archive)
       return failure();
     bool good = true;
     auto put = [&](const std::string &name, zip_source_t *source) {
       const zip_int64_t index =
           source ? zip_file_add(archive, (name + ".npy").c_str(), source, ZIP_FL_ENC_UTF_8) : -1;
-      good =
-          good && index >= 0 &&
-          zip_set_file_compression(archive, static_cast<zip_uint64_t>(index), ZIP_CM_STORE, 0) == 0;
+      good = good && index >= 0 && run::settle(archive, static_cast<uint64_t>(index));
     };
     for (size_t c = 0; c < columns.size(); ++c) {
       const std::string header = npyHeader(c < 9 ? "<i4" : "<f4", rows);
@@ -160,6 +174,8 @@ public:
       zip_discard(archive);
       return fail(AIMC_INVALID_ARGUMENT, path + ": cannot write: " + reason);
     }
+    if (std::rename(made.c_str(), path.c_str()) != 0)
+      return failure();
     return {};
   }
 
@@ -201,7 +217,7 @@ Result<std::unique_ptr<MapFile>> makeMapFile(const std::string &path,
   if (!path.empty()) {
     auto made = FileWriter::create(path);
     if (!made)
-      return tl::unexpected(made.error());
+      return fail(AIMC_INVALID_ARGUMENT, made.error());
     writer.emplace(std::move(*made));
   }
   return std::make_unique<CsvFile>(std::move(writer), names);

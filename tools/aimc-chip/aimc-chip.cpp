@@ -7,34 +7,32 @@
 //
 //===----------------------------------------------------------------------===//
 #include "Commands.h"
+#include "OutputFile.h"
+#include "Program.h"
 
-#include <csignal>
 #include <cstdio>
-#include <exception>
 #include <map>
 
 using namespace aimc::chip;
 
-int main(int argc, char **argv) {
-  try {
-    Arguments arguments;
-    if (auto exitCode = parseArguments(argc, argv, arguments))
-      return *exitCode;
-    // A file-size limit becomes an error of the write that meets it.
-    std::signal(SIGXFSZ, SIG_IGN);
-    const std::map<std::string, Result<void> (*)(const Arguments &)> commands = {
-        {"program", program},
-        {"age", age},
-        {"info", info},
-        {"compare", compare},
-        {"dump-map", dumpMap}};
-    if (auto done = commands.at(arguments.command)(arguments); !done) {
-      std::fprintf(stderr, "aimc-chip: error: %s\n", done.error().message.c_str());
-      return done.error().status == AIMC_INTERNAL ? 70 : 1;
-    }
-    return 0;
-  } catch (const std::exception &error) {
-    std::fprintf(stderr, "aimc-chip: internal error: %s\n", error.what());
-    return 70;
+namespace {
+int body(int argc, char **argv) {
+  Arguments arguments;
+  if (auto exitCode = parseArguments(argc, argv, arguments))
+    return *exitCode;
+  aimc::run::prepareSignals();
+  const std::map<std::string, Result<void> (*)(const Arguments &)> commands = {
+      {"program", program},
+      {"age", age},
+      {"info", info},
+      {"compare", compare},
+      {"dump-map", dumpMap}};
+  if (auto done = commands.at(arguments.command)(arguments); !done) {
+    std::fprintf(stderr, "aimc-chip: error: %s\n", done.error().message.c_str());
+    return done.error().status == AIMC_INTERNAL ? 70 : 1;
   }
+  return 0;
 }
+} // namespace
+
+int main(int argc, char **argv) { return aimc::run::runProgram("aimc-chip", argc, argv, body); }

@@ -6,6 +6,7 @@
 #include "Compile.h"
 #include "Progress.h"
 #include "Record.h"
+#include "aimc/Analysis/MlirText.h"
 #include "aimc/CodeGen/Passes.h"
 #include "aimc/Description/Mapping.h"
 #include "aimc/Import/ImportOnnx.h"
@@ -14,16 +15,13 @@
 #include "aimc/Pipelines/Pipelines.h"
 #include "aimc/Transforms/Passes.h"
 #include "aimc/Transforms/Targets.h"
+#include "aimc/files/FileWriter.h"
 #include "mlir/Bytecode/BytecodeWriter.h"
 #include "mlir/IR/Remarks.h"
-#include "mlir/Parser/Parser.h"
-#include "mlir/Support/FileUtilities.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
-#include "llvm/Support/ToolOutputFile.h"
 
 #include <csignal>
-#include <unistd.h>
 
 using namespace mlir;
 using namespace mlir::aimc;
@@ -93,8 +91,7 @@ private:
 };
 
 void onSignal(int number) {
-  PackageWriter::removeUnfinished();
-  tool::TemporaryFolder::removeUnfinished();
+  tool::removeUnfinished();
   std::signal(number, SIG_DFL);
   std::raise(number);
 }
@@ -102,7 +99,7 @@ void onSignal(int number) {
 OwningOpRef<ModuleOp> readModel(MLIRContext &context, const Options &options) {
   llvm::StringRef extension = llvm::sys::path::extension(options.model);
   if (extension == ".mlir" || extension == ".mlirbc")
-    return parseSourceFile<ModuleOp>(options.model, &context);
+    return parseMlirFile(options.model, &context);
   ::aimc::onnx::LoadOptions load;
   load.dims = options.dims;
   return importOnnx(&context, options.model, load);
@@ -129,31 +126,43 @@ void writeTo(llvm::raw_ostream &os, ModuleOp module, const std::string &path) {
   module.print(os, flags);
 }
 
+int cannotWrite(const std::string &path, std::error_code error, Reporter &report) {
+  report.error("cannot write '" + path + "': " + error.message());
+  return tool::kBadInput;
+}
+
 /// Regular files appear whole or not at all; anything else is written through.
 int writeModule(ModuleOp module, const Options &options, Reporter &report) {
-  std::string path = outputPath(options);
-  bool direct =
-      path == "-" || (llvm::sys::fs::exists(path) && !llvm::sys::fs::is_regular_file(path));
-  std::string name = direct ? path : path + ".tmp-" + std::to_string(::getpid());
-  std::string problem;
-  auto file = openOutputFile(name, &problem);
-  if (!file) {
-    report.error("cannot write '" + path + "'");
+  const std::string path = outputPath(options);
+  if (path == "-" || (llvm::sys::fs::exists(path) && !llvm::sys::fs::is_regular_file(path))) {
+    std::error_code error;
+    llvm::raw_fd_ostream os(path, error);
+    if (error)
+      return cannotWrite(path, error, report);
+    writeTo(os, module, path);
+    os.flush();
+    error = os.error();
+    os.clear_error();
+    return error ? cannotWrite(path, error, report) : tool::kDone;
+  }
+  auto writer = ::aimc::files::FileWriter::create(path);
+  if (!writer) {
+    report.error(writer.error());
     return tool::kBadInput;
   }
-  writeTo(file->os(), module, path);
-  file->os().flush();
-  std::error_code error = file->os().error();
-  file->os().clear_error();
-  if (!error && !direct) {
-    file->os().close();
-    error = llvm::sys::fs::rename(name, path);
+  {
+    llvm::raw_fd_ostream os(writer->descriptor(), /*shouldClose=*/false);
+    writeTo(os, module, path);
+    os.flush();
+    std::error_code error = os.error();
+    os.clear_error();
+    if (error)
+      return cannotWrite(path, error, report);
   }
-  if (error) {
-    report.error("cannot write '" + path + "': " + error.message());
+  if (auto done = writer->commit(); !done) {
+    report.error(done.error());
     return tool::kBadInput;
   }
-  file->keep();
   return tool::kDone;
 }
 
@@ -372,6 +381,12 @@ private:
 };
 
 } // namespace
+
+void tool::removeUnfinished() {
+  PackageWriter::removeUnfinished();
+  tool::TemporaryFolder::removeUnfinished();
+  ::aimc::files::removeTemporaries();
+}
 
 int tool::run(const Options &options) {
   // A limit on file sizes is an error of the write, not a signal.

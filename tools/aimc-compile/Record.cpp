@@ -4,11 +4,9 @@
 //===----------------------------------------------------------------------===//
 #include "Record.h"
 #include "Samples.h"
+#include "aimc/Analysis/JsonText.h"
 #include "aimc/exec/runtime.h"
 
-#include "llvm/Support/JSON.h"
-
-#include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
@@ -41,35 +39,22 @@ void unlinkIn(const char *folder, const char *name, int (*remove)(const char *))
 } // namespace
 
 tl::expected<TemporaryFolder, std::string> TemporaryFolder::create(const std::string &path) {
-  std::string folder;
-  if (path.empty()) {
-    const char *system = std::getenv("TMPDIR");
-    folder = std::string(system && *system ? system : "/tmp") + "/aimc-calibrate.XXXXXX";
-  } else {
-    folder = path + ".calibrate.XXXXXX";
-  }
-  auto fail = [&](int error) {
-    existing[0] = '\0';
-    return tl::unexpected<std::string>("cannot make a folder beside '" + path +
-                                       "': " + std::strerror(error));
-  };
-  if (folder.size() >= sizeof existing)
-    return fail(ENAMETOOLONG);
-  // Named in place: a signal that comes right after finds the folder that is there.
-  std::memcpy(existing, folder.c_str(), folder.size() + 1);
-  if (!::mkdtemp(existing))
-    return fail(errno);
-  return TemporaryFolder(existing);
+  const char *system = std::getenv("TMPDIR");
+  const std::string base =
+      path.empty() ? std::string(system && *system ? system : "/tmp") + "/aimc-calibrate" : path;
+  auto folder = files::TemporaryFolder::create(base, 0700); // code in it is loaded
+  if (!folder)
+    return tl::unexpected<std::string>(folder.error());
+  if (folder->name().size() < sizeof existing)
+    std::memcpy(existing, folder->name().c_str(), folder->name().size() + 1);
+  return TemporaryFolder(std::move(*folder));
 }
 
-TemporaryFolder::TemporaryFolder(TemporaryFolder &&other) noexcept
-    : folder(std::move(other.folder)) {
-  other.folder.clear();
-}
+TemporaryFolder::TemporaryFolder(TemporaryFolder &&other) noexcept = default;
 
 TemporaryFolder::~TemporaryFolder() {
-  if (!folder.empty())
-    removeUnfinished();
+  if (!folder.name().empty())
+    existing[0] = '\0';
 }
 
 void TemporaryFolder::removeUnfinished() {
@@ -90,6 +75,7 @@ namespace {
 struct Close {
   void operator()(aimc_package *package) const { aimc_package_close(package); }
   void operator()(aimc_session *session) const { aimc_session_destroy(session); }
+  void operator()(aimc_tile *tile) const { aimc_tile_destroy(tile); }
 };
 
 tl::unexpected<std::string> runtimeError() {
@@ -99,7 +85,7 @@ tl::unexpected<std::string> runtimeError() {
 /// Inputs or outputs of the package's only entry.
 tl::expected<std::vector<Port>, std::string> portsOf(aimc_package *package, llvm::StringRef kind) {
   std::vector<Port> ports;
-  llvm::Expected<json::Value> manifest = json::parse(aimc_package_manifest(package));
+  llvm::Expected<json::Value> manifest = mlir::aimc::parseJsonText(aimc_package_manifest(package));
   const json::Object *root = manifest ? manifest->getAsObject() : nullptr;
   if (!manifest)
     llvm::consumeError(manifest.takeError());
@@ -185,9 +171,11 @@ bool isRecord(const std::string &path) {
 }
 
 tl::expected<void, std::string> checkTarget(const std::string &targetJson) {
-  const char *whole = nullptr;
-  if (aimc_target_read(targetJson.c_str(), R"({"partial": false})", &whole) != AIMC_OK)
+  const float weight = 1.0f;
+  aimc_tile *created = nullptr;
+  if (aimc_tile_create(targetJson.c_str(), nullptr, &weight, 1, 1, &created) != AIMC_OK)
     return runtimeError();
+  std::unique_ptr<aimc_tile, Close> tile(created);
   return {};
 }
 

@@ -5,10 +5,12 @@
 //
 // Calibration runs the model itself, through the runtime's C API, from a package in a temporary
 // folder. The folder goes when it is no longer needed, when an error ends the program, and when a
-// signal does.
+// signal does; what a kill leaves goes with the next run.
 //
 //===----------------------------------------------------------------------===//
 #pragma once
+
+#include "aimc/files/Leftovers.h"
 
 #include <functional>
 #include <string>
@@ -22,18 +24,17 @@ public:
   /// Beside `path`, or in the system's folder for temporary files where `path` is empty.
   static tl::expected<TemporaryFolder, std::string> create(const std::string &path);
   TemporaryFolder(TemporaryFolder &&other) noexcept;
-  TemporaryFolder(const TemporaryFolder &) = delete;
   ~TemporaryFolder();
 
-  std::string package() const { return folder + "/model.aimc"; }
-  std::string statistics() const { return folder + "/statistics.safetensors"; }
+  std::string package() const { return folder.name() + "/model.aimc"; }
+  std::string statistics() const { return folder.name() + "/statistics.safetensors"; }
 
   /// Removes the folder that exists, if any. Only async-signal-safe calls.
   static void removeUnfinished();
 
 private:
-  explicit TemporaryFolder(std::string folder) : folder(std::move(folder)) {}
-  std::string folder;
+  explicit TemporaryFolder(files::TemporaryFolder folder) : folder(std::move(folder)) {}
+  files::TemporaryFolder folder;
 };
 
 /// Runs every sample of the .npz file `data` through the package, tiles being read beside exact

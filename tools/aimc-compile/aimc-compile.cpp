@@ -8,8 +8,12 @@
 //===----------------------------------------------------------------------===//
 
 #include "Compile.h"
+#include "Program.h"
 #include "aimc/model/Scale.h"
+#include "llvm/Support/ErrorHandling.h"
 #include <CLI/CLI.hpp>
+#include <cstring>
+#include <new>
 
 using aimc::compile::Emit;
 
@@ -42,7 +46,25 @@ static std::string checkRange(const std::string &text) {
   return "expected none, auto or a number from 0.99 to 1, but got '" + text + "'";
 }
 
-int main(int argc, char **argv) {
+/// LLVM says what it cannot do by ending the process: no memory, no thread.
+static void onFatal(void *, const char *reason, bool) {
+  const bool thread = std::strstr(reason, "pthread") || std::strstr(reason, "thread");
+  const bool memory = thread || std::strstr(reason, "memory") || std::strstr(reason, "alloc");
+  aimc::run::endProgram(memory ? aimc::run::kNoMemoryText : reason,
+                        memory ? aimc::run::kNoMemory : aimc::compile::kInternal,
+                        aimc::compile::removeUnfinished);
+}
+
+static void onNoMemory() {
+  aimc::run::endProgram(aimc::run::kNoMemoryText, aimc::run::kNoMemory,
+                        aimc::compile::removeUnfinished);
+}
+
+static int body(int argc, char **argv) {
+  // Code without exceptions, in threads too, has no better way.
+  std::set_new_handler(onNoMemory);
+  llvm::install_fatal_error_handler(onFatal);
+  llvm::install_bad_alloc_error_handler(onFatal);
   aimc::compile::Options options;
   std::vector<std::string> dims;
   CLI::App app{"Compiles an ONNX model (or linalg as MLIR) to a package that aimc-run executes.",
@@ -130,3 +152,5 @@ int main(int argc, char **argv) {
     }
   return aimc::compile::run(options);
 }
+
+int main(int argc, char **argv) { return aimc::run::runProgram("aimc-compile", argc, argv, body); }

@@ -10,13 +10,13 @@
 #include "Data.h"
 #include "Monitor.h"
 #include "OutputFile.h"
+#include "Program.h"
 #include "TargetFile.h"
 
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Parallel.h>
 #include <cstdio>
-#include <exception>
 #include <filesystem>
 
 using namespace aimc;
@@ -237,20 +237,17 @@ Result<int> tune(const Arguments &arguments) {
   std::printf("%s\n", summary(*outcome, *model, arguments).c_str());
   return 0;
 }
+
+int body(int argc, char **argv) {
+  Arguments arguments;
+  if (auto exitCode = parseArguments(argc, argv, arguments))
+    return *exitCode;
+  auto done = tune(arguments);
+  if (done)
+    return *done;
+  std::fprintf(stderr, "aimc-finetune: error: %s\n", done.error().message.c_str());
+  return 1;
+}
 } // namespace
 
-int main(int argc, char **argv) {
-  try {
-    Arguments arguments;
-    if (auto exitCode = parseArguments(argc, argv, arguments))
-      return *exitCode;
-    auto done = tune(arguments);
-    if (done)
-      return *done;
-    std::fprintf(stderr, "aimc-finetune: error: %s\n", done.error().message.c_str());
-    return 1;
-  } catch (const std::exception &error) {
-    std::fprintf(stderr, "aimc-finetune: internal error: %s\n", error.what());
-    return 70;
-  }
-}
+int main(int argc, char **argv) { return run::runProgram("aimc-finetune", argc, argv, body); }

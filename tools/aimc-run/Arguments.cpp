@@ -5,6 +5,7 @@
 #include "Arguments.h"
 
 #include "Duration.h"
+#include "aimc/files/Json.h"
 
 #include <CLI/CLI.hpp>
 #include <charconv>
@@ -31,11 +32,11 @@ std::optional<json> readOverride(const std::string &given) {
     }
     text = content.str();
   }
-  json value = json::parse(text, nullptr, false);
-  if (value.is_object())
-    return value;
-  std::cerr << "aimc-run: error: " << (text == given ? "--target-override" : given)
-            << ": expected a JSON object\n";
+  auto value = files::parseJson(text);
+  if (value && value->is_object())
+    return *value;
+  std::cerr << "aimc-run: error: " << (text == given ? "--target-override" : given) << ": "
+            << (value ? "expected a JSON object" : value.error()) << '\n';
   return std::nullopt;
 }
 } // namespace

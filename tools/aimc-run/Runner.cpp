@@ -4,6 +4,8 @@
 //===----------------------------------------------------------------------===//
 #include "Runner.h"
 
+#include "aimc/files/Json.h"
+
 #include <chrono>
 #include <sstream>
 
@@ -92,8 +94,11 @@ Result<Model> openModel(const Arguments &arguments) {
       aimc_package_open_with(arguments.package.c_str(), options.dump().c_str(), &package);
   if (status != AIMC_OK)
     return runtimeError(status);
-  Model model{PackageHandle(package), json::parse(aimc_package_manifest(package))};
-  return model;
+  PackageHandle handle(package);
+  auto manifest = files::parseJson(aimc_package_manifest(package));
+  if (!manifest)
+    return fail(arguments.package + ": " + manifest.error());
+  return Model{std::move(handle), std::move(*manifest)};
 }
 
 Result<int32_t> chooseEntry(const Model &model, const Arguments &arguments,
@@ -165,7 +170,10 @@ Result<json> readStatistics(aimc_session *session) {
   aimc_status status = aimc_session_statistics(session, &text);
   if (status != AIMC_OK)
     return runtimeError(status);
-  return json::parse(text);
+  auto statistics = files::parseJson(text);
+  if (!statistics)
+    return fail("statistics: " + statistics.error());
+  return std::move(*statistics);
 }
 
 } // namespace aimc::run

@@ -7,11 +7,11 @@
 //
 //===----------------------------------------------------------------------===//
 #include "OutputFile.h"
+#include "Program.h"
 #include "Report.h"
 #include "Runner.h"
 
 #include <cstdio>
-#include <exception>
 
 using namespace aimc::run;
 using nlohmann::json;
@@ -106,21 +106,18 @@ Result<void> run(const Arguments &arguments) {
   printSummary(*statistics);
   return {};
 }
+
+int body(int argc, char **argv) {
+  Arguments arguments;
+  if (auto exitCode = parseArguments(argc, argv, arguments))
+    return *exitCode;
+  prepareSignals();
+  if (auto done = run(arguments); !done) {
+    std::fprintf(stderr, "aimc-run: error: %s\n", done.error().message.c_str());
+    return done.error().exitCode;
+  }
+  return 0;
+}
 } // namespace
 
-int main(int argc, char **argv) {
-  try {
-    Arguments arguments;
-    if (auto exitCode = parseArguments(argc, argv, arguments))
-      return *exitCode;
-    prepareSignals();
-    if (auto done = run(arguments); !done) {
-      std::fprintf(stderr, "aimc-run: error: %s\n", done.error().message.c_str());
-      return done.error().exitCode;
-    }
-    return 0;
-  } catch (const std::exception &error) {
-    std::fprintf(stderr, "aimc-run: internal error: %s\n", error.what());
-    return 70;
-  }
-}
+int main(int argc, char **argv) { return runProgram("aimc-run", argc, argv, body); }

@@ -10,12 +10,13 @@
 //===----------------------------------------------------------------------===//
 #include "ExportSpice.h"
 
+#include "Names.h"
 #include "Vector.h"
 #include "aimc/Analysis/ConstantView.h"
+#include "aimc/Analysis/MlirText.h"
 #include "aimc/Description/Mapping.h"
 #include "aimc/IR/AIMC.h"
 #include "aimc/exec/JsonReader.h"
-#include "aimc/exec/Names.h"
 #include "aimc/exec/TileState.h"
 #include "aimc/model/Converter.h"
 #include "aimc/spice/Netlist.h"
@@ -23,7 +24,6 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/SymbolTable.h"
-#include "mlir/Parser/Parser.h"
 #include "llvm/ADT/StringSet.h"
 
 #include <algorithm>
@@ -86,7 +86,7 @@ LogicalResult Exporter::findBlock() {
       return fail() << "expected a mapped module, but got one without tiles; aimc-compile --emit "
                        "tiled writes one";
     return fail() << "expected --tile to name an aimc.tile of the module, but got '"
-                  << options.block << "'; it has " << ::aimc::exec::nearestNames(name, tiles);
+                  << options.block << "'; it has " << ::aimc::run::nearestNames(name, tiles);
   }
   if (!block.getPlace())
     return block.emitError("expected a placed tile, but got one without a place (aimc-place)");
@@ -318,8 +318,7 @@ mlir::LogicalResult exportSpice(MLIRContext *context, const SpiceOptions &option
            << options.file
            << ": expected a mapped module (.mlir or .mlirbc), but got an ONNX model; aimc-compile "
               "--emit tiled -o FILE.mlirbc makes one of it";
-  ParserConfig config(context);
-  OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(options.file, config);
+  OwningOpRef<ModuleOp> module = mlir::aimc::parseMlirFile(options.file, context);
   if (!module)
     return failure();
   return Exporter(*module, options).run(out);

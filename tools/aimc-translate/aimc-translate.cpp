@@ -7,13 +7,12 @@
 // aimc-translate --export-spice tiled.mlir --tile=@q.r0.c0 --input=1,-3,0.5 [-o tile.cir]
 //
 //===----------------------------------------------------------------------===//
+#include "OutputFile.h"
 #include "Translations.h"
 
 #include "mlir/IR/Diagnostics.h"
-#include "mlir/Support/FileUtilities.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/Support/InitLLVM.h"
-#include "llvm/Support/ToolOutputFile.h"
 
 using namespace llvm;
 
@@ -51,19 +50,19 @@ int main(int argc, char **argv) {
   raw_svector_ostream made(text);
   if (failed(importing ? importFlags.run(&context, made) : spiceFlags.run(&context, made)))
     return kBadInput;
-  std::string error;
-  std::unique_ptr<ToolOutputFile> file = mlir::openOutputFile(output, &error);
-  if (!file) {
-    errs() << "aimc-translate: error: " << error << '\n';
+  if (output == "-") {
+    outs() << text;
+    outs().flush();
+    if (!outs().has_error())
+      return kDone;
+    errs() << "aimc-translate: error: standard output: cannot write: " << outs().error().message()
+           << '\n';
+    outs().clear_error();
     return kBadInput;
   }
-  file->os() << text;
-  file->os().flush();
-  if (file->os().has_error()) {
-    errs() << "aimc-translate: error: " << output << ": " << file->os().error().message() << '\n';
-    file->os().clear_error();
+  if (auto done = ::aimc::run::writeWhole(output, text.data(), text.size()); !done) {
+    errs() << "aimc-translate: error: " << done.error() << '\n';
     return kBadInput;
   }
-  file->keep();
   return kDone;
 }

@@ -178,6 +178,12 @@ tl::expected<Bytes, std::string> readEntry(zip_t *zip, zip_uint64_t index) {
 }
 } // namespace
 
+bool settle(zip_t *zip, uint64_t index) {
+  constexpr unsigned short firstDay = 1 << 5 | 1; // 1 January 1980, where the format's time begins
+  return zip_set_file_compression(zip, index, ZIP_CM_STORE, 0) == 0 &&
+         zip_file_set_dostime(zip, index, 0, firstDay, 0) == 0;
+}
+
 const char *dtypeName(aimc_dtype dtype) {
   constexpr const char *names[] = {"f32", "i64", "i32", "bool"};
   return names[dtype];
@@ -288,7 +294,7 @@ tl::expected<std::vector<std::byte>, std::string> writeNpz(const std::vector<Arr
       zip_source_free(source);
       return fail("array '" + array.name + "': " + zip_strerror(zip.get()));
     }
-    zip_set_file_compression(zip.get(), static_cast<zip_uint64_t>(index), ZIP_CM_STORE, 0);
+    settle(zip.get(), static_cast<zip_uint64_t>(index));
   }
   if (zip_close(zip.get()) != 0)
     return fail(zip_strerror(zip.get()));

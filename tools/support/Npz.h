@@ -17,6 +17,8 @@
 #include <tl/expected.hpp>
 #include <vector>
 
+struct zip; // libzip
+
 namespace aimc::run {
 
 /// An array in C order that owns its data.
@@ -37,6 +39,10 @@ tl::expected<std::vector<Array>, std::string> readNpz(const std::string &path);
 
 /// One .npy file from memory; the error does not name the file.
 tl::expected<Array, std::string> parseNpy(std::vector<std::byte> bytes);
+
+/// Makes an entry of an archive one that is stored as it is, without the time of its making: equal
+/// arrays are equal files. False where libzip refuses.
+bool settle(::zip *archive, uint64_t index);
 
 /// The bytes of an uncompressed .npz.
 tl::expected<std::vector<std::byte>, std::string> writeNpz(const std::vector<Array> &arrays);

@@ -4,9 +4,10 @@
 //===----------------------------------------------------------------------===//
 #include "OutputFile.h"
 
+#include "aimc/files/FileWriter.h"
+
 #include <cerrno>
 #include <csignal>
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
@@ -17,29 +18,11 @@
 namespace aimc::run {
 
 namespace {
-/// The temporary file in progress, for the signal handler; empty when there is none. Written with
-/// signals blocked.
-char temporaryPath[PATH_MAX];
-
-extern "C" void removeTemporary(int signal) {
-  if (temporaryPath[0])
-    ::unlink(temporaryPath);
+extern "C" void onInterrupt(int signal) {
+  files::removeTemporaries();
   ::signal(signal, SIG_DFL);
   ::raise(signal);
 }
-
-class SignalsBlocked {
-public:
-  SignalsBlocked() {
-    sigset_t all;
-    sigfillset(&all);
-    sigprocmask(SIG_SETMASK, &all, &before);
-  }
-  ~SignalsBlocked() { sigprocmask(SIG_SETMASK, &before, nullptr); }
-
-private:
-  sigset_t before;
-};
 
 tl::unexpected<std::string> systemError(const std::string &path, const char *action, int code) {
   return tl::unexpected<std::string>(path + ": cannot " + action + ": " + std::strerror(code));
@@ -53,7 +36,7 @@ std::string folderOf(const std::string &path) {
 
 void prepareSignals() {
   struct sigaction action {};
-  action.sa_handler = removeTemporary;
+  action.sa_handler = onInterrupt;
   sigemptyset(&action.sa_mask);
   for (int signal : {SIGINT, SIGTERM, SIGHUP})
     ::sigaction(signal, &action, nullptr);
@@ -102,47 +85,12 @@ tl::expected<void, std::string> writeWhole(const std::string &given, const void 
   struct stat info {};
   if (::stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode))
     return writeThrough(path, data, size);
-  std::string name = path + ".XXXXXX";
-  if (name.size() >= sizeof temporaryPath)
-    return systemError(path, "write", ENAMETOOLONG);
-  int file = -1;
-  {
-    SignalsBlocked blocked;
-    file = ::mkstemp(name.data());
-    if (file < 0)
-      return systemError(path, "write", errno);
-    std::memcpy(temporaryPath, name.c_str(), name.size() + 1);
-  }
-  int code = 0;
-  const char *at = static_cast<const char *>(data);
-  for (size_t left = size; left != 0 && code == 0;) {
-    ssize_t wrote = ::write(file, at, left);
-    if (wrote < 0) {
-      code = errno == EINTR ? 0 : errno;
-      continue;
-    }
-    at += wrote;
-    left -= static_cast<size_t>(wrote);
-  }
-  // mkstemp makes private files; results are as readable as any other new file.
-  mode_t mask = ::umask(0);
-  ::umask(mask);
-  if (code == 0 && ::fchmod(file, 0666 & ~mask) != 0)
-    code = errno;
-  // Some file systems report a full disk only here.
-  if (code == 0 && ::fsync(file) != 0 && errno != EINVAL && errno != EROFS)
-    code = errno;
-  if (::close(file) != 0 && code == 0)
-    code = errno;
-  SignalsBlocked blocked;
-  if (code == 0 && ::rename(name.c_str(), path.c_str()) != 0)
-    code = errno;
-  if (code != 0)
-    ::unlink(name.c_str());
-  temporaryPath[0] = '\0';
-  if (code != 0)
-    return systemError(path, "write", code);
-  return {};
+  auto writer = files::FileWriter::create(path);
+  if (!writer)
+    return tl::unexpected<std::string>(writer.error());
+  if (auto done = writer->write(data, size); !done)
+    return done;
+  return writer->commit();
 }
 
 } // namespace aimc::run

@@ -3,8 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===----------------------------------------------------------------------===//
 //
-// Data goes to a temporary name beside the target and is renamed when it is safely written. An
-// interrupt or a full disk leaves nothing behind.
+// Regular files by aimc/files/FileWriter.h, anything else written as it is.
 //
 //===----------------------------------------------------------------------===//
 #pragma once

@@ -2,45 +2,29 @@
 // Part of the AIMC project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===----------------------------------------------------------------------===//
-//
-// The rename is the last step of each file; before it everything that can fail has happened.
-//
-//===----------------------------------------------------------------------===//
 #include "OutputFiles.h"
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 namespace aimc::onnx {
 
-OutputFiles::OutputFiles(const std::string &modelPath) {
+OutputFiles::OutputFiles(const std::string &modelPath) : model(modelPath) {
   size_t slash = modelPath.rfind('/');
   folder = slash == std::string::npos ? "" : modelPath.substr(0, slash + 1);
 }
 
-OutputFiles::~OutputFiles() {
-  for (const File &file : files) {
-    if (file.fd >= 0)
-      ::close(file.fd);
-    if (!file.temporary.empty())
-      ::unlink(file.temporary.c_str());
-  }
+void OutputFiles::refuse(const std::string &error) const {
+  const std::string own = model + ": ";
+  reject(error.compare(0, own.size(), own) == 0 ? error.substr(own.size()) : error);
 }
 
 int OutputFiles::create(const std::string &name) {
-  std::string path = folder + name;
-  struct stat info = {};
-  if (::stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode))
-    reject("cannot write '", path, "': expected a regular file in its place");
-  std::string temporary = concat(path, ".tmp", ::getpid());
-  int fd = ::open(temporary.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
-  if (fd < 0)
-    reject("cannot write '", path, "': ", std::strerror(errno));
-  files.push_back({fd, temporary, path});
-  return fd;
+  auto writer = files::FileWriter::create(folder + name);
+  if (!writer)
+    refuse(writer.error());
+  writers.push_back(std::move(*writer));
+  return writers.back().descriptor();
 }
 
 void OutputFiles::write(int fd, const void *data, size_t size, uint64_t offset) {
@@ -58,17 +42,10 @@ void OutputFiles::write(int fd, const void *data, size_t size, uint64_t offset) 
 }
 
 void OutputFiles::commit() {
-  for (File &file : files) {
-    int synced = ::fsync(file.fd), closed = ::close(file.fd);
-    file.fd = -1;
-    if (synced != 0 || closed != 0)
-      reject("cannot write '", file.name, "': ", std::strerror(errno));
-  }
-  for (File &file : files) {
-    if (std::rename(file.temporary.c_str(), file.name.c_str()) != 0)
-      reject("cannot write '", file.name, "': ", std::strerror(errno));
-    file.temporary.clear();
-  }
+  for (auto step : {&files::FileWriter::sync, &files::FileWriter::commit})
+    for (files::FileWriter &writer : writers)
+      if (auto done = (writer.*step)(); !done)
+        refuse(done.error());
 }
 
 } // namespace aimc::onnx

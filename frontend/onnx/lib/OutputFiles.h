@@ -3,13 +3,14 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===----------------------------------------------------------------------===//
 //
-// Files are written under temporary names beside their places and renamed when all of them are on
-// disk. What is left behind by an error is removed.
+// Everything that can fail has happened when the first of them takes its place.
 //
 //===----------------------------------------------------------------------===//
 #pragma once
 
 #include "Support.h"
+
+#include "aimc/files/FileWriter.h"
 
 namespace aimc::onnx {
 
@@ -17,9 +18,6 @@ class OutputFiles {
 public:
   /// All files go to the folder of `modelPath`.
   explicit OutputFiles(const std::string &modelPath);
-  ~OutputFiles();
-  OutputFiles(const OutputFiles &) = delete;
-  OutputFiles &operator=(const OutputFiles &) = delete;
 
   /// An open descriptor of a new file that will be called `name`; throws Rejected.
   int create(const std::string &name);
@@ -29,12 +27,10 @@ public:
   void commit();
 
 private:
-  struct File {
-    int fd;
-    std::string temporary, name;
-  };
-  std::string folder;
-  std::vector<File> files;
+  /// Throws a writer's error; the model's own path stands in front of every message already.
+  [[noreturn]] void refuse(const std::string &error) const;
+  std::string model, folder;
+  std::vector<files::FileWriter> writers;
 };
 
 } // namespace aimc::onnx

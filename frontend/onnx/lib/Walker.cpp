@@ -25,6 +25,20 @@ std::string functionKey(const std::string &domain, const std::string &name,
   return normalDomain(domain) + '\n' + name + '\n' + overload;
 }
 
+[[noreturn]] void rejectTraining() {
+  reject("expected a model for inference, but training_mode is set: export the model in evaluation "
+         "mode (model.eval(), training=TrainingMode.EVAL)");
+}
+
+/// A normalisation with the statistics of its batch. Before opset 14 that is one with more results.
+bool normalisesBatch(const pb::NodeProto &node) {
+  return node.op_type() == "BatchNormalization" &&
+         (node.output_size() > 1 ||
+          std::any_of(node.attribute().begin(), node.attribute().end(), [](const auto &attribute) {
+            return attribute.name() == "training_mode" && attribute.i() != 0;
+          }));
+}
+
 template <class T> std::shared_ptr<const Constant> listConstant(DType dtype, const T &list) {
   OwnedConstant owned = allocate({dtype, {static_cast<int64_t>(list.size())}});
   std::copy(list.begin(), list.end(), owned.as<typename T::value_type>());
@@ -248,6 +262,8 @@ std::vector<ValueId> Walker::translate(const pb::NodeProto &node, Scope &scope,
         return readBranch(node, operands[0], scope, frame);
       return op == "Identity" ? std::vector{operands[0]} : dropout(node, operands);
     }
+    if (normalisesBatch(node))
+      rejectTraining();
   }
   // first of all: "not supported" says more than a fault in an attribute
   Match found = match(domain, node.op_type());
@@ -312,7 +328,7 @@ std::vector<ValueId> Walker::dropout(const pb::NodeProto &node,
                *ratio.constant->as<float>() == 0.0f;
   }
   if (training && !keepsAll)
-    reject("expected a model for inference, but training_mode is set");
+    rejectTraining();
   std::vector<ValueId> results{operands[0]};
   if (node.output_size() > 1 && !node.output(1).empty()) {
     OwnedConstant truth = allocate({DType::Bool, {}});

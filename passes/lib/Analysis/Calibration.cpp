@@ -9,7 +9,10 @@
 //===----------------------------------------------------------------------===//
 #include "aimc/Analysis/Calibration.h"
 
+#include "aimc/Analysis/JsonText.h"
+#include "aimc/files/Seal.h"
 #include "aimc/model/Limits.h"
+#include "aimc/model/Quantiles.h"
 
 #include "mlir/IR/Diagnostics.h"
 #include "llvm/ADT/StringExtras.h"
@@ -76,8 +79,14 @@ FailureOr<SafetensorsFile> SafetensorsFile::open(StringRef path, Location loc) {
   if (length > bytes.size() - 8)
     return fail("expected a header inside the file of " + llvm::Twine(bytes.size()) +
                 " bytes, but got one of " + llvm::Twine(length) + " bytes");
+  // Before anything is believed: what a changed byte would be blamed for is not what is wrong.
+  if (auto good = ::aimc::files::checkSeal(bytes, path.str(),
+                                           "a record of a run, as aimc-run --record writes it",
+                                           "record the run again");
+      !good)
+    return emitError(loc) << good.error(), failure();
   StringRef data = bytes.drop_front(8 + length);
-  llvm::Expected<json::Value> header = json::parse(bytes.substr(8, length).rtrim(' '));
+  llvm::Expected<json::Value> header = parseJsonText(bytes.substr(8, length).rtrim(' '));
   if (!header)
     return fail("expected a JSON header, but got " + llvm::toString(header.takeError()));
   const json::Object *root = header->getAsObject();
@@ -149,10 +158,10 @@ FailureOr<Calibration> Calibration::open(StringRef path, Location loc) {
   auto fail = [&](const llvm::Twine &reason) -> LogicalResult {
     return emitError(loc) << path << ": " << reason.str();
   };
-  llvm::Expected<json::Value> parsed = json::parse(file->metadata("aimc"));
-  const json::Object *root = parsed ? parsed->getAsObject() : nullptr;
+  llvm::Expected<json::Value> parsed = parseJsonText(file->metadata("aimc"));
   if (!parsed)
-    llvm::consumeError(parsed.takeError());
+    return fail("its description: " + llvm::toString(parsed.takeError()));
+  const json::Object *root = parsed->getAsObject();
   if (!root || root->getInteger("version") != 1 || !root->getArray("grids"))
     return fail("expected a calibration file of version 1, as a session with the option record "
                 "writes it");
@@ -178,6 +187,11 @@ FailureOr<Calibration> Calibration::open(StringRef path, Location loc) {
       if (!llvm::is_sorted(*quantiles))
         return fail("tensor '" + name + "': expected quantiles in ascending order");
       llvm::copy(*quantiles, grid.quantiles.begin());
+      auto body = calibration.body("grid." + std::to_string(index) + ".body", kInputShares.front(),
+                                   grid.quantiles.front());
+      if (failed(body))
+        return failure();
+      grid.body = std::move(*body);
     }
     calibration.grids.push_back(std::move(grid));
   }
@@ -205,6 +219,24 @@ FailureOr<std::vector<float>> Calibration::activity(StringRef weight, int64_t ro
   return values;
 }
 
+FailureOr<std::vector<double>> Calibration::body(StringRef name, double firstShare,
+                                                 double tail) const {
+  if (!file.has(name))
+    return std::vector<double>();
+  auto values = file.read(name, {static_cast<int64_t>(::aimc::model::kBodyShares.size())});
+  if (failed(values))
+    return failure();
+  bool inside = llvm::is_sorted(*values);
+  for (auto [value, share] : llvm::zip(*values, ::aimc::model::kBodyShares))
+    inside &= share >= firstShare || value <= tail;
+  if (!inside)
+    return emitError(file.where()) << file.path() << ": tensor '" << name
+                                   << "': expected quantiles in ascending order, below those of "
+                                      "the tail",
+           failure();
+  return std::vector<double>(values->begin(), values->end());
+}
+
 FailureOr<std::optional<RecordedCharge>> Calibration::charge(StringRef block) const {
   std::string name = ("block." + block + ".charge").str();
   if (!file.has(name))
@@ -218,5 +250,8 @@ FailureOr<std::optional<RecordedCharge>> Calibration::charge(StringRef block) co
                                    << "': expected rms, 0.999, 0.9999 quantile and largest, "
                                       "ascending from the second on",
            failure();
-  return std::optional<RecordedCharge>({v[0], v[1], v[2], v[3]});
+  FailureOr<std::vector<double>> body = this->body(("block." + block + ".body").str(), 0.999, v[1]);
+  if (failed(body))
+    return failure();
+  return std::optional<RecordedCharge>({v[0], v[1], v[2], v[3], std::move(*body)});
 }

@@ -114,21 +114,9 @@ tl::expected<model::DeviceModel, std::string> mlir::aimc::deviceOf(DeviceAttr at
 
 model::RelativeNoise mlir::aimc::programmingNoise(GeometryAttr geometry, DeviceAttr attr) {
   auto found = deviceOf(attr, "device table");
-  if (!found || !found->programs()) // what a table lacks is said where it enters a target
+  if (!found) // what a table lacks is said where it enters a target
     return {};
-  std::vector<model::PairShare> shares = model::pairShares(significanceOf(geometry));
-  return [device = std::move(*found), shares](double r) {
-    // All pairs together stand for one whose span is the same; pair k contributes its share of it.
-    const model::DeviceRange &range = device.range;
-    double span = range.gMaxUS - range.gMinUS, u = (r * range.gMaxUS - range.gMinUS) / span;
-    double variance = 0;
-    for (const model::PairShare &pair : shares) {
-      double part = std::clamp((u - pair.start) / pair.share, 0.0, 1.0);
-      double sigma = pair.share * model::programmingSigma(device, range.gMinUS + span * part);
-      variance += sigma * sigma;
-    }
-    return std::sqrt(variance) / range.gMaxUS;
-  };
+  return model::programmingNoise(*found, significanceOf(geometry));
 }
 
 //===----------------------------------------------------------------------===//

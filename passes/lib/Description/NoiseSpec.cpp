@@ -11,12 +11,12 @@
 
 #include "aimc/Analysis/ConstantView.h"
 #include "aimc/Description/Mapping.h"
+#include "aimc/files/Seal.h"
 
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
-#include "llvm/Support/raw_ostream.h"
 
 using namespace mlir;
 using namespace mlir::aimc;
@@ -83,32 +83,30 @@ static llvm::Error problem(const llvm::Twine &message) {
   return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
 }
 
-static llvm::Error cannotWrite(StringRef path, std::error_code why) {
-  return problem("cannot write '" + path + "': " + why.message());
+static llvm::Error toError(const ::aimc::files::Result<void> &done) {
+  return done ? llvm::Error::success() : problem(done.error());
 }
 
-/// A file under a temporary name, renamed when it is whole.
-static llvm::Error writeWhole(StringRef path,
-                              llvm::function_ref<llvm::Error(llvm::raw_ostream &)> write) {
-  auto file = llvm::sys::fs::TempFile::create(path + ".tmp-%%%%%%");
+static llvm::Error writeText(StringRef path, StringRef text) {
+  auto file = ::aimc::files::FileWriter::create(path.str());
   if (!file)
-    return cannotWrite(path, llvm::errorToErrorCode(file.takeError()));
-  llvm::Error error = llvm::Error::success();
-  {
-    llvm::raw_fd_ostream os(file->FD, /*shouldClose=*/false);
-    error = write(os);
-    os.flush();
-    if (!error && os.has_error())
-      error = cannotWrite(path, os.error());
-    os.clear_error();
-  }
-  if (error) {
-    llvm::consumeError(file->discard());
+    return problem(file.error());
+  if (llvm::Error error = toError(file->write(text.data(), text.size())))
     return error;
-  }
-  if (llvm::Error kept = file->keep(path))
-    return cannotWrite(path, llvm::errorToErrorCode(std::move(kept)));
-  return llvm::Error::success();
+  return toError(file->commit());
+}
+
+static llvm::Error writeTensors(StringRef path, const TensorTable &tensors) {
+  auto file = ::aimc::files::SealedWriter::create(path.str());
+  if (!file)
+    return problem(file.error());
+  llvm::json::Object metadata{{"format", kFormat},
+                              {StringRef(::aimc::files::kSealKey), ::aimc::files::emptySeal()}};
+  if (llvm::Error error = tensors.write(
+          [&](ArrayRef<char> bytes) { return toError(file->write(bytes.data(), bytes.size())); },
+          std::move(metadata)))
+    return error;
+  return toError(file->commit());
 }
 
 /// The tensors' path is not the user's choice, so nothing is replaced there but an older spec's.
@@ -142,18 +140,8 @@ llvm::Error mlir::aimc::writeNoiseSpec(ModuleOp tiled, StringRef path) {
     spec["tensors"] = llvm::sys::path::filename(tensors);
     if (llvm::Error error = checkReplaceable(tensors))
       return error;
-    if (llvm::Error error = writeWhole(tensors, [&](llvm::raw_ostream &os) {
-          return mapping->tensors.write(
-              [&](ArrayRef<char> bytes) {
-                os.write(bytes.data(), bytes.size());
-                return llvm::Error::success();
-              },
-              json::Object{{"format", kFormat}});
-        }))
+    if (llvm::Error error = writeTensors(tensors, mapping->tensors))
       return error;
   }
-  return writeWhole(path, [&](llvm::raw_ostream &os) {
-    os << llvm::formatv("{0:2}\n", json::Value(std::move(spec)));
-    return llvm::Error::success();
-  });
+  return writeText(path, llvm::formatv("{0:2}\n", json::Value(std::move(spec))).str());
 }

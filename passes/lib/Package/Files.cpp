@@ -4,8 +4,11 @@
 //===----------------------------------------------------------------------===//
 
 #include "Files.h"
+
+#include "aimc/files/Leftovers.h"
+#include "aimc/files/Sha256.h"
+
 #include "llvm/ADT/SmallString.h"
-#include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/Twine.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
@@ -16,7 +19,6 @@
 #include <cstdio>
 #include <cstring>
 #include <fcntl.h>
-#include <openssl/evp.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -35,19 +37,11 @@ struct HashedFile::State {
   std::string path;
   int fd = -1;
   uint64_t bytes = 0;
-  EVP_MD_CTX *hash = EVP_MD_CTX_new();
+  ::aimc::files::Sha256 hash;
 
-  State() { EVP_DigestInit_ex(hash, EVP_sha256(), nullptr); }
   ~State() {
-    EVP_MD_CTX_free(hash);
     if (fd >= 0)
       ::close(fd);
-  }
-  std::string hex() {
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned length = 0;
-    EVP_DigestFinal_ex(hash, digest, &length);
-    return llvm::toHex(llvm::ArrayRef<uint8_t>(digest, length), /*LowerCase=*/true);
   }
 };
 
@@ -65,7 +59,7 @@ llvm::Expected<HashedFile> HashedFile::create(llvm::StringRef path) {
 }
 
 llvm::Error HashedFile::write(llvm::ArrayRef<char> bytes) {
-  EVP_DigestUpdate(state->hash, bytes.data(), bytes.size());
+  state->hash.update(bytes.data(), bytes.size());
   state->bytes += bytes.size();
   while (!bytes.empty()) {
     // Pieces below 2 GiB: one call to write takes no more.
@@ -84,7 +78,10 @@ llvm::Expected<FileDigest> HashedFile::close() {
   int status = ::close(std::exchange(state->fd, -1));
   if (status != 0)
     return systemError("cannot write '" + state->path + "'", errno);
-  return FileDigest{state->hex(), state->bytes};
+  auto hex = state->hash.hex();
+  if (!hex)
+    return llvm::createStringError(llvm::inconvertibleErrorCode(), hex.error());
+  return FileDigest{*hex, state->bytes};
 }
 
 llvm::Expected<FileDigest> mlir::aimc::digestOf(llvm::StringRef path) {
@@ -92,14 +89,12 @@ llvm::Expected<FileDigest> mlir::aimc::digestOf(llvm::StringRef path) {
                                             /*RequiresNullTerminator=*/false);
   if (!buffer)
     return systemError("cannot read '" + path + "'", buffer.getError().value());
-  return FileDigest{digestOfBytes((*buffer)->getBuffer()), (*buffer)->getBufferSize()};
-}
-
-std::string mlir::aimc::digestOfBytes(llvm::StringRef bytes) {
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned length = 0;
-  EVP_Digest(bytes.data(), bytes.size(), digest, &length, EVP_sha256(), nullptr);
-  return llvm::toHex(llvm::ArrayRef<uint8_t>(digest, length), /*LowerCase=*/true);
+  llvm::StringRef bytes = (*buffer)->getBuffer();
+  auto hex =
+      ::aimc::files::sha256Hex(reinterpret_cast<const std::byte *>(bytes.data()), bytes.size());
+  if (!hex)
+    return llvm::createStringError(llvm::inconvertibleErrorCode(), hex.error());
+  return FileDigest{*hex, bytes.size()};
 }
 
 //===----------------------------------------------------------------------===//
@@ -137,17 +132,14 @@ static void publish(const std::string &path) {
   unfinished.active = true;
 }
 
-UnfinishedFolder::UnfinishedFolder(std::string path, std::string finalPath)
-    : path(std::move(path)), finalPath(std::move(finalPath)) {}
+UnfinishedFolder::UnfinishedFolder(::aimc::files::TemporaryFolder folder, std::string finalPath)
+    : folder(std::move(folder)), finalPath(std::move(finalPath)) {}
 
-UnfinishedFolder::UnfinishedFolder(UnfinishedFolder &&other) noexcept
-    : path(std::exchange(other.path, {})), finalPath(std::move(other.finalPath)) {}
+UnfinishedFolder::UnfinishedFolder(UnfinishedFolder &&) noexcept = default;
 
 UnfinishedFolder::~UnfinishedFolder() {
-  if (path.empty())
-    return;
-  unfinished.active = false;
-  llvm::sys::fs::remove_directories(path);
+  if (!folder.name().empty())
+    unfinished.active = false;
 }
 
 /// True for a folder that a package may take the place of: an older package, or an empty folder.
@@ -174,31 +166,32 @@ llvm::Expected<UnfinishedFolder> UnfinishedFolder::create(llvm::StringRef finalP
     return llvm::createStringError(llvm::inconvertibleErrorCode(),
                                    "'" + target +
                                        "' exists and is not an AIMC package; it is left as it is");
-  std::string path = (target + ".tmp-" + llvm::Twine(::getpid())).str();
-  llvm::sys::fs::remove_directories(path);
-  if (::mkdir(path.c_str(), 0777) != 0)
-    return systemError("cannot create '" + path + "'", errno);
-  publish(path);
-  return UnfinishedFolder(path, std::string(target));
+  auto folder = ::aimc::files::TemporaryFolder::create(std::string(target));
+  if (!folder)
+    return llvm::createStringError(llvm::inconvertibleErrorCode(), folder.error());
+  publish(folder->name());
+  return UnfinishedFolder(std::move(*folder), std::string(target));
 }
 
-std::string UnfinishedFolder::file(llvm::StringRef name) const { return path + "/" + name.str(); }
+std::string UnfinishedFolder::file(llvm::StringRef name) const {
+  return folder.name() + "/" + name.str();
+}
 
 llvm::Error UnfinishedFolder::commit() {
+  const std::string &path = folder.name();
   if (::rename(path.c_str(), finalPath.c_str()) != 0) {
     if (errno != ENOTEMPTY && errno != EEXIST)
       return systemError("cannot rename '" + path + "' to '" + finalPath + "'", errno);
     // An older package is there: exchange both names at once, then remove the old one.
-    if (::renameat2(AT_FDCWD, path.c_str(), AT_FDCWD, finalPath.c_str(), RENAME_EXCHANGE) != 0) {
-      llvm::sys::fs::remove_directories(finalPath);
-      if (::rename(path.c_str(), finalPath.c_str()) != 0)
-        return systemError("cannot rename '" + path + "' to '" + finalPath + "'", errno);
-    } else {
+    if (::renameat2(AT_FDCWD, path.c_str(), AT_FDCWD, finalPath.c_str(), RENAME_EXCHANGE) == 0) {
       unfinished.active = false;
-      llvm::sys::fs::remove_directories(path);
+      return llvm::Error::success(); // the folder's destructor removes what has its name now
     }
+    llvm::sys::fs::remove_directories(finalPath);
+    if (::rename(path.c_str(), finalPath.c_str()) != 0)
+      return systemError("cannot rename '" + path + "' to '" + finalPath + "'", errno);
   }
   unfinished.active = false;
-  path.clear();
+  folder.release();
   return llvm::Error::success();
 }

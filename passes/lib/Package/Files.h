@@ -4,6 +4,8 @@
 //===----------------------------------------------------------------------===//
 #pragma once
 
+#include "aimc/files/Leftovers.h"
+
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
@@ -36,11 +38,10 @@ private:
 };
 
 llvm::Expected<FileDigest> digestOf(llvm::StringRef path);
-/// SHA-256 as 64 lower-case hexadecimal digits.
-std::string digestOfBytes(llvm::StringRef bytes);
 
 /// A folder under a temporary name beside its final place. Unless commit() succeeds it is removed:
-/// by the destructor, or by removeUnfinishedFolder() from a signal handler.
+/// by the destructor, by removeUnfinishedFolder() from a signal handler, or, after a kill, by the
+/// next that writes there.
 class UnfinishedFolder {
 public:
   /// Fails when `finalPath` exists and is not a package (nothing of the user's is overwritten).
@@ -53,8 +54,9 @@ public:
   llvm::Error commit();
 
 private:
-  UnfinishedFolder(std::string path, std::string finalPath);
-  std::string path, finalPath;
+  UnfinishedFolder(::aimc::files::TemporaryFolder folder, std::string finalPath);
+  ::aimc::files::TemporaryFolder folder;
+  std::string finalPath;
 };
 
 /// Removes the folder that is being written, if any. Only async-signal-safe calls.

@@ -12,20 +12,21 @@
 #include "aimc/CodeGen/Passes.h"
 #include "aimc/Config.h"
 #include "aimc/exec/abi.h"
+#include "aimc/files/Seal.h"
 
 using namespace mlir;
 using namespace mlir::aimc;
 namespace json = llvm::json;
 
 static constexpr llvm::StringLiteral kOwnHash = "manifest_sha256";
-static constexpr size_t kHashDigits = 64;
-
-/// Puts the hash of `text` in the place of the zeros that stand there. Quotes inside a string are
-/// escaped, so no text of the user's reads like the field.
-static std::string sign(std::string text) {
-  size_t field = text.find(("\"" + kOwnHash + "\":").str());
-  size_t digits = text.find('"', field + kOwnHash.size() + 3) + 1;
-  text.replace(digits, kHashDigits, digestOfBytes(text));
+/// Puts the hash of `text` in the place of the zeros that stand there.
+static llvm::Expected<std::string> sign(std::string text) {
+  const auto digits = ::aimc::files::findSeal(text, kOwnHash);
+  auto hash = digits ? ::aimc::files::sealOf(text, *digits)
+                     : ::aimc::files::fail("expected a manifest with a field for its hash");
+  if (!hash)
+    return llvm::createStringError(llvm::inconvertibleErrorCode(), hash.error());
+  text.replace(*digits, hash->size(), *hash);
   return text;
 }
 
@@ -80,7 +81,7 @@ mlir::aimc::manifestText(ModuleOp lowered, PackageContents &contents, const Pack
   json::Object manifest{{"format", "aimc-package"},
                         {"version", 1},
                         {"producer", AIMC_PRODUCER},
-                        {kOwnHash, std::string(kHashDigits, '0')},
+                        {kOwnHash, ::aimc::files::emptySeal()},
                         {"abi_version", static_cast<int64_t>(AIMC_ABI_VERSION)},
                         {"isa", json::Object{{"triple", target.triple},
                                              {"cpu", target.tune},

@@ -12,6 +12,7 @@
 #include "aimc/Analysis/Calibration.h"
 #include "aimc/IR/AIMC.h"
 #include "aimc/Transforms/Passes.h"
+#include "aimc/model/Quantiles.h"
 
 #include "mlir/IR/DialectResourceBlobManager.h"
 #include "llvm/ADT/StringExtras.h"
@@ -27,67 +28,28 @@ namespace mlir::aimc {
 
 using namespace mlir;
 using namespace mlir::aimc;
+namespace model = ::aimc::model;
 
 namespace {
-/// A distribution of magnitudes: share `shares[k]` of them is at most `values[k]`.
-struct Tail {
-  ArrayRef<double> shares, values;
-
-  /// Mean square of what a limit cuts off.
-  double clipped(double limit) const {
-    double sum = 0;
-    for (size_t k = 0; k + 1 < values.size(); ++k) {
-      double low = values[k], high = values[k + 1], mass = shares[k + 1] - shares[k];
-      if (high <= limit)
-        continue;
-      double a = std::max(low - limit, 0.0), b = high - limit;
-      double inside = (high - std::max(low, limit)) / (high > low ? high - low : 1.0);
-      sum += mass * (high > low ? inside : 1.0) * (a * a + a * b + b * b) / 3.0;
+/// All that a record has of a distribution: what its body says below the tail, then the tail.
+model::Quantiles quantilesOf(ArrayRef<double> body, ArrayRef<double> shares,
+                             ArrayRef<double> values) {
+  SmallVector<double> allShares, all;
+  for (auto [value, share] : llvm::zip_first(body, model::kBodyShares))
+    if (share < shares.front()) {
+      allShares.push_back(share);
+      all.push_back(value);
     }
-    return sum;
-  }
+  llvm::append_range(allShares, shares);
+  llvm::append_range(all, values);
+  return {std::span<const double>(allShares.data(), allShares.size()),
+          std::span<const double>(all.data(), all.size())};
+}
 
-  /// Share of magnitudes beyond a limit.
-  double beyond(double limit) const {
-    if (limit >= values.back())
-      return 0;
-    if (limit < values.front())
-      return 1 - shares.front();
-    size_t k = 0;
-    while (values[k + 1] <= limit)
-      ++k;
-    double part = (limit - values[k]) / (values[k + 1] - values[k]);
-    return 1 - (shares[k] + part * (shares[k + 1] - shares[k]));
-  }
-
-  /// The value that a share stays within, interpolated over log(1 - share).
-  double quantile(double share) const {
-    for (size_t k = 0; k + 1 < values.size(); ++k) {
-      if (share > shares[k + 1] || shares[k + 1] == 1.0)
-        continue;
-      double part =
-          std::log((1 - share) / (1 - shares[k])) / std::log((1 - shares[k + 1]) / (1 - shares[k]));
-      return values[k] + std::clamp(part, 0.0, 1.0) * (values[k + 1] - values[k]);
-    }
-    return share < 1.0 ? values[values.size() - 2] : values.back();
-  }
-
-  /// The full scale of `codes` steps at which clipping and rounding, with a mean square of
-  /// `rounding` steps squared, are least.
-  double bestRange(double codes, double rounding) const {
-    double best = values.back(), least = std::numeric_limits<double>::infinity();
-    double low = std::max(values.front(), values.back() * 1e-6);
-    constexpr int steps = 64;
-    for (int i = 0; i <= steps; ++i) {
-      double range = low * std::pow(values.back() / low, double(i) / steps);
-      double error = clipped(range) + rounding * (range / codes) * (range / codes);
-      if (error < least) {
-        least = error;
-        best = range;
-      }
-    }
-    return best;
-  }
+/// Inputs of a grid beyond its range, as parts of all.
+struct Clipping {
+  std::string weight;
+  double range, power, lost, share;
 };
 
 struct CalibratePass : mlir::aimc::impl::CalibrateBase<CalibratePass> {
@@ -104,8 +66,14 @@ private:
     return SymbolTable::lookupNearestSymbolFrom<TargetOp>(tile, tile.getTargetAttr());
   }
 
+  void warnOfClipping();
+  void warnOfGaps(int64_t unmatched, int64_t grids, StringRef firstGrid);
+
   Rule rule = Rule::None;
   double share = 1;
+  std::vector<Clipping> clippings;  ///< that leave too few bits of the inputs
+  int64_t converters = 0;           ///< tiles whose ADC has a full scale to choose
+  SmallVector<StringRef> uncharged; ///< those of them that the record has no charge of
 };
 } // namespace
 
@@ -138,14 +106,16 @@ void CalibratePass::setRange(GridOp grid, const RecordedGrid &recorded) {
       grid, cast<FlatSymbolRefAttr>(grid.getTiles()[0]));
   const double codes = double(targetOf(tile).getDac().maxCode());
   Builder builder(&getContext());
-  Tail tail{kInputShares, recorded.quantiles};
+  const model::Quantiles seen = quantilesOf(recorded.body, kInputShares, recorded.quantiles);
   if (rule == Rule::Keep) {
     if (!grid.getInputRangeAttr() && recorded.inputRange)
       grid.setInputRangeAttr(builder.getF32FloatAttr(static_cast<float>(*recorded.inputRange)));
   } else if (rule == Rule::None || !(largest > 0)) {
     grid.removeInputRangeAttr();
   } else {
-    double range = rule == Rule::Auto ? tail.bestRange(codes, 1.0 / 12) : tail.quantile(share);
+    double range = rule == Rule::Auto
+                       ? seen.bestRange(codes, model::roundingError(true), recorded.quantiles[0])
+                       : seen.quantile(share);
     grid.setInputRangeAttr(builder.getF32FloatAttr(static_cast<float>(std::max(range, 1e-30))));
   }
   if (!(largest > 0))
@@ -156,16 +126,35 @@ void CalibratePass::setRange(GridOp grid, const RecordedGrid &recorded) {
   // Without a range each vector has its own, at most the largest of all.
   FloatAttr chosen = grid.getInputRangeAttr();
   const double range = chosen ? chosen.getValueAsDouble() : largest;
-  const double rounding = 1.0 / 12 / (codes * codes);
-  const double clip = tail.clipped(range);
+  const double rounding = model::roundingError(true) / (codes * codes);
+  const double clip = seen.clipped(range);
+  if (model::keepsFewBits(seen.power(), clip))
+    clippings.push_back({recorded.weights.front(), range, seen.power(), clip, seen.beyond(range)});
   remark::analysis(grid.getLoc(), remarkOf(getArgument(), grid))
       << remark::add("input range of the grid that reads @{0}", recorded.weights.front())
       << remark::metric("range", chosen ? range : 0.0) << remark::metric("largest", largest)
-      << remark::metric("clipped", tail.beyond(range))
+      << remark::metric("clipped", seen.beyond(range))
       << remark::metric("vectors", recorded.vectors)
       << remark::metric("error before", std::sqrt(rounding) * largest)
       << remark::metric("error after", std::sqrt(rounding * range * range + clip))
       << remark::metric("clip error", std::sqrt(clip));
+}
+
+/// One line for all grids: the worst, and how many more.
+void CalibratePass::warnOfClipping() {
+  if (clippings.empty())
+    return;
+  auto loss = [](const Clipping &clipping) { return clipping.lost / clipping.power; };
+  const Clipping &worst = *llvm::max_element(
+      clippings, [&](const Clipping &a, const Clipping &b) { return loss(a) < loss(b); });
+  emitWarning(getOperation().getLoc()) << llvm::formatv(
+      "the input range {0:F3} takes {1:F1}% of the power of what @{2} reads, as {3:F2}% of the "
+      "inputs lie beyond it{4}; --input-range auto chooses ranges by what they lose, none is one "
+      "per vector",
+      worst.range, 100 * loss(worst), worst.weight, 100 * worst.share,
+      clippings.size() > 1
+          ? llvm::formatv("; too much too of what {0} more grids read", clippings.size() - 1).str()
+          : std::string());
 }
 
 LogicalResult CalibratePass::setActivity(WeightOp weight, const Calibration &calibration) {
@@ -182,69 +171,94 @@ LogicalResult CalibratePass::setActivity(WeightOp weight, const Calibration &cal
 
 LogicalResult CalibratePass::setAdc(WeightOp weight, ArrayRef<TileOp> tiles,
                                     const Calibration &calibration) {
-  constexpr double spare = 1.05, tooCoarse = 0.05;
-  double worstError = 0, worstSaturation = 0, lsbAtWorst = 0, rmsAtWorst = 0;
-  double before = 0, after = 0, clip = 0; // rms, in parts of the charge's own
+  constexpr double spare = 1.05;
+  double worstError = 0, worstSaturation = 0; // error: rms, in parts of the charge's own
+  double lsbAtWorst = 0, rmsAtWorst = 0, rangeAtWorst = 0;
+  double before = 0, after = 0, clip = 0;
   int64_t recorded = 0;
   for (TileOp tile : tiles) {
     AdcAttr converter = targetOf(tile).getAdc();
     auto charge = calibration.charge(tile.getSymName());
     if (failed(charge))
       return failure();
+    if (converter.getKind() != AdcKind::Ideal) {
+      ++converters;
+      if (!*charge)
+        uncharged.push_back(tile.getSymName());
+    }
     if (!*charge || converter.getKind() == AdcKind::Ideal || !((*charge)->largest > 0))
       continue;
     ++recorded;
     const RecordedCharge &q = **charge;
     const double shares[] = {0.999, 0.9999, 1.0}, values[] = {q.q999, q.q9999, q.largest};
-    Tail tail{shares, values};
-    // Mean square error of a code in LSB: rounded to the nearest, or cut off towards zero.
-    double rounding = converter.getKind() == AdcKind::Linear ? 1.0 / 12 : 1.0 / 3;
+    const model::Quantiles seen = quantilesOf(q.body, shares, values);
+    double rounding = model::roundingError(converter.getKind() == AdcKind::Linear);
     double codes = double(converter.maxCode());
     auto lsbNow = [&] {
       FloatAttr own = tile.getAdcLsbFcAttr();
       return own ? own.getValueAsDouble() : double(converter.getLsbFc());
     };
     auto errorOf = [&](double lsb) {
-      return std::sqrt(rounding * lsb * lsb + tail.clipped(lsb * codes)) / q.rms;
+      return std::sqrt(rounding * lsb * lsb + seen.clipped(lsb * codes)) / q.rms;
     };
     if (q.rms > 0)
       before = std::max(before, errorOf(lsbNow()));
     if (adc) {
-      double range = spare * tail.bestRange(codes, rounding);
+      double range = spare * seen.bestRange(codes, rounding, q.q999);
       tile.setAdcLsbFcAttr(
           Builder(&getContext()).getF64FloatAttr(std::clamp(range / codes, 1e-9, 1e9)));
     }
     double lsb = lsbNow();
-    if (q.rms > 0) {
-      after = std::max(after, errorOf(lsb));
-      clip = std::max(clip, std::sqrt(tail.clipped(lsb * codes)) / q.rms);
-    }
-    double error = q.rms > 0 ? std::sqrt(rounding) * lsb / q.rms : 0;
-    worstSaturation = std::max(worstSaturation, tail.beyond(lsb * codes));
+    double error = q.rms > 0 ? errorOf(lsb) : 0;
+    after = std::max(after, error);
+    if (q.rms > 0)
+      clip = std::max(clip, std::sqrt(seen.clipped(lsb * codes)) / q.rms);
+    worstSaturation = std::max(worstSaturation, seen.beyond(lsb * codes));
     if (error > worstError) {
       worstError = error;
       lsbAtWorst = lsb;
       rmsAtWorst = q.rms;
+      rangeAtWorst = lsb * codes;
     }
   }
   if (recorded == 0)
     return success();
-  double bits = worstError > 0 ? (-20 * std::log10(worstError) - 1.76) / 6.02 : 24;
+  double bits = worstError > 0 ? model::effectiveBits(1, worstError * worstError) : 24;
   remark::analysis(weight.getLoc(), remarkOf(getArgument()))
       << remark::add("ADC of @{0}, worst of its tiles", weight.getSymName())
       << remark::metric("tiles", recorded) << remark::metric("lsb fC", lsbAtWorst)
       << remark::metric("effective bits", bits) << remark::metric("saturated", worstSaturation)
       << remark::metric("error before", before) << remark::metric("error after", after)
       << remark::metric("clip error", clip);
-  if (worstError > tooCoarse)
+  if (model::keepsFewBits(1, worstError * worstError))
     emitWarning(weight.getLoc()) << llvm::formatv(
         "the ADC throws the signal of @{0} away: charges of {1:F1} fC root mean square are counted "
-        "in steps of {2:F2} fC, {3:F1} effective bits",
-        weight.getSymName(), rmsAtWorst, lsbAtWorst, std::max(bits, 0.0));
+        "in steps of {2:F2} fC up to {3:F1} fC, {4:F1} effective bits{5}",
+        weight.getSymName(), rmsAtWorst, lsbAtWorst, rangeAtWorst, bits,
+        adc ? "" : "; without adc=false the data choose the step");
   return success();
 }
 
+/// What was asked for and not done, in one line.
+void CalibratePass::warnOfGaps(int64_t unmatched, int64_t grids, StringRef firstGrid) {
+  constexpr llvm::StringLiteral remedy =
+      "record a run of a package of this mapping that calls them";
+  const bool ranges = rule == Rule::Auto || rule == Rule::Share;
+  if (adc && !uncharged.empty())
+    emitWarning(getOperation().getLoc())
+        << statistics << ": the record has no charges of " << uncharged.size() << " of "
+        << converters << " tiles, @" << uncharged.front()
+        << " first, whose ADCs are left as they are; " << remedy;
+  else if (ranges && unmatched > 0)
+    emitWarning(getOperation().getLoc())
+        << statistics << ": the record has nothing about " << unmatched << " of " << grids
+        << " grids, first the one that reads @" << firstGrid
+        << ", whose input ranges are left as they are; " << remedy;
+}
+
 void CalibratePass::runOnOperation() {
+  converters = 0;
+  uncharged.clear();
   if (failed(readRule()))
     return signalPassFailure();
   if (statistics.empty())
@@ -259,6 +273,7 @@ void CalibratePass::runOnOperation() {
   for (const RecordedGrid &grid : llvm::reverse(calibration->getGrids()))
     byWeights[llvm::join(grid.weights, "\n")].push_back(&grid);
   int64_t matched = 0, grids = 0;
+  StringRef unmatched;
   module.walk([&](GridOp grid) {
     ++grids;
     std::string key =
@@ -270,6 +285,8 @@ void CalibratePass::runOnOperation() {
       remark::missed(grid.getLoc(), remarkOf(getArgument(), grid))
           << remark::add("the statistics have nothing about the grid that reads @{0}",
                          cast<FlatSymbolRefAttr>(grid.getWeights()[0]).getValue());
+      if (unmatched.empty())
+        unmatched = cast<FlatSymbolRefAttr>(grid.getWeights()[0]).getValue();
       return;
     }
     ++matched;
@@ -289,4 +306,6 @@ void CalibratePass::runOnOperation() {
     if (failed(setActivity(weight, *calibration)) ||
         failed(setAdc(weight, tilesOf[weight.getSymNameAttr()], *calibration)))
       return signalPassFailure();
+  warnOfClipping();
+  warnOfGaps(grids - matched, grids, unmatched);
 }

@@ -7,6 +7,7 @@
 // value, so that a module needs no other file. The runtime's reader says what a table must hold.
 //
 //===----------------------------------------------------------------------===//
+#include "aimc/Analysis/JsonText.h"
 #include "aimc/Analysis/TileModel.h"
 #include "aimc/Transforms/Targets.h"
 #include "aimc/model/Limits.h"
@@ -57,7 +58,7 @@ static FailureOr<DictionaryAttr> readTable(StringRef path, Location loc) {
     return emitError(loc) << "cannot read device file '" << path
                           << "': " << file.getError().message(),
            failure();
-  llvm::Expected<json::Value> parsed = json::parse((*file)->getBuffer());
+  llvm::Expected<json::Value> parsed = parseJsonText((*file)->getBuffer());
   if (!parsed)
     return emitError(loc) << "device file '" << path << "': " << llvm::toString(parsed.takeError()),
            failure();
@@ -122,12 +123,12 @@ LogicalResult mlir::aimc::replaceDevice(TargetOp target, StringRef path) {
   FailureOr<DictionaryAttr> table = readTable(path, target.getLoc());
   if (failed(table))
     return failure();
-  constexpr ::aimc::model::DeviceRange window;
+  DeviceAttr old = target.getDevice();
   const Real one(1.0), none(0.0), acceptance(2.0);
   auto emit = [&] { return emitError(target.getLoc()) << "device file '" << path << "': "; };
   auto device = DeviceAttr::getChecked(emit, target.getContext(), DeviceKind::Table,
-                                       Real(numberOf(*table, "g_min_us").value_or(window.gMinUS)),
-                                       Real(numberOf(*table, "g_max_us").value_or(window.gMaxUS)),
+                                       Real(numberOf(*table, "g_min_us").value_or(old.getGMinUs())),
+                                       Real(numberOf(*table, "g_max_us").value_or(old.getGMaxUs())),
                                        one, one, one, none, none, none, none, none, none,
                                        acceptance, *table, StringAttr());
   if (!device)

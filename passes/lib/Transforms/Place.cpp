@@ -9,6 +9,7 @@
 // the others idle, which the wire model accounts for.
 //
 //===----------------------------------------------------------------------===//
+#include "aimc/model/Place.h"
 #include "Remarks.h"
 #include "aimc/Analysis/Packing.h"
 #include "aimc/IR/AIMC.h"
@@ -35,7 +36,7 @@ struct PhysicalTile {
   SmallVector<std::pair<size_t, Rect>> blocks;        ///< new blocks, by index of their symbol
 };
 
-struct PlacePass : aimc::impl::PlaceBase<PlacePass> {
+struct PlacePass : mlir::aimc::impl::PlaceBase<PlacePass> {
   using Base::Base;
   void runOnOperation() override;
 
@@ -44,11 +45,11 @@ private:
 };
 } // namespace
 
-/// The packing's row 0 is at the ADC, where a cell sees least wire. With read-out on one side that
-/// is the array's last row; with alternating read-out half of the columns end at either side. The
-/// mapping is its own inverse.
+/// The packing's row 0 is at the ADC. The mapping is its own inverse.
 static int64_t mirrorRow(GeometryAttr geometry, int64_t row, int64_t rows) {
-  return geometry.getReadout() == Readout::Single ? geometry.getRows() - row - rows : row;
+  auto readout = geometry.getReadout() == Readout::Single ? ::aimc::model::Readout::Single
+                                                          : ::aimc::model::Readout::Alternating;
+  return ::aimc::model::rowFromAdc(readout, geometry.getRows(), rows, row);
 }
 
 /// Puts every tile without a place into one of `physical`, which grows as needed.

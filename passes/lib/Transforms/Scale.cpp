@@ -11,6 +11,7 @@
 #include "aimc/Analysis/TileModel.h"
 #include "aimc/IR/AIMC.h"
 #include "aimc/Transforms/Passes.h"
+#include "aimc/model/Quantiles.h"
 
 #include "mlir/IR/Threading.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -42,14 +43,6 @@ struct Work {
   model::ScaleReport atMax, chosen;
 };
 } // namespace
-
-static void add(model::ScaleReport &sum, const model::ScaleReport &part) {
-  sum.cells += part.cells;
-  sum.clipped += part.clipped;
-  sum.clipError += part.clipError;
-  sum.noiseError += part.noiseError;
-  sum.power += part.power;
-}
 
 static double relativeError(const model::ScaleReport &report) {
   return report.power > 0 ? std::sqrt((report.clipError + report.noiseError) / report.power) : 0;
@@ -104,25 +97,38 @@ void ScalePass::runOnOperation() {
         model::chooseScales(work->data.view, *parsed, work->range, work->noise, work->scale.data());
   });
 
+  int64_t heavy = 0; // weights that clipping leaves too few bits of, and the worst of them
+  StringRef worst;
+  model::ScaleReport worstLoss;
   Type f32 = Float32Type::get(&getContext());
   for (auto &[name, works] : byWeight) {
     model::ScaleReport before, after;
     for (Work &work : works) {
       auto type = RankedTensorType::get({work.tile.numCols()}, f32);
       work.tile.setColumnScaleAttr(DenseElementsAttr::get(type, ArrayRef<float>(work.scale)));
-      add(before, work.atMax);
-      add(after, work.chosen);
+      before += work.atMax;
+      after += work.chosen;
     }
     remark::analysis(works.front().tile.getLoc(), remarkOf(getArgument()))
         << remark::add("scale of @{0}", name.getValue())
         << remark::metric("clipped share", after.clippedShare())
         << remark::metric("error before", relativeError(before))
         << remark::metric("error after", relativeError(after));
-    if (after.clippedShare() > model::kHeavyClipping)
-      emitWarning(works.front().tile.getLoc()) << llvm::formatv(
-          "the scale {0} clips {1:F1}% of the weights of @{2}, which leaves {3:F1}% of their power "
-          "as an error",
-          rule, 100 * after.clippedShare(), name.getValue(),
-          after.power > 0 ? 100 * after.clipError / after.power : 0.0);
+    // The optimal scale clips where noise would take more.
+    if (parsed->kind != model::ScaleRule::Kind::Sigma ||
+        !model::keepsFewBits(after.power, after.clipError))
+      continue;
+    ++heavy;
+    if (worst.empty() || after.lostShare() > worstLoss.lostShare()) {
+      worst = name.getValue();
+      worstLoss = after;
+    }
   }
+  if (heavy > 0)
+    emitWarning(module.getLoc()) << llvm::formatv(
+        "the scale {0} clips {1:F1}% of the weights of @{2}, which takes {3:F1}% of their power"
+        "{4}; more deviations, max or optimal keep it",
+        rule, 100 * worstLoss.clippedShare(), worst, 100 * worstLoss.lostShare(),
+        heavy > 1 ? llvm::formatv(" (too much too in {0} more weights)", heavy - 1).str()
+                  : std::string());
 }

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import pathlib
 from collections.abc import Mapping
 from typing import Any
+
+from aimc.files import parse_json, replacing
 
 VERSION = 2
 """Raised when the same description would give another result."""
@@ -57,13 +58,12 @@ class Store:
             text = self._path(description).read_text(encoding="utf-8")
         except FileNotFoundError:
             return None
-        result: dict[str, Any] = json.loads(text)["result"]
+        result: dict[str, Any] = parse_json(text, str(self._path(description)))["result"]
         return result
 
     def put(self, description: Mapping[str, Any], result: Mapping[str, Any]) -> None:
         """Keep a result; the file appears complete or not at all."""
         path = self._path(description)
-        scratch = path.with_suffix(f".{os.getpid()}.tmp")
         cell = {"version": VERSION, "description": description, "result": result}
-        scratch.write_text(json.dumps(cell, indent=1) + "\n", encoding="utf-8")
-        scratch.replace(path)
+        with replacing(path) as scratch:
+            scratch.write_text(json.dumps(cell, indent=1) + "\n", encoding="utf-8")

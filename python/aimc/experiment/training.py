@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import os
 import pathlib
 import tempfile
 import time
@@ -22,6 +21,7 @@ from aimc.experiment.model import Classifier, freeze_embeddings, make, set_dropo
 from aimc.experiment.settings import Settings
 from aimc.experiment.store import Store, key_of
 from aimc.experiment.wordnet import CLASSES, Split
+from aimc.files import check_zip, replacing
 from aimc.target import Wire
 from aimc.torch import (
     AnalogLinear,
@@ -56,7 +56,7 @@ def load_weights(store: Store, settings: Settings, training: Training) -> Classi
     model = make(settings.model)
     # Tuned weights are kept without the frozen tables, which are the digital model's.
     for step in (digital(settings), training):
-        model.load_state_dict(torch.load(weights_path(store, settings, step)), strict=False)
+        model.load_state_dict(_load(weights_path(store, settings, step)), strict=False)
     model.eval()
     return model
 
@@ -191,7 +191,7 @@ def train(store: Store, settings: Settings, training: Training) -> dict[str, Any
     teacher = _teacher(store, settings, training) if training.kind != "digital" else None
     done, losses, seconds = 0, [], 0.0
     if checkpoint.exists():
-        state = torch.load(checkpoint)
+        state = _load(checkpoint)
         model.load_state_dict(state["model"])
         load_compiled_state(model, state["compiled"])
         optimizer.load_state_dict(state["optimizer"])
@@ -260,7 +260,7 @@ def _teacher(store: Store, settings: Settings, training: Training) -> Tensor:
     description = {"kind": "logits", "of": digital(settings).describe(settings), **seen}
     path = store.weights / f"{key_of(description)}.pt"
     if path.exists():
-        known = torch.load(path)
+        known = _load(path)
         assert isinstance(known, Tensor)
         return known
     split = data.load(settings).train
@@ -289,8 +289,13 @@ def digital_logits(model: Any, split: Split, size: int = 200) -> Tensor:
     return logits
 
 
+def _load(path: pathlib.Path) -> Any:
+    """What was saved, if it is still that."""
+    check_zip(path, "a file of torch.save")
+    return torch.load(path)
+
+
 def _save(path: pathlib.Path, state: Any) -> None:
     """The file appears complete or not at all."""
-    scratch = path.with_suffix(f".{os.getpid()}.tmp")
-    torch.save(state, scratch)
-    scratch.replace(path)
+    with replacing(path) as scratch:
+        torch.save(state, scratch)

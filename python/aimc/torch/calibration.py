@@ -7,7 +7,6 @@ from __future__ import annotations
 import functools
 import json
 import os
-import pathlib
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -16,11 +15,11 @@ import torch
 from torch import Tensor, nn
 
 from aimc.errors import HardwareWarning, InvalidArgumentError
+from aimc.files import read_json, replacing
 from aimc.torch.charges import Charges, weight_of
 from aimc.torch.layer import AnalogLinear
 from aimc.torch.steps import analog_layers
 
-_FEW_BITS = 3.0  # an ADC with fewer throws the signal away, as the runtime sees it
 _NAMED = 8  # layers in a warning
 _See = Callable[[AnalogLinear, Tensor, int], None]
 
@@ -50,19 +49,24 @@ def calibrate(
         adc: False leaves all LSBs as they are.
 
     Warns:
-        HardwareWarning: once, naming the layers, where an ADC keeps less than 3 effective bits.
+        HardwareWarning: once, naming the layers, where an ADC keeps less than 3 effective bits; and
+            once where an input range takes more of the inputs' power than such an ADC.
     """
     layers = list(analog_layers(module))
     inputs: dict[tuple[AnalogLinear, int], Tensor] = {}
     charges: dict[AnalogLinear, Charges] = {}
+    powers: dict[AnalogLinear, Tensor] = {}  # of the inputs, and of what lies beyond their ranges
 
     def look(layer: AnalogLinear, x: Tensor, call: int) -> None:
         flat = x.reshape(-1, layer.in_features).abs().float()
-        tops = []
+        tops, power = [], torch.zeros(2, dtype=torch.float64)
         for row, rows in layer.layout.bands:
             values = flat[:, row : row + rows].flatten()
             step = max(1, values.numel() // limit)
             tops.append(torch.quantile(values[::step], quantile))
+            beyond = (values - tops[-1]).clamp_min(0)  # later batches may widen the range
+            power += torch.stack([v.double().square().sum() for v in (values, beyond)]).cpu()
+        powers[layer] = powers.get(layer, 0) + power
         top, key = torch.stack(tops), (layer, call if layer.ranged_by_call else 0)
         inputs[key] = torch.maximum(inputs[key], top) if key in inputs else top
 
@@ -100,6 +104,7 @@ def calibrate(
                 if lsb is not None:
                     layer.adc_lsb.data[index] = lsb
     _warn(charges)
+    _warn_of_clipping({layer: powers[layer] for layer in layers if layer in powers}, quantile)
     return module
 
 
@@ -134,8 +139,8 @@ def _run(
 
 def _warn(charges: Mapping[AnalogLinear, Charges]) -> None:
     """In the runtime's words, about the worst layer; the others by name."""
-    few = {layer: bits for layer, seen in charges.items()
-           if (bits := seen.effective_bits()) is not None and bits < _FEW_BITS}  # fmt: skip
+    few = {layer: bits[0] for layer, seen in charges.items()
+           if (bits := seen.effective_bits()) is not None and bits[1]}  # fmt: skip
     if not few:
         return
     worst, *others = sorted(few, key=lambda layer: few[layer])
@@ -147,6 +152,27 @@ def _warn(charges: Mapping[AnalogLinear, Charges]) -> None:
         f"layer {worst.name}: the ADC keeps {few[worst]:.3g} effective bits (target {target.name}, "
         f"dac mode {target.dac.mode}, adc lsb {worst.adc_lsb.tolist()[0]:.3g} fC, "
         f"{target.adc.bits} bits)" + (f"; so do {', '.join(more)}" if more else ""),
+        HardwareWarning,
+        stacklevel=3,
+    )
+
+
+def _warn_of_clipping(powers: Mapping[AnalogLinear, Tensor], quantile: float) -> None:
+    """By the power that lies beyond the ranges: few inputs may hold nearly all of it."""
+    heavy = {}
+    for layer, (whole, lost) in ((layer, sums.tolist()) for layer, sums in powers.items()):
+        circuit = layer.recipe.circuit
+        if circuit is None or not circuit.dac or layer.range_mode == "vector" or not whole > 0:
+            continue
+        if torch.ops.aimc.effective_bits(whole, lost)[1]:
+            heavy[layer] = lost / whole
+    if not heavy:
+        return
+    worst = max(heavy, key=lambda layer: heavy[layer])
+    warnings.warn(
+        f"layer {worst.name}: the input range takes {100 * heavy[worst]:.3g}% of the inputs' power"
+        + (f"; too much too in {len(heavy) - 1} more" if len(heavy) > 1 else "")
+        + f"; a quantile above {quantile:g} keeps it, or a range for each vector",
         HardwareWarning,
         stacklevel=3,
     )
@@ -171,7 +197,8 @@ def save_ranges(module: nn.Module, path: str | os.PathLike[str]) -> None:
         }
         for layer in analog_layers(module)
     }
-    pathlib.Path(path).write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+    with replacing(path) as scratch:
+        scratch.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
 
 
 def load_ranges(module: nn.Module, path: str | os.PathLike[str]) -> nn.Module:
@@ -181,12 +208,7 @@ def load_ranges(module: nn.Module, path: str | os.PathLike[str]) -> nn.Module:
         InvalidArgumentError: for a file without just the module's layers and blocks, or with
             mistakes; names the layer and what is expected. Nothing is changed then.
     """
-    try:
-        values = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InvalidArgumentError(f"{path}: {error.strerror}") from None
-    except ValueError as error:
-        raise InvalidArgumentError(f"{path}: expected JSON, but got {error}") from None
+    values = read_json(path, "file of ranges")
     layers = {layer.name: layer for layer in analog_layers(module)}
     if not isinstance(values, dict) or values.keys() != layers.keys():
         there = sorted(values) if isinstance(values, dict) else []

@@ -8,7 +8,6 @@ as the pass aimc-calibrate judges them, so that training starts from what the co
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 
@@ -22,36 +21,9 @@ _Product = Callable[[int, int, Tensor, Tensor, Tensor], Tensor]
 _MODES = {"linear": 1, "cco": 2}
 _SHIFT = 18  # bins of a float's exponent and first five bits of its mantissa
 _BINS = 0x7F800000 >> _SHIFT
-_STEPS = 64  # ranges that are compared
 _SPARE = 1.05
 _SAMPLE = 4096  # charges of a block that a batch adds to those that are converted
 _KEPT = 1 << 16
-
-
-def best_range(
-    shares: Sequence[float], values: Sequence[float], codes: float, rounding: float
-) -> float:
-    """The full scale of `codes` steps at which clipping and rounding are least.
-
-    A share `shares[k]` of the magnitudes is at most `values[k]`, with mass spread evenly between;
-    a code is off by `rounding` steps squared on average.
-    """
-
-    def clipped(limit: float) -> float:
-        total = 0.0
-        for k, (low, high) in enumerate(itertools.pairwise(values)):
-            if high <= limit:
-                continue
-            mass = shares[k + 1] - shares[k]
-            a, b = max(low - limit, 0.0), high - limit
-            inside = (high - max(low, limit)) / (high - low) if high > low else 1.0
-            total += mass * inside * (a * a + a * b + b * b) / 3
-        return total
-
-    top = values[-1]
-    low = max(values[0], top * 1e-6)
-    ranges = [low * math.pow(top / low, i / _STEPS) for i in range(_STEPS + 1)]
-    return min(ranges, key=lambda r: clipped(r) + rounding * (r / codes) ** 2)
 
 
 class Magnitudes:
@@ -116,11 +88,12 @@ class Charges:
         codes = 2.0 ** (adc.bits - 1) - 1
         shares = (0.999, 0.9999, 1.0)
         values = (seen.quantile(shares[0]), seen.quantile(shares[1]), seen.top)
-        rounding = 1 / 12 if adc.kind == "linear" else 1 / 3  # to the nearest, or towards zero
-        return min(max(_SPARE * best_range(shares, values, codes, rounding) / codes, 1e-9), 1e9)
+        full: float = _OPS.best_range(shares, values, codes, adc.kind == "linear")
+        return min(max(_SPARE * full / codes, 1e-9), 1e9)
 
-    def effective_bits(self) -> float | None:
-        """As the runtime's statistics have it, with the layer's LSBs; None without a signal."""
+    def effective_bits(self) -> tuple[float, bool] | None:
+        """As the runtime's statistics have it, with the layer's LSBs, and whether these are so few
+        that the runtime warns; None without a signal."""
         adc = self.layer.target.adc
         signal = error = 0.0
         for kept, lsb in zip(self.samples, self.layer.adc_lsb.detach(), strict=True):
@@ -130,7 +103,10 @@ class Charges:
                 code = _OPS.adc(charge, lsb.to(charge).clamp_min(1e-9), adc.bits, _MODES[adc.kind])
                 signal += step * float(weighted.sum(0).double().square().sum())
                 error += step * float((weights * (code - charge)).double().square().sum())
-        return 0.5 * math.log2(1 + signal / error) if signal > 0 and error > 0 else None
+        if not (signal > 0 and error > 0):
+            return None
+        bits, few = _OPS.effective_bits(signal, error)
+        return bits, few
 
 
 def _charges(

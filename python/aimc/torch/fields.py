@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import pathlib
 from collections.abc import Mapping, Sequence
@@ -13,9 +14,19 @@ import torch
 from torch import Tensor
 
 from aimc import abi
-from aimc.errors import InvalidArgumentError
+from aimc.errors import InvalidArgumentError, UnsupportedError
+from aimc.files import check_seal, has_seal_key
 from aimc.target import Target
+from aimc.torch.layout import check
 
+# The parts of a target and what a manifest always has of them.
+_PARTS = {
+    "geometry": ("rows", "cols", "pairs", "readout"),
+    "device": ("kind", "g_min_us", "g_max_us"),
+    "wire": ("column_ohm", "row_ohm", "idle"),
+    "dac": ("bits", "mode", "v_read_v", "tick_ns"),
+    "adc": ("kind", "bits", "lsb_fc"),
+}
 _LONGEST = 60  # what a message shows of a value
 
 
@@ -37,6 +48,15 @@ class Entry:
     def alone(self) -> Entry:
         """The same for messages that say by other means whose values these are."""
         return Entry(self._values)
+
+    def allow(self, *known: str) -> None:
+        """Raise for any other key."""
+        for key in self._values:
+            if key not in known:
+                where = f"{self._path[:-1]}: " if self._path else ""
+                raise InvalidArgumentError(
+                    f"{where}unknown key {shown(key)}, expected one of: {', '.join(known)}"
+                )
 
     def has(self, key: str) -> bool:
         """Whether there is a value."""
@@ -122,16 +142,42 @@ class Entry:
 
 
 def read_target(name: str, value: Any) -> Target:
-    """A target that a program has written: what is missing there is lost, and no default stands
-    for it.
+    """A target whose numbers the runtime takes and training has a model of.
 
-    Raises:
-        InvalidArgumentError: for what no tile can be.
-        UnsupportedError: for what training has no model of.
+    A key that is not known would change results without a word.
     """
-    label = f"target {name!r}"
-    abi.read_target(value, label, partial=False, training=True)
-    return Target.from_manifest(name, value)
+    where = f"target {name!r}: "
+    given = value if isinstance(value, Mapping) else {}
+    for part in _PARTS:
+        if not isinstance(given.get(part), Mapping):
+            raise InvalidArgumentError(
+                f"{where}expected a part {part!r}, but got {shown(given.get(part, value))}"
+            )
+    for part in given:
+        if part not in _PARTS:
+            raise InvalidArgumentError(
+                f"{where}expected one of {', '.join(_PARTS)}, but got {part!r}"
+            )
+    for part in _PARTS:
+        known = {f.name for f in dataclasses.fields(getattr(Target(), part))}
+        for key in given[part]:
+            if key not in known:
+                raise InvalidArgumentError(f"{where}expected a key of {part}, but got {key!r}")
+    ideal = given["adc"].get("kind") == "ideal"
+    for part, keys in _PARTS.items():
+        for key in keys[:1] if part == "adc" and ideal else keys:
+            if key not in given[part]:
+                raise InvalidArgumentError(
+                    f"{where}{part}.{key}: expected a value, but it is missing"
+                )
+    try:
+        abi.check_target(given)
+        target = Target.from_manifest(name, given)
+        check(target)
+    except (InvalidArgumentError, UnsupportedError) as error:
+        said = str(error).removeprefix("target").lstrip(":. ")
+        raise type(error)(where + said) from None
+    return target
 
 
 def read_tensors(spec: pathlib.Path, entry: Entry) -> Mapping[str, Tensor]:
@@ -146,9 +192,29 @@ def read_tensors(spec: pathlib.Path, entry: Entry) -> Mapping[str, Tensor]:
         raise entry.wrong("tensors", "the name of a file beside the spec")
     file = spec.parent / name
     try:
+        _check_whole(file)
         tensors: Mapping[str, Tensor] = load_file(file)
     except OSError as error:
         raise InvalidArgumentError(f"expected its tensors in {file}, but got {error}") from None
     except SafetensorError as error:
         raise InvalidArgumentError(f"{file}: expected safetensors, but got {error}") from None
     return tensors
+
+
+def _check_whole(file: pathlib.Path) -> None:
+    """The file's own hash, which what was written by hand does not have."""
+    data = file.read_bytes()
+    header = data[8 : 8 + int.from_bytes(data[:8], "little")]
+    if has_seal_key(header):
+        check_seal(data, str(file), "tensors of a noise spec", "write it again")
+        return
+    try:
+        metadata = json.loads(header).get("__metadata__", {})
+    except (ValueError, RecursionError, AttributeError):
+        return  # no header: said by the library
+    for key in metadata:
+        if key != "format":  # a damaged key must not pass for no hash
+            raise InvalidArgumentError(
+                f"{file}: expected metadata of a noise spec, format and aimc_sha256, but got "
+                f"{shown(key)}"
+            )

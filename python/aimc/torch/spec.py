@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import json
 import os
 import pathlib
 import warnings
@@ -15,14 +14,23 @@ from collections.abc import Mapping, Sequence
 from torch import Tensor
 
 from aimc.errors import HardwareWarning, InvalidArgumentError, UnsupportedError, level_outside
+from aimc.files import read_json
 from aimc.target import Target
 from aimc.torch.fields import Entry, read_target, read_tensors
-from aimc.torch.layout import Block, Layout, numbers_of_tiles
+from aimc.torch.layout import Block, Layout
 
 _BINS = 32  # of an activity
 _COMPENSATE = ("none", "gain", "weights", "weights+pulses")
+_LAYER_KEYS = (
+    "layer", "weight", "initializer", "transposed", "rows", "cols", "input_range", "activity",
+    "blocks",
+)  # fmt: skip
+_BLOCK_KEYS = (
+    "name", "target", "row", "rows", "col", "cols", "chip", "tile", "at_row", "at_col", "scales",
+    "lsb_fc", "compensate",
+)  # fmt: skip
 _EXTENT = 2**31 - 1
-_TARGETS, _TILES = numbers_of_tiles()
+_TILES, _TARGETS = 2**30 - 1, 8  # what a stream has bits for, as int64
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,18 +113,14 @@ def load_spec(path: str | os.PathLike[str]) -> Spec:
             file, the layer and what is expected.
     """
     file = pathlib.Path(path)
-    try:
-        data = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InvalidArgumentError(f"{file}: {error.strerror}") from None
-    except (ValueError, RecursionError) as error:
-        raise InvalidArgumentError(f"{file}: expected JSON, but got {error}") from None
+    data = read_json(file, "noise spec")
     try:
         spec = Entry(data)
         if data.get("format") != "aimc-noise":
             raise spec.wrong("format", "'aimc-noise'")
         if type(data.get("version")) is not int or data["version"] != 1:
             raise spec.wrong("version", "version 1 of a noise spec")
+        spec.allow("format", "version", "tensors", "layers", "targets")
         tensors = read_tensors(file, spec)
         named = data.get("targets")
         if not isinstance(named, dict) or not 1 <= len(named) <= _TARGETS:
@@ -157,6 +161,7 @@ def _neighbours(layers: Sequence[SpecLayer]) -> tuple[int, int]:
 
 
 def _block(entry: Entry, targets: Mapping[str, Target], tensors: Mapping[str, Tensor]) -> Block:
+    entry.allow(*_BLOCK_KEYS)
     index = {key: entry.integer(key, 0, _EXTENT) for key in ("row", "col", "at_row", "at_col")}
     rows, cols = (entry.integer(key, 1, _EXTENT) for key in ("rows", "cols"))
     target = entry.word("target", sorted(targets))
@@ -189,6 +194,7 @@ def _layer(entry: Entry, targets: Mapping[str, Target], tensors: Mapping[str, Te
 def _site(
     layer: str, entry: Entry, targets: Mapping[str, Target], tensors: Mapping[str, Tensor]
 ) -> SpecLayer:
+    entry.allow(*_LAYER_KEYS)
     placed = entry.entries("blocks")
     used = sorted({block.word("target", sorted(targets)) for block in placed})
     if len(used) != 1:

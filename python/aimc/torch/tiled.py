@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from aimc.errors import InvalidArgumentError
 from aimc.target import Target
 from aimc.torch import operators  # noqa: F401, registers torch.ops.aimc
-from aimc.torch.layout import Layout, dac_passes, pair_shares, table_text
+from aimc.torch.layout import Layout, check, dac_passes, pair_shares, table_text
 from aimc.torch.moment import Moment
 from aimc.torch.recipes import Recipe
 
@@ -44,7 +44,7 @@ class TiledWeight(nn.Module):  # type: ignore[misc]
         name: str,
     ) -> None:
         super().__init__()
-        target.check(training=True)
+        check(target)
         outputs, inputs = weight.shape if transposed else weight.shape[::-1]
         self.in_features, self.out_features = int(inputs), int(outputs)
         self.weight = weight
@@ -105,6 +105,7 @@ class TiledWeight(nn.Module):  # type: ignore[misc]
             self.scales = _OPS.choose_scales(
                 weight, self.blocks, self.transposed, circuit.scale, device.kind,
                 device.g_min_us, device.g_max_us, device.programming_noise_scale,
+                device.acceptance_percent, [factor for _, _, factor in self._shares],
                 *table_text(device),
             )  # fmt: skip
         mode, wire = self._compensation(), self.target.wire
@@ -195,13 +196,9 @@ class TiledWeight(nn.Module):  # type: ignore[misc]
         if self.scales is not None:
             return self.scales
         rule = self.recipe.circuit.scale if self.recipe.circuit else "max"
-        own = weight.detach()
-        parts = [self._band(own, row, rows) for row, rows in self.layout.bands]
-        top = torch.stack([part.abs().amax(0) for part in parts])
-        if rule.startswith("sigma:"):
-            spread = torch.stack([part.std(0, correction=0) for part in parts])
-            return torch.minimum(top, spread * float(rule[6:]))
-        return top
+        rule = rule if rule.startswith("sigma:") else "max"
+        scale: Tensor = _OPS.column_scales(weight.detach(), self.blocks, self.transposed, rule)
+        return scale
 
     def _wide(self, scale: Tensor) -> Tensor:
         """Scales per cell, in the weight's layout."""

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from aimc.errors import HardwareWarning, InvalidArgumentError, NotFiniteError
+from aimc.files import check_zip, replacing
 from aimc.torch.finite import diagnosis
 from aimc.torch.state import compiled_state, load_compiled_state
 from aimc.torch.steps import analog_layers, set_step
@@ -98,9 +99,8 @@ class _Analog:
         folder = _checkpoint(args, state.global_step)
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / _file(args)
-        scratch = path.with_suffix(".tmp")
-        torch.save(compiled_state(kwargs["model"]), scratch)
-        scratch.replace(path)  # it appears complete or not at all
+        with replacing(path) as scratch:
+            torch.save(compiled_state(kwargs["model"]), scratch)
         self.good, self.good_step = folder, state.global_step
 
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
@@ -165,6 +165,7 @@ def _file(args: Any) -> str:
 
 
 def _load(path: pathlib.Path, model: nn.Module) -> None:
+    check_zip(path, "what was compiled of a model, as the callback saves it")
     try:
         load_compiled_state(model, torch.load(path, map_location="cpu", weights_only=True))
     except InvalidArgumentError as error:

@@ -137,7 +137,7 @@ void Chip::devices(const Tile &tile, std::vector<TileBlock> &list, TileState &st
 
 void Chip::buildTile(Tile &tile, Scratch &scratch) {
   makeDevices(tile, options.timeS.has_value(), scratch.list, scratch.state);
-  tile.clippedWeights = scratch.state.clippedCells();
+  tile.scaled = scratch.state.scaleReport();
   scratch.state.setTime(options.timeS);
   scratch.driftFactors.clear();
   if (options.timeS && options.driftCompensation != DriftCompensation::None)
@@ -312,13 +312,11 @@ void Chip::rebuild(Threads &threads) {
   });
 }
 
-double Chip::clippedShare() const {
-  int64_t clipped = 0, all = 0;
-  for (const Tile &tile : tileList) {
-    clipped += tile.clippedWeights;
-    all += tile.usedDevices;
-  }
-  return all > 0 ? static_cast<double>(clipped) / static_cast<double>(all) : 0;
+model::ScaleReport Chip::scaleReport() const {
+  model::ScaleReport sum;
+  for (const Tile &tile : tileList)
+    sum += tile.scaled;
+  return sum;
 }
 
 json Chip::statistics() const {

@@ -6,8 +6,7 @@
 
 #include "ChipParts.h"
 #include "aimc/exec/Options.h"
-#include "aimc/exec/Sha256.h"
-#include "aimc/model/Limits.h"
+#include "aimc/files/Seal.h"
 
 #include <algorithm>
 #include <cstring>
@@ -19,8 +18,8 @@ namespace aimc::exec {
 using nlohmann::json;
 
 namespace {
-namespace limits = model::limits;
 constexpr int64_t kMaxExtent = int64_t{1} << 40;
+constexpr int64_t kMaxIndex = int64_t{1} << 30;
 
 json mappingText(const Manifest &manifest) {
   json weights = json::array();
@@ -36,30 +35,6 @@ json mappingText(const Manifest &manifest) {
   return weights;
 }
 
-/// SHA-256 over the file with the digits of the hash itself as zeros.
-Result<void> checkHash(const MappedFile &file, const std::string &name) {
-  const std::string_view text(reinterpret_cast<const char *>(file.data()), file.size());
-  const size_t key = text.find(kChipHashKey);
-  if (key == std::string_view::npos || key + kChipHashKey.size() + kSha256Digits > text.size())
-    return fail(AIMC_BAD_PACKAGE, name + ": expected a chip file, but got one without its hash");
-  const size_t at = key + kChipHashKey.size();
-  const std::string expected(text.substr(at, kSha256Digits));
-  Sha256 digest;
-  const std::string zeros(kSha256Digits, '0');
-  digest.update(text.data(), at);
-  digest.update(zeros.data(), zeros.size());
-  digest.update(text.data() + at + kSha256Digits, text.size() - at - kSha256Digits);
-  auto got = digest.hex();
-  if (!got)
-    return tl::unexpected(got.error());
-  if (*got != expected)
-    return fail(AIMC_BAD_PACKAGE, name +
-                                      ": the file was changed after it was saved, expected "
-                                      "SHA-256 " +
-                                      expected + ", but got " + *got);
-  return {};
-}
-
 void readTile(const JsonObject &object, const std::vector<Target> &targets, ChipTile &tile) {
   const std::string target = object.string("target");
   auto found = std::find_if(targets.begin(), targets.end(),
@@ -69,9 +44,9 @@ void readTile(const JsonObject &object, const std::vector<Target> &targets, Chip
     return;
   }
   tile.target = static_cast<size_t>(found - targets.begin());
-  tile.id = {static_cast<uint64_t>(object.integer("target_index", 0, limits::kTargets.high - 1)),
-             static_cast<uint64_t>(object.integer("chip", limits::kChipOrTile)),
-             static_cast<uint64_t>(object.integer("tile", limits::kChipOrTile))};
+  tile.id = {static_cast<uint64_t>(object.integer("target_index", 0, 15)),
+             static_cast<uint64_t>(object.integer("chip", 0, kMaxIndex)),
+             static_cast<uint64_t>(object.integer("tile", 0, kMaxIndex))};
   tile.key = tileKey(target, tile.id);
   for (const JsonObject &item : object.objects("blocks")) {
     ChipBlock b;
@@ -93,7 +68,8 @@ Result<std::string> mappingHash(const Manifest &manifest) {
   for (const FileEntry &entry : manifest.files)
     if (entry.name == "weights.safetensors")
       text += entry.sha256;
-  return sha256Hex(reinterpret_cast<const std::byte *>(text.data()), text.size());
+  auto hash = files::sha256Hex(reinterpret_cast<const std::byte *>(text.data()), text.size());
+  return hash ? Result<std::string>(std::move(*hash)) : fail(AIMC_INTERNAL, hash.error());
 }
 
 std::string tileKey(const std::string &target, const TileId &id) {
@@ -122,8 +98,11 @@ Result<std::shared_ptr<const ChipFile>> ChipFile::open(const std::string &path) 
   if (text == chip->tensors->metadata().end())
     return fail(AIMC_BAD_PACKAGE, path + ": expected a chip file, but got tensors without a "
                                          "description of a chip");
-  if (auto good = checkHash(**file, path); !good)
-    return tl::unexpected(good.error());
+  const std::string_view bytes(reinterpret_cast<const char *>((*file)->data()), (*file)->size());
+  if (auto good = files::checkSeal(bytes, path, "a chip file",
+                                   "make the chip again with aimc-chip program");
+      !good)
+    return fail(AIMC_BAD_PACKAGE, good.error());
   if (auto good = chip->readDescription(text->second); !good)
     return tl::unexpected(good.error());
   if (auto good = chip->checkTensors(); !good)

@@ -17,8 +17,6 @@
 namespace aimc::exec {
 
 inline constexpr int64_t kChipVersion = 1;
-/// In the header, in front of the digits of the file's own hash.
-inline constexpr std::string_view kChipHashKey = "\"aimc_sha256\":\"";
 
 struct ChipPart {
   const char *suffix;

@@ -11,8 +11,8 @@
 #include "ChipParts.h"
 #include "aimc/exec/Chip.h"
 #include "aimc/exec/ChipFile.h"
-#include "aimc/exec/FileWriter.h"
-#include "aimc/exec/Sha256.h"
+#include "aimc/exec/JsonReader.h"
+#include "aimc/files/Seal.h"
 
 #include <map>
 
@@ -23,11 +23,11 @@ using nlohmann::json;
 namespace {
 constexpr size_t kAlignment = 64;
 
-/// Header of a chip file: eight bytes of length and a text with 64 zeros for the hash.
+/// Header of a chip file: eight bytes of length and a text with an empty seal.
 std::string headerOf(const json &description, const json &tensors) {
-  const std::string zeros(kSha256Digits, '0');
-  std::string text = "{\"__metadata__\":{" + std::string(kChipHashKey) + zeros +
-                     "\",\"aimc_chip\":" + json(description.dump()).dump() + "}";
+  std::string text = "{\"__metadata__\":{\"" + std::string(files::kSealKey) + "\":\"" +
+                     files::emptySeal() + "\",\"aimc_chip\":" + json(description.dump()).dump() +
+                     "}";
   for (const auto &entry : tensors.items())
     text += "," + json(entry.key()).dump() + ":" + entry.value().dump();
   text += "}";
@@ -36,32 +36,19 @@ std::string headerOf(const json &description, const json &tensors) {
   return std::string(reinterpret_cast<const char *>(&length), sizeof length) + text;
 }
 
-/// A file and the hash of what goes into it.
-class HashedFile {
-public:
-  HashedFile(FileWriter writer, std::string header)
-      : writer(std::move(writer)), header(std::move(header)) {}
+/// The file's words with the runtime's kind of error.
+Result<void> judged(const files::Result<void> &done) {
+  return done ? Result<void>() : fail(AIMC_INVALID_ARGUMENT, done.error());
+}
 
-  Result<void> begin() { return put(header.data(), header.size()); }
-  Result<void> put(const void *data, size_t size) {
-    digest.update(data, size);
-    return writer.write(data, size);
-  }
-  Result<void> finish() {
-    auto hex = digest.hex();
-    if (!hex)
-      return tl::unexpected(hex.error());
-    const size_t at = header.find(kChipHashKey) + kChipHashKey.size();
-    if (auto done = writer.overwrite(at, hex->data(), hex->size()); !done)
-      return done;
-    return writer.commit();
-  }
-
-private:
-  FileWriter writer;
-  std::string header;
-  Sha256 digest;
-};
+Result<files::SealedWriter> begin(const std::string &path, const std::string &header) {
+  auto writer = files::SealedWriter::create(path);
+  if (!writer)
+    return fail(AIMC_INVALID_ARGUMENT, writer.error());
+  if (auto done = judged(writer->write(header.data(), header.size())); !done)
+    return tl::unexpected(done.error());
+  return std::move(*writer);
+}
 
 /// One part of a tile, all planes: what is written for `suffix`, or nothing.
 std::vector<std::span<const float>> partOf(const TileState &state, std::string_view suffix,
@@ -159,21 +146,18 @@ Result<void> ChipFile::save(const std::string &path, const Chip &chip, const Opt
       offset += bytes;
     }
   }
-  auto writer = FileWriter::create(path);
-  if (!writer)
-    return tl::unexpected(writer.error());
-  HashedFile file(std::move(*writer), headerOf(description, tensors));
-  if (auto done = file.begin(); !done)
-    return done;
+  auto file = begin(path, headerOf(description, tensors));
+  if (!file)
+    return tl::unexpected(file.error());
   for (size_t t = 0; t < chip.tiles().size(); ++t) {
     const Chip::Tile &tile = chip.tiles()[t];
     chip.devices(tile, list, state);
     for (const char *part : parts[t])
       for (std::span<const float> piece : partOf(state, part, tile.placed.size()))
-        if (auto done = file.put(piece.data(), piece.size_bytes()); !done)
+        if (auto done = judged(file->write(piece.data(), piece.size_bytes())); !done)
           return done;
   }
-  return file.finish();
+  return judged(file->commit());
 }
 
 Result<void> ChipFile::saveAs(const std::string &given, std::optional<double> seconds) const {
@@ -183,18 +167,17 @@ Result<void> ChipFile::saveAs(const std::string &given, std::optional<double> se
   uint64_t headerBytes = 0;
   std::memcpy(&headerBytes, file->data(), sizeof headerBytes);
   const char *text = reinterpret_cast<const char *>(file->data()) + sizeof headerBytes;
-  json tensorTable = json::parse(text, text + headerBytes);
-  tensorTable.erase("__metadata__");
-  auto writer = FileWriter::create(given);
-  if (!writer)
-    return tl::unexpected(writer.error());
-  HashedFile target(std::move(*writer), headerOf(changed, tensorTable));
-  if (auto done = target.begin(); !done)
+  auto table = parseJson({text, headerBytes}, name, AIMC_BAD_PACKAGE);
+  if (!table)
+    return tl::unexpected(table.error());
+  table->erase("__metadata__");
+  auto target = begin(given, headerOf(changed, *table));
+  if (!target)
+    return tl::unexpected(target.error());
+  const size_t data = sizeof headerBytes + headerBytes;
+  if (auto done = judged(target->write(file->data() + data, file->size() - data)); !done)
     return done;
-  const size_t begin = sizeof headerBytes + headerBytes;
-  if (auto done = target.put(file->data() + begin, file->size() - begin); !done)
-    return done;
-  return target.finish();
+  return judged(target->commit());
 }
 
 } // namespace aimc::exec

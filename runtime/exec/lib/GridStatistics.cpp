@@ -3,7 +3,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===----------------------------------------------------------------------===//
 #include "aimc/exec/Grids.h"
+#include "aimc/model/Quantiles.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <nlohmann/json.hpp>
@@ -24,16 +26,14 @@ json rate(int64_t part, int64_t whole) {
   return whole ? json(static_cast<double>(part) / static_cast<double>(whole)) : json(nullptr);
 }
 
-/// Below this many effective bits an ADC throws the signal away: its error is an eighth of it.
-constexpr double kFewBits = 3.0;
-/// Part of inputs or codes beyond their range from which clipping is no longer an outlier's matter.
+/// Part of codes beyond their range from which clipping is no longer an outlier's matter.
 constexpr double kHeavyClipping = 0.01;
 
-/// 0.5 log2(1 + signal power / power of what conversion changed); null without an ADC or signal.
+/// Null without an ADC or signal.
 json effectiveBits(const ReadCounters &reads) {
   if (!(reads.signalPower > 0) || !(reads.codePower > 0))
     return nullptr;
-  return 0.5 * std::log2(1 + reads.signalPower / reads.codePower);
+  return model::effectiveBits(reads.signalPower, reads.codePower);
 }
 
 /// The shortest text that says about as much.
@@ -59,6 +59,8 @@ json Grids::statistics() const {
                   {"rows", site.rows},
                   {"seconds", site.seconds},
                   {"dac_clip_rate", rate(site.clippedInputs, site.inputs)},
+                  {"dac_clip_loss",
+                   site.inputPower > 0 ? json(site.lostPower / site.inputPower) : json(nullptr)},
                   {"weights", json::array()}};
     for (size_t i = 0; i < grid.weights.size(); ++i) {
       const OutputSums &sums = site.sums[i];
@@ -91,9 +93,14 @@ json Grids::warnings() const {
     ran = ran || site.rows > 0;
   if (ran && options.driftCompensation != DriftCompensation::None && !options.timeS)
     list.push_back("drift_compensation has no effect without a time since programming (time_s)");
-  if (options.scale && chip.clippedShare() > model::kHeavyClipping)
+  // The optimal scale clips where noise would take more.
+  const model::ScaleReport scaled = chip.scaleReport();
+  if (options.scale && options.scale->kind == model::ScaleRule::Kind::Sigma &&
+      model::keepsFewBits(scaled.power, scaled.clipError))
     list.push_back("scale " + scaleRuleText(*options.scale) + " clips " +
-                   brief(100 * chip.clippedShare()) + "% of the weights");
+                   brief(100 * scaled.clippedShare()) + "% of the weights, which takes " +
+                   brief(100 * scaled.lostShare()) +
+                   "% of their power; more deviations, max or optimal keep it");
   for (size_t t = 0; t < options.targets.size(); ++t) {
     const Target &target = options.targets[t];
     const double longest = target.maxPulseTicks() * target.tickNs;
@@ -102,6 +109,7 @@ json Grids::warnings() const {
                      brief(model::kReadNoiseMaxNs) + " ns, pulses of up to " + brief(longest) +
                      " ns count as that long");
   }
+  std::vector<size_t> clipping; // grids whose inputs lose too much beyond the DAC's range
   for (size_t g = 0; g < sites.size(); ++g) {
     const Site &site = sites[g];
     const Grid &grid = manifest.grids[g];
@@ -111,10 +119,8 @@ json Grids::warnings() const {
                      std::to_string(site.rows) +
                      " input vectors hold nan or inf, which no pulse stands for; their outputs are "
                      "nan");
-    const double dacClips = site.inputs ? double(site.clippedInputs) / double(site.inputs) : 0;
-    if (dacClips > kHeavyClipping)
-      list.push_back(layer + ": " + brief(100 * dacClips) +
-                     "% of the inputs exceed the DAC's range");
+    if (model::keepsFewBits(site.inputPower, site.lostPower))
+      clipping.push_back(g);
     for (size_t i = 0; i < grid.weights.size(); ++i) {
       const ReadCounters &reads = site.sums[i].reads;
       const Weight &weight = manifest.weights[static_cast<size_t>(grid.weights[i])];
@@ -129,7 +135,7 @@ json Grids::warnings() const {
       const std::string where =
           layer + (weight.name == grid.layer ? ": " : ", weight " + weight.name + ": ");
       const json bits = effectiveBits(reads);
-      if (bits.is_number() && bits.get<double>() < kFewBits)
+      if (bits.is_number() && bits.get<double>() < model::kFewBits)
         list.push_back(where + "the ADC keeps " + brief(bits.get<double>()) +
                        " effective bits (target " + target.name + ", dac mode " +
                        modeName(target.dacMode) + ", adc lsb " + brief(lsb) + " fC, " +
@@ -140,6 +146,19 @@ json Grids::warnings() const {
                        target.name + ", adc lsb " + brief(lsb) + " fC, " +
                        std::to_string(target.adc.bits) + " bits)");
     }
+  }
+  if (!clipping.empty()) {
+    auto loss = [&](size_t g) { return sites[g].lostPower / sites[g].inputPower; };
+    const size_t worst = *std::max_element(clipping.begin(), clipping.end(),
+                                           [&](size_t a, size_t b) { return loss(a) < loss(b); });
+    const Site &site = sites[worst];
+    list.push_back(
+        "layer " + manifest.grids[worst].layer + ": the DAC's range takes " +
+        brief(100 * loss(worst)) + "% of the inputs' power, beyond it are " +
+        brief(100 * double(site.clippedInputs) / double(site.inputs)) + "% of the inputs" +
+        (clipping.size() > 1 ? "; too much too in " + std::to_string(clipping.size() - 1) + " more"
+                             : "") +
+        "; a wider input range (--input-range auto), or none, keeps it");
   }
   return list;
 }

@@ -101,11 +101,46 @@ void Grids::planUnits(const Plan &plan, int64_t chunks) {
       units.push_back({r, p, std::min(p + each, plan.ranges[r].panels)});
 }
 
+namespace {
+/// Power of every vector's inputs and of what lies beyond a fixed range, in its units; sums that
+/// do not depend on how vectors are cut into chunks.
+void measureClipping(std::vector<std::pair<float, float>> &sums, const float *x, int64_t stride,
+                     int64_t vectors, int64_t count, const Dac &dac) {
+  sums.clear();
+  if (!(dac.range > 0) || !dac.quantise)
+    return;
+  constexpr int64_t kLanes = 16;
+  constexpr float kMost = 1e15f; // keeps squares finite
+  const float scale = 1.0f / std::max(dac.range, 1e-37f);
+  for (int64_t r = 0; r < vectors; ++r, x += stride) {
+    float power[kLanes] = {}, lost[kLanes] = {};
+    auto add = [&](int64_t lane, float value) {
+      const float size = std::min(std::fabs(value) * scale, kMost);
+      const float over = std::max(size - 1.0f, 0.0f);
+      power[lane] += size * size;
+      lost[lane] += over * over;
+    };
+    int64_t i = 0;
+    for (; i + kLanes <= count; i += kLanes)
+      for (int64_t lane = 0; lane < kLanes; ++lane)
+        add(lane, x[i + lane]);
+    for (int64_t lane = 0; i < count; ++i, ++lane)
+      add(lane, x[i]);
+    for (int64_t lane = 1; lane < kLanes; ++lane) {
+      power[0] += power[lane];
+      lost[0] += lost[lane];
+    }
+    sums.emplace_back(power[0], lost[0]);
+  }
+}
+} // namespace
+
 void Grids::convert(const Plan &plan, int64_t row0, int64_t rows, int64_t chunkRows, const float *x,
                     bool arrive) {
   const int64_t chunks = (rows + chunkRows - 1) / chunkRows;
   const auto list = static_cast<int64_t>(plan.conversions);
   inputs.resize(std::max(inputs.size(), static_cast<size_t>(chunks * list)));
+  rowPowers.resize(inputs.size());
   auto rowsOf = [&](int64_t chunk) { return std::min(chunkRows, rows - chunk * chunkRows); };
   // The band that place i of a chunk's list belongs to.
   auto bandAt = [&](size_t i, size_t Band::*first) {
@@ -127,6 +162,9 @@ void Grids::convert(const Plan &plan, int64_t row0, int64_t rows, int64_t chunkR
       else
         kernels.packInput(input, from, plan.inputs, m, band.rows, band.passes[at - band.firstInput],
                           band.noise);
+      if (!plan.exact && at == band.firstInput)
+        measureClipping(rowPowers[static_cast<size_t>(i)], from, plan.inputs, m, band.rows,
+                        band.passes.front());
     }
   });
   const auto through = static_cast<int64_t>(arrive ? plan.arrivals : 0);
@@ -158,11 +196,18 @@ void Grids::executeRows(Site &site, const Plan &plan, int64_t row0, int64_t rows
       site.inputs += rows * band.rows;
       // Every pass sees the same codes.
       for (int64_t c = 0; c < chunks; ++c) {
-        const PackedInput &input =
-            inputs[static_cast<size_t>(c) * plan.conversions + band.firstInput];
+        const size_t at = static_cast<size_t>(c) * plan.conversions + band.firstInput;
+        const PackedInput &input = inputs[at];
+        const auto &sums = rowPowers[at];
         site.clippedInputs += input.clipped;
-        for (int64_t r = 0; r < input.rows; ++r)
-          site.notFinite += std::isnan(input.rowScale[static_cast<size_t>(r)]);
+        for (size_t r = 0; r < static_cast<size_t>(input.rows); ++r) {
+          const bool broken = std::isnan(input.rowScale[r]);
+          site.notFinite += broken;
+          if (broken || sums.empty())
+            continue;
+          site.inputPower += double(sums[r].first);
+          site.lostPower += double(sums[r].second);
+        }
       }
     }
 
@@ -280,6 +325,7 @@ void Grids::compareCircuit(Site &site, int64_t rows, const float *x) {
 void Grids::reset() {
   for (Site &site : sites) {
     site.calls = site.rows = site.inputs = site.clippedInputs = site.notFinite = 0;
+    site.inputPower = site.lostPower = 0;
     site.seconds = 0;
     std::fill(site.sums.begin(), site.sums.end(), OutputSums{});
   }

@@ -4,6 +4,8 @@
 //===----------------------------------------------------------------------===//
 #include "aimc/exec/JsonReader.h"
 
+#include "aimc/files/Json.h"
+
 #include <cmath>
 #include <cstdio>
 #include <nlohmann/json.hpp>
@@ -12,13 +14,13 @@ namespace aimc::exec {
 
 using nlohmann::json;
 
+namespace {
 std::string numberText(double value) {
   char text[32];
   std::snprintf(text, sizeof text, "%.9g", value);
   return text;
 }
 
-namespace {
 std::string describe(const json &value) {
   if (value.is_string())
     return "the string " + quote(value.get_ref<const std::string &>());
@@ -278,16 +280,10 @@ void JsonObject::allow(std::initializer_list<std::string_view> known) const {
 }
 
 Result<json> parseJson(std::string_view text, const std::string &file, aimc_status status) {
-  try {
-    return json::parse(text.begin(), text.end());
-  } catch (const json::exception &error) {
-    // "[json.exception.parse_error.101] parse error at line 1, column 2: ...": keep the place.
-    std::string what = error.what();
-    size_t begin = what.find("at line");
-    size_t end = what.find(':', begin == std::string::npos ? 0 : begin);
-    std::string place = begin == std::string::npos ? "" : " " + what.substr(begin, end - begin);
-    return fail(status, file + ": not valid JSON" + place);
-  }
+  auto parsed = files::parseJson(text);
+  if (!parsed)
+    return fail(status, file + ": " + parsed.error());
+  return std::move(*parsed);
 }
 
 } // namespace aimc::exec

@@ -257,10 +257,11 @@ Result<Options> Options::resume(const char *given, const json &saved, const Mani
 std::string Options::chipPath(const char *text) {
   if (!text || !*text)
     return {};
-  const json parsed = json::parse(text, nullptr, false);
-  if (!parsed.is_object() || !parsed.contains("chip") || !parsed["chip"].is_string())
+  const auto parsed = parseJson(text, "session options", AIMC_INVALID_ARGUMENT);
+  if (!parsed || !parsed->is_object() || !parsed->contains("chip") ||
+      !(*parsed)["chip"].is_string())
     return {};
-  return parsed["chip"].get<std::string>();
+  return (*parsed)["chip"].get<std::string>();
 }
 
 json Options::stateText() const {

@@ -5,7 +5,7 @@
 #include "aimc/exec/Package.h"
 
 #include "aimc/exec/Cpu.h"
-#include "aimc/exec/Sha256.h"
+#include "aimc/files/Sha256.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -18,6 +18,7 @@
 #include <future>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <system_error>
 #include <unistd.h>
 
 namespace aimc::exec {
@@ -119,18 +120,22 @@ Result<void> Package::checkFiles(const Options &options) {
   }
   if (options.verifyHashes) {
     // One task per file: the weights dominate, the others hide beside them.
-    std::vector<std::future<Result<std::string>>> digests;
+    std::vector<std::future<files::Result<std::string>>> digests;
     for (const auto &map : maps) {
       if (map->size() != 0)
         ::madvise(const_cast<std::byte *>(map->data()), map->size(), MADV_SEQUENTIAL);
-      digests.push_back(
-          std::async(map->size() > (1u << 20) ? std::launch::async : std::launch::deferred,
-                     [map] { return sha256Hex(map->data(), map->size()); }));
+      auto hash = [map] { return files::sha256Hex(map->data(), map->size()); };
+      try {
+        digests.push_back(std::async(
+            map->size() > (1u << 20) ? std::launch::async : std::launch::deferred, hash));
+      } catch (const std::system_error &) { // no memory for a thread: one after the other
+        digests.push_back(std::async(std::launch::deferred, hash));
+      }
     }
     for (size_t i = 0; i < maps.size(); ++i) {
-      Result<std::string> digest = digests[i].get();
+      files::Result<std::string> digest = digests[i].get();
       if (!digest)
-        return tl::unexpected(digest.error());
+        return fail(AIMC_INTERNAL, digest.error());
       const FileEntry &entry = description.files[i];
       if (*digest != entry.sha256)
         return fail(AIMC_BAD_PACKAGE, pathOf(entry.name) +

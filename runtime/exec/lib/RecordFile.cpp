@@ -4,7 +4,7 @@
 //===----------------------------------------------------------------------===//
 #include "aimc/exec/RecordFile.h"
 
-#include "aimc/exec/FileWriter.h"
+#include "aimc/files/Seal.h"
 #include "aimc/model/Activity.h"
 
 #include <nlohmann/json.hpp>
@@ -47,8 +47,11 @@ Result<void> saveRecord(const std::string &path, const Manifest &manifest,
                      {"weights", names},
                      {"vectors", vectors},
                      {"input_range", grid.inputRange ? json(*grid.inputRange) : json()}});
-    if (vectors > 0)
-      tensors.add("grid." + std::to_string(g) + ".quantiles", {5}, recording.grids[g].quantiles());
+    if (vectors > 0) {
+      const std::string name = "grid." + std::to_string(g);
+      tensors.add(name + ".quantiles", {5}, recording.grids[g].quantiles());
+      tensors.add(name + ".body", {model::kBodyShares.size()}, recording.grids[g].input.body());
+    }
   }
   for (size_t w = 0; w < manifest.weights.size(); ++w) {
     if (!used[w])
@@ -57,26 +60,32 @@ Result<void> saveRecord(const std::string &path, const Manifest &manifest,
     tensors.add("weight." + weight.name + ".activity", {weight.rows, model::kActivityBins},
                 recording.weights[w].activity());
     for (size_t b = 0; b < weight.blocks.size(); ++b) {
-      tensors.add("block." + weight.blocks[b].name + ".charge", {4},
-                  recording.blocks[w][b].statistics());
+      const std::string name = "block." + weight.blocks[b].name;
+      tensors.add(name + ".charge", {4}, recording.blocks[w][b].statistics());
+      tensors.add(name + ".body", {model::kBodyShares.size()},
+                  recording.blocks[w][b].charge.body());
       blocks.push_back(weight.blocks[b].name);
     }
   }
   json header = std::move(tensors.table);
-  header["__metadata__"]["aimc"] =
-      json{{"version", 1}, {"grids", std::move(grids)}, {"blocks", std::move(blocks)}}.dump();
+  header["__metadata__"] = {
+      {files::kSealKey, files::emptySeal()},
+      {"aimc",
+       json{{"version", 1}, {"grids", std::move(grids)}, {"blocks", std::move(blocks)}}.dump()}};
   std::string text = header.dump();
   text.append((8 - text.size() % 8) % 8, ' ');
   const uint64_t length = text.size();
-  auto writer = FileWriter::create(path);
+  auto writer = files::SealedWriter::create(path);
   if (!writer)
-    return tl::unexpected(writer.error());
+    return fail(AIMC_INVALID_ARGUMENT, writer.error());
   for (auto [data, size] : {std::pair<const void *, size_t>{&length, sizeof length},
                             {text.data(), text.size()},
                             {tensors.data.data(), tensors.data.size() * sizeof(float)}})
     if (auto done = writer->write(data, size); !done)
-      return done;
-  return writer->commit();
+      return fail(AIMC_INVALID_ARGUMENT, done.error());
+  if (auto done = writer->commit(); !done)
+    return fail(AIMC_INVALID_ARGUMENT, done.error());
+  return {};
 }
 
 } // namespace aimc::exec

@@ -35,6 +35,13 @@ float MagnitudeHistogram::quantile(double q) const {
   return top;
 }
 
+std::array<float, model::kBodyShares.size()> MagnitudeHistogram::body() const {
+  std::array<float, model::kBodyShares.size()> values{};
+  std::transform(model::kBodyShares.begin(), model::kBodyShares.end(), values.begin(),
+                 [&](double share) { return quantile(share); });
+  return values;
+}
+
 std::array<float, 5> RecordedGrid::quantiles() const {
   return {input.quantile(0.99), input.quantile(0.999), input.quantile(0.9999),
           input.quantile(0.99999), input.largest()};

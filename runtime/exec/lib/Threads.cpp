@@ -62,8 +62,8 @@ Threads::Threads(int count) {
   for (int i = 1; i < wanted; ++i) {
     try {
       workers.emplace_back([this] { workerMain(); });
-    } catch (const std::system_error &) {
-      break; // fewer threads only make it slower
+    } catch (const std::exception &) { // no thread or no memory for one
+      break;                           // fewer threads only make it slower
     }
   }
   pthread_sigmask(SIG_SETMASK, &before, nullptr);

@@ -8,7 +8,7 @@
 #include "aimc/model/Random.h"
 
 #include <algorithm>
-#include <cstdio>
+#include <charconv>
 
 namespace aimc::exec {
 
@@ -25,9 +25,9 @@ std::string scaleRuleText(const model::ScaleRule &rule) {
   using Kind = model::ScaleRule::Kind;
   if (rule.kind != Kind::Sigma)
     return rule.kind == Kind::Max ? "max" : "optimal";
-  char text[40];
-  std::snprintf(text, sizeof text, "sigma:%.17g", rule.sigmas);
-  return text;
+  char text[40]; // the shortest that reads as the same number
+  const auto end = std::to_chars(text, text + sizeof text, rule.sigmas).ptr;
+  return "sigma:" + std::string(text, end);
 }
 
 const char *compensateText(model::Compensate compensate) {
@@ -57,10 +57,8 @@ model::Stream TileState::stream(model::StreamKind kind, uint32_t sub) const {
 
 void TileState::chooseScales() {
   // A run without the effect keeps the mapping that the effect asks for.
-  const model::DeviceModel device = request.target->deviceModel();
-  const auto noise = [&](double r) {
-    return model::programmingSigma(device, r * device.range.gMaxUS) / device.range.gMaxUS;
-  };
+  const model::RelativeNoise noise =
+      model::programmingNoise(request.target->deviceModel(), request.target->significance);
   for (size_t b = 0; b < request.blocks.size(); ++b) {
     const TileBlock &block = request.blocks[b];
     float *scale = scaleValues.data() + firstScale[b];
@@ -69,7 +67,7 @@ void TileState::chooseScales() {
     else if (block.rule.kind == model::ScaleRule::Kind::Max)
       model::columnScales(block.weight, scale);
     else
-      clipped += model::chooseScales(block.weight, block.rule, kind.range, noise, scale).clipped;
+      scaled += model::chooseScales(block.weight, block.rule, kind.range, noise, scale);
   }
   for (auto &values : digitalValues)
     values = scaleValues;
@@ -312,7 +310,7 @@ std::vector<Plane> &TileState::restore(const Request &wantedState) {
   if (!request.effects.readNoise)
     kind.readScale = 0;
   aged = false;
-  clipped = 0;
+  scaled = {};
   state.resize(static_cast<size_t>(request.target->pairs()));
   for (auto *scratch : {&normals, &before})
     scratch->resize(static_cast<size_t>(request.target->cols));

@@ -114,6 +114,31 @@ std::optional<ScaleRule> parseScaleRule(std::string_view text) {
   return ScaleRule{ScaleRule::Kind::Sigma, q};
 }
 
+RelativeNoise programmingNoise(const DeviceModel &device, std::span<const double> significance) {
+  if (!device.programs())
+    return {};
+  return [device, shares = pairShares(significance)](double r) {
+    const double span = device.range.gMaxUS - device.range.gMinUS;
+    const double u = (r * device.range.gMaxUS - device.range.gMinUS) / span;
+    double variance = 0;
+    for (const PairShare &pair : shares) { // pair k contributes its share of the whole range
+      const double part = std::clamp((u - pair.start) / pair.share, 0.0, 1.0);
+      const double sigma = pair.share * programmingSigma(device, device.range.gMinUS + span * part);
+      variance += sigma * sigma;
+    }
+    return std::sqrt(variance) / device.range.gMaxUS;
+  };
+}
+
+ScaleReport &ScaleReport::operator+=(const ScaleReport &part) {
+  cells += part.cells;
+  clipped += part.clipped;
+  clipError += part.clipError;
+  noiseError += part.noiseError;
+  power += part.power;
+  return *this;
+}
+
 ScaleReport chooseScales(const WeightView &w, const ScaleRule &rule, DeviceRange range,
                          const RelativeNoise &noise, float *scale) {
   const PairVariance variance(noise, range);
@@ -121,9 +146,12 @@ ScaleReport chooseScales(const WeightView &w, const ScaleRule &rule, DeviceRange
   report.cells = w.rows * w.cols;
   std::vector<double> magnitude(static_cast<size_t>(w.rows));
   for (int64_t j = 0; j < w.cols; ++j) {
+    const auto at = [&](int64_t i) {
+      return static_cast<double>(w.data[i * w.rowStride + j * w.colStride]);
+    };
     double top = 0.0, sum = 0.0, power = 0.0;
     for (int64_t i = 0; i < w.rows; ++i) {
-      const auto value = static_cast<double>(w.data[i * w.rowStride + j * w.colStride]);
+      const double value = at(i);
       magnitude[static_cast<size_t>(i)] = std::abs(value);
       top = std::max(top, std::abs(value));
       sum += value;
@@ -131,14 +159,18 @@ ScaleReport chooseScales(const WeightView &w, const ScaleRule &rule, DeviceRange
     }
     double c = top;
     if (rule.kind == ScaleRule::Kind::Sigma && w.rows > 0) {
-      const double mean = sum / static_cast<double>(w.rows);
-      const double sigma =
-          std::sqrt(std::max(0.0, power / static_cast<double>(w.rows) - mean * mean));
-      // A constant column has no spread; its own magnitude is the only sensible scale.
-      if (sigma > 0.0)
-        c = std::min(top, rule.sigmas * sigma);
+      const auto rows = static_cast<double>(w.rows);
+      const double mean = sum / rows;
+      double spread = std::max(0.0, power / rows - mean * mean);
+      if (spread < mean * mean) { // where the difference would be rounding
+        spread = 0.0;
+        for (int64_t i = 0; i < w.rows; ++i)
+          spread += (at(i) - mean) * (at(i) - mean) / rows;
+      }
+      c = sigmaScale(top, mean, std::sqrt(spread), rule.sigmas);
     } else if (rule.kind == ScaleRule::Kind::Optimal && top > 0.0 && !variance.silent()) {
       c = bestClip(magnitude, top, variance);
+      c = std::min(top, std::max(c, double(std::numeric_limits<float>::denorm_min())));
     }
     scale[j] = static_cast<float>(c);
     const auto used = static_cast<double>(scale[j]);

@@ -10,10 +10,13 @@
 //===----------------------------------------------------------------------===//
 #include "DeviceLaw.h"
 #include "Strips.h"
+#include "TensorScalar.h"
 #include "Torch.h"
 
 #include "aimc/model/Compensation.h"
 #include "aimc/model/Device.h"
+#include "aimc/model/Place.h"
+#include "aimc/model/Quantiles.h"
 #include "aimc/model/Scale.h"
 #include "aimc/torch/Operators.h"
 
@@ -41,21 +44,80 @@ Tensor upright(const Tensor &weight, bool transposed) {
 
 Tensor chooseScales(const Tensor &weight, at::IntArrayRef blocks, bool transposed,
                     c10::string_view ruleText, c10::string_view kind, double gMin, double gMax,
-                    double programmingScale, std::optional<c10::string_view> table) {
+                    double programmingScale, double acceptance, at::ArrayRef<double> significance,
+                    std::optional<c10::string_view> table) {
   const auto rule = model::parseScaleRule(text(ruleText));
   TORCH_CHECK_VALUE(rule, "expected a scale rule max, sigma:<q> or optimal, but got ", ruleText);
   model::DeviceModel device = deviceModel(kind, gMin, gMax, orEmpty(table));
   device.programmingScale = programmingScale;
+  device.acceptancePercent = acceptance;
   const Tensor w = upright(weight, transposed);
   const int64_t k = w.size(0), n = w.size(1);
   const auto list = readBlocks(blocks, k, n, std::numeric_limits<int64_t>::max());
   Tensor scale = at::zeros({static_cast<int64_t>(list.bands.size()), n}, at::kFloat);
-  const auto noise = [&](double r) { return model::programmingSigma(device, r * gMax) / gMax; };
+  const std::vector<double> one{1};
+  const auto noise = model::programmingNoise(
+      device, significance.empty() ? std::span<const double>(one)
+                                   : std::span(significance.data(), significance.size()));
   for (const Block &b : list.blocks)
     model::chooseScales({w.const_data_ptr<float>() + b.row * n + b.col, b.rows, b.cols, n, 1},
                         *rule, device.range, noise,
                         scale.mutable_data_ptr<float>() + b.band * n + b.col);
   return scale.to(weight.device(), weight.scalar_type());
+}
+
+/// `max` or `sigma:<q>` of a weight that trains, on its own device: the model's law on rows of
+/// columns.
+Tensor columnScalesOf(const Tensor &weight, at::IntArrayRef blocks, bool transposed,
+                      c10::string_view ruleText) {
+  const auto rule = model::parseScaleRule(text(ruleText));
+  TORCH_CHECK_VALUE(rule && rule->kind != model::ScaleRule::Kind::Optimal,
+                    "expected a scale rule max or sigma:<q>, but got ", ruleText);
+  const Tensor w = transposed ? weight.detach().t() : weight.detach();
+  std::vector<Tensor> rows;
+  for (const Band &band : bandsOf(blocks)) {
+    const Tensor part = w.narrow(0, band.row, band.rows);
+    Tensor top = part.abs().amax(0);
+    if (rule->kind == model::ScaleRule::Kind::Sigma) {
+      const Tensor values = part.to(at::kDouble); // squares of single precision stay in range
+      const Tensor mean = values.mean(0);
+      const Tensor deviation = (values - mean).square().mean(0).sqrt();
+      top = model::sigmaScale(TensorScalar(top.to(at::kDouble)), TensorScalar(mean),
+                              TensorScalar(deviation), rule->sigmas)
+                .value.to(top.scalar_type());
+    }
+    rows.push_back(top);
+  }
+  return at::stack(rows);
+}
+
+std::vector<int64_t> cutBlocksOf(int64_t rows, int64_t cols, int64_t tileRows, int64_t tileCols,
+                                 bool alternating) {
+  TORCH_CHECK_VALUE(tileRows > 0 && tileCols > 0, "expected a tile of at least one cell, but got ",
+                    tileRows, " x ", tileCols);
+  const auto readout = alternating ? model::Readout::Alternating : model::Readout::Single;
+  std::vector<int64_t> numbers;
+  for (int64_t row = 0; row < rows; row += tileRows)
+    for (int64_t col = 0; col < cols; col += tileCols) {
+      const int64_t height = std::min(tileRows, rows - row), width = std::min(tileCols, cols - col);
+      for (int64_t n :
+           {row, height, col, width, model::rowFromAdc(readout, tileRows, height), int64_t(0)})
+        numbers.push_back(n);
+    }
+  return numbers;
+}
+
+double bestRange(at::ArrayRef<double> shares, at::ArrayRef<double> values, double codes,
+                 bool nearest) {
+  TORCH_CHECK_VALUE(!values.empty() && shares.size() == values.size(),
+                    "expected a value for each share, but got ", values.size(), " for ",
+                    shares.size());
+  const model::Quantiles seen({shares.data(), shares.size()}, {values.data(), values.size()});
+  return seen.bestRange(codes, model::roundingError(nearest), values.front());
+}
+
+std::tuple<double, bool> effectiveBitsOf(double signal, double error) {
+  return {model::effectiveBits(signal, error), model::keepsFewBits(signal, error)};
 }
 
 std::tuple<Tensor, Tensor> compensate(const Tensor &weight, const Tensor &scale,
@@ -122,9 +184,19 @@ std::tuple<Tensor, Tensor> compensate(const Tensor &weight, const Tensor &scale,
 
 Tensor conductanceScales(const Tensor &weight, const Blocks &blocks, bool transposed,
                          const std::string &rule, const std::string &kind, const Circuit &c,
-                         double programmingScale, const std::string &table) {
+                         double programmingScale, double acceptance,
+                         const std::vector<double> &significance, const std::string &table) {
   return chooseScales(weight, blocks, transposed, rule, kind, c.gMinUS, c.gMaxUS, programmingScale,
-                      c10::string_view(table));
+                      acceptance, significance, c10::string_view(table));
+}
+
+Tensor columnScales(const Tensor &weight, const Blocks &blocks, bool transposed,
+                    const std::string &rule) {
+  return columnScalesOf(weight, blocks, transposed, rule);
+}
+
+Blocks cutBlocks(int64_t rows, int64_t cols, const Circuit &c) {
+  return cutBlocksOf(rows, cols, c.tileRows, c.tileCols, c.alternating);
 }
 
 std::tuple<Tensor, Tensor> compensation(const Tensor &weight, const Tensor &scale,
@@ -140,5 +212,12 @@ std::tuple<Tensor, Tensor> compensation(const Tensor &weight, const Tensor &scal
 
 TORCH_LIBRARY_IMPL(aimc, CompositeExplicitAutograd, m) {
   m.impl("choose_scales", aimc::ops::chooseScales);
+  m.impl("cut_blocks", aimc::ops::cutBlocksOf);
+  m.impl("best_range", aimc::ops::bestRange);
+  m.impl("effective_bits", aimc::ops::effectiveBitsOf);
   m.impl("compensate", aimc::ops::compensate);
+}
+
+TORCH_LIBRARY_IMPL(aimc, CompositeImplicitAutograd, m) {
+  m.impl("column_scales", aimc::ops::columnScalesOf);
 }

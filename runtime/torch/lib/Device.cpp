@@ -20,7 +20,6 @@
 #include "Record.h"
 
 #include "aimc/model/Device.h"
-#include "aimc/model/Limits.h"
 #include "aimc/model/Random.h"
 #include "aimc/torch/Operators.h"
 
@@ -72,7 +71,7 @@ template <class T> T curveAt(const Table &table, Curve which, T g, double high) 
     return T(y) + (g - T(x)) * T((curve[i] - y) / (table.place[i] - x));
   }
   const double position = valueOf(g) / high * (kPoints - 1);
-  if (!(position > 0))
+  if (!(position >= 0)) // at 0 the curve has the slope that it goes on with
     return T(curve[0]);
   if (position >= kPoints - 1)
     return T(curve[kPoints - 1]);
@@ -89,7 +88,7 @@ struct Draws {
 
 template <class T> T deviceAt(T target, const Draws &xi, const Table &c, const Law &law) {
   const auto at = [&](Curve curve, T g) { return curveAt(c, curve, g, law.high); };
-  const auto positive = [](T g) { return g > T(0) ? g : T(0); };
+  const auto positive = [](T g) { return g < T(0) ? T(0) : g; };
   const auto unit = [&](double draw) {
     return T(model::unitDraw(law.distribution, static_cast<float>(draw)));
   };
@@ -181,7 +180,7 @@ TensorDual operator*(const TensorDual &a, const TensorDual &b) {
                                    b.slope.defined() ? b.slope * a.value : Tensor())};
 }
 TensorDual limited(const TensorDual &a, double low, double high) {
-  const Tensor inside = (a.value > low) & (a.value < high);
+  const Tensor inside = (a.value >= low) & (a.value <= high); // bounds are inside
   return {a.value.clamp(low, high), a.slope * inside};
 }
 TensorDual constant(const Tensor &t) { return {t, {}}; }
@@ -202,7 +201,7 @@ TensorDual curveAt(const Tensor &curves, Curve which, const TensorDual &g, doubl
   const Tensor held = position.clamp(0.0, last);
   const Tensor index = held.floor().clamp_max(last - 1);
   const Tensor lower = curve.take(index.to(at::kLong)), upper = curve.take(index.to(at::kLong) + 1);
-  const Tensor inside = (position > 0) & (position < last);
+  const Tensor inside = (position >= 0) & (position < last);
   return {lower + (held - index) * (upper - lower),
           g.slope * (upper - lower) * inside * (last / high)};
 }
@@ -233,7 +232,8 @@ TensorDual compositeState(const Tensor &target, const MaybeTensor &programming,
   };
   if (law.drift == Drift::Power) {
     const TensorDual nu = lives();
-    const Tensor sign = nu.value.sign(), factor = (nu.value.abs() * -law.logTime).exp();
+    const Tensor sign = at::where(nu.value < 0, -1.0, 1.0),
+                 factor = (nu.value.abs() * -law.logTime).exp();
     g = programmed * TensorDual{factor, factor * sign * nu.slope * -law.logTime};
   } else if (law.drift == Drift::Add) {
     g = programmed + lives();
@@ -320,23 +320,6 @@ model::Stream streamOf(int64_t seed, int64_t kind, int64_t id, int64_t sub) {
                            static_cast<uint64_t>(id), static_cast<uint32_t>(sub));
 }
 
-/// How many targets a stream can name, and the largest number of a chip or of a tile.
-std::tuple<int64_t, int64_t> tileNumbers() {
-  return {model::limits::kTargets.high, model::limits::kChipOrTile.high};
-}
-
-/// The 64 bits that name a tile, as the number with a sign that operators take.
-int64_t tileStream(int64_t target, int64_t chip, int64_t tile) {
-  namespace limits = model::limits;
-  for (const auto &[name, value, high] : {std::tuple{"target", target, limits::kTargets.high - 1},
-                                          std::tuple{"chip", chip, limits::kChipOrTile.high},
-                                          std::tuple{"tile", tile, limits::kChipOrTile.high}})
-    TORCH_CHECK_VALUE(value >= 0 && value <= high, name, ": expected an integer from 0 to ", high,
-                      ", but got ", value);
-  return static_cast<int64_t>(limits::tileStream(
-      static_cast<uint64_t>(target), static_cast<uint64_t>(chip), static_cast<uint64_t>(tile)));
-}
-
 Tensor drawNormals(int64_t seed, int64_t kind, int64_t id, int64_t sub, int64_t row, int64_t col,
                    int64_t rows, int64_t cols, std::optional<double> time) {
   auto stream = streamOf(seed, kind, id, sub);
@@ -378,8 +361,6 @@ TORCH_LIBRARY_IMPL(aimc, CPU, m) {
 TORCH_LIBRARY_IMPL(aimc, CompositeExplicitAutograd, m) {
   m.impl("normals", aimc::ops::drawNormals);
   m.impl("uniforms", aimc::ops::drawUniforms);
-  m.impl("tile_numbers", aimc::ops::tileNumbers);
-  m.impl("tile_stream", aimc::ops::tileStream);
   m.impl("device_state", aimc::ops::stateComposite);
   m.impl("device_state_slope", aimc::ops::slopeComposite);
 }

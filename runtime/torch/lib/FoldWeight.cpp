@@ -2,6 +2,7 @@
 // Part of the AIMC project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===----------------------------------------------------------------------===//
+#include "Loops.h"
 #include "TileLinear.h"
 
 #include "aimc/model/Clones.h"
@@ -63,7 +64,7 @@ void throughPairs(const double *load, double *direct, const double *u, int64_t r
     for (int64_t j = 0; j < n; ++j) {
       const double v = u[i + j], plus = load[i + j] + direct[i + j],
                    minus = direct[i + j] - load[i + j];
-      const double inside = (v <= 1.0 && v >= -1.0) ? span : 0.0;
+      const double inside = (v <= kAtScale && v >= -kAtScale) ? span : 0.0;
       const double g = (v >= 0.0 ? plus : minus) * inside;
       sum[j] += g * v;
       direct[i + j] = g * inverse[j];

@@ -72,24 +72,26 @@ Pair pairsComposite(const Tensor &weight, const Tensor &scale, double gMin, doub
 Pair pairsAutograd(const Tensor &weight, const Tensor &scale, double gMin, double gMax,
                    double start, double share) {
   const bool wantWeight = wants(weight), wantScale = wants(scale);
-  auto node =
-      record("TargetPairsBackward", {weight, scale}, {weight, scale},
-             [=](const variable_list &grads, const variable_list &saved) -> variable_list {
-               const Tensor &w = saved[0], &s = saved[1];
-               const Tensor u = normalised(w, s), x = u.abs();
-               // A pair's part of the range, open towards smaller weights but for the first.
-               const Tensor inside = (start > 0 ? x > start : x >= start) & (x <= start + share);
-               const Tensor plus = grads[0].defined() ? grads[0] : at::zeros_like(u);
-               const Tensor minus = grads[1].defined() ? grads[1] : at::zeros_like(u);
-               const Tensor g = at::where(u >= 0, plus, -minus) * inside * ((gMax - gMin) / share);
-               const Tensor perWeight = at::where(s > 0, g / s, at::zeros({}, g.options()));
-               Tensor toWeight, toScale;
-               if (wantWeight)
-                 toWeight = at::sum_to(perWeight, w.sym_sizes());
-               if (wantScale)
-                 toScale = at::sum_to(-perWeight * u, s.sym_sizes());
-               return {toWeight, toScale};
-             });
+  auto node = record("TargetPairsBackward", {weight, scale}, {weight, scale},
+                     [=](const variable_list &grads, const variable_list &saved) -> variable_list {
+                       const Tensor &w = saved[0], &s = saved[1];
+                       const Tensor u = normalised(w, s), x = u.abs();
+                       // A pair's part of the range, open towards smaller weights but for the
+                       // first. Shares add up to one but for rounding.
+                       const double end = start + share < 1 - 1e-9 ? start + share : kAtScale;
+                       const Tensor inside = (start > 0 ? x > start : x >= start) & (x <= end);
+                       const Tensor plus = grads[0].defined() ? grads[0] : at::zeros_like(u);
+                       const Tensor minus = grads[1].defined() ? grads[1] : at::zeros_like(u);
+                       const Tensor g =
+                           at::where(u >= 0, plus, -minus) * inside * ((gMax - gMin) / share);
+                       const Tensor perWeight = at::where(s > 0, g / s, at::zeros({}, g.options()));
+                       Tensor toWeight, toScale;
+                       if (wantWeight)
+                         toWeight = at::sum_to(perWeight, w.sym_sizes());
+                       if (wantScale)
+                         toScale = at::sum_to(-perWeight * u, s.sym_sizes());
+                       return {toWeight, toScale};
+                     });
   const auto out = [&] {
     at::AutoDispatchBelowADInplaceOrView below;
     return callPairs(weight, scale, gMin, gMax, start, share);

@@ -80,6 +80,12 @@ Tensor cut(const Tensor &t, int64_t dim, int64_t start, int64_t length) {
   return t.sym_size(dim) == length ? t : t.narrow(dim, start, length);
 }
 
+/// Each vector's largest magnitude. One of zeros is nothing on any scale; its gradient needs one.
+Tensor fullScale(const Tensor &x) {
+  const Tensor top = x.abs().amax({-1}, /*keepdim=*/true);
+  return at::where(top == 0, at::ones({}, top.options()), top);
+}
+
 /// A value whose gradient is that of something else.
 Tensor withGradientOf(const Tensor &value, const Tensor &soft) {
   return value.detach() + (soft - soft.detach());
@@ -125,8 +131,7 @@ template <class Product> Tensor readWith(const Reading &r, bool single, const Pr
   for (size_t i = 0; i < groups.size(); ++i) {
     const Group &g = groups[i];
     const Tensor part = cut(r.x, -1, g.row, g.rows);
-    const Tensor full =
-        r.range ? r.range->select(0, g.band) : part.detach().abs().amax({-1}, /*keepdim=*/true);
+    const Tensor full = r.range ? r.range->select(0, g.band) : fullScale(part.detach());
     const Tensor code = toTicks.call(part, full, r.levels, r.dac);
     Tensor sum;
     for (int64_t p = 0; p < std::max<int64_t>(passes, 1); ++p) {

@@ -48,8 +48,6 @@ TORCH_LIBRARY(aimc, m) {
       "device_curves(str kind, float g_min, float g_max, float programming_scale=1., float "
       "read_scale=1., float drift_scale=1., float acceptance_percent=2., float? time_s=None, str? "
       "table=None) -> (Tensor curves, float[] law)");
-  m.def("tile_numbers() -> (int, int)");
-  m.def("tile_stream(int target, int chip, int tile) -> int");
   m.def("device_facts(str kind, float g_min, float g_max, float stuck_off=0., float stuck_on=0., "
         "str? table=None) -> (bool noisy_reads, float stuck_off, float stuck_on)");
   m.def("device_state(Tensor target, Tensor? programming, Tensor? life, Tensor? low_frequency, "
@@ -60,10 +58,16 @@ TORCH_LIBRARY(aimc, m) {
         "float? time_s=None) -> Tensor");
   m.def("uniforms(int seed, int stream, int id, int sub, int row, int col, int rows, int cols) -> "
         "Tensor");
+  m.def("best_range(float[] shares, float[] values, float codes, bool nearest) -> float");
+  m.def("effective_bits(float signal_power, float error_power) -> (float bits, bool few)");
   m.def("noise(SymInt[] size, Tensor key, int part=0) -> Tensor");
 
+  m.def("cut_blocks(int rows, int cols, int tile_rows, int tile_cols, bool alternating=False) -> "
+        "int[]");
+  m.def("column_scales(Tensor weight, int[] blocks, bool transposed, str rule) -> Tensor");
   m.def("choose_scales(Tensor weight, int[] blocks, bool transposed, str rule, str kind, float "
-        "g_min, float g_max, float programming_scale=1., str? table=None) -> Tensor");
+        "g_min, float g_max, float programming_scale=1., float acceptance_percent=2., float[] "
+        "significance=[], str? table=None) -> Tensor");
   m.def("compensate(Tensor weight, Tensor scale, int[] blocks, bool transposed, int tile_rows, "
         "float column_ohm, float adc_ohm, bool alternating, float g_min, float g_max, str mode, "
         "bool open=False, Tensor? histogram=None, int bits=8, int[] passes=[], int tile_cols=0, "

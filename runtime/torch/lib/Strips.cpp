@@ -76,11 +76,16 @@ model::StripWire Array::wire() const {
   return {between, column.last(1)};
 }
 
-int64_t countBands(at::IntArrayRef numbers) {
-  int64_t bands = 0;
+std::vector<Band> bandsOf(at::IntArrayRef numbers) {
+  std::vector<Band> bands;
   for (size_t i = 0; i + kNumbers <= numbers.size(); i += kNumbers)
-    bands += i == 0 || numbers[i] != numbers[i - kNumbers];
+    if (i == 0 || numbers[i] != numbers[i - kNumbers])
+      bands.push_back({numbers[i], numbers[i + 1]});
   return bands;
+}
+
+int64_t countBands(at::IntArrayRef numbers) {
+  return static_cast<int64_t>(bandsOf(numbers).size());
 }
 
 BlockList readBlocks(at::IntArrayRef numbers, int64_t k, int64_t columns, int64_t tileRows) {

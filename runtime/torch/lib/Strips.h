@@ -37,6 +37,7 @@ struct BlockList {
 BlockList readBlocks(at::IntArrayRef numbers, int64_t k, int64_t n, int64_t tileRows);
 
 /// Bands alone, without checks.
+std::vector<Band> bandsOf(at::IntArrayRef numbers);
 int64_t countBands(at::IntArrayRef numbers);
 
 /// The array that blocks lie in.

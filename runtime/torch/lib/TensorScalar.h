@@ -32,6 +32,12 @@ struct TensorScalar {
   friend TensorScalar operator/(const TensorScalar &a, const TensorScalar &b) {
     return TensorScalar(a.value / b.value);
   }
+  friend TensorScalar min(const TensorScalar &a, const TensorScalar &b) {
+    return TensorScalar(at::minimum(a.value, b.value));
+  }
+  friend TensorScalar max(const TensorScalar &a, const TensorScalar &b) {
+    return TensorScalar(at::maximum(a.value, b.value));
+  }
   TensorScalar operator-() const { return TensorScalar(-value); }
   TensorScalar &operator+=(const TensorScalar &b) { return *this = *this + b; }
   TensorScalar &operator*=(const TensorScalar &b) { return *this = *this * b; }

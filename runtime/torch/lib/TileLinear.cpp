@@ -139,8 +139,12 @@ AIMC_READ_ROW(readClamp, AdcKind::Linear, false, double)
 struct BandAdc {
   Tensor lsb, inverse; ///< [bands, N]
   double limit;
-  double bound(AdcMode mode) const {
-    return mode == AdcMode::Linear ? limit + 0.5 : mode == AdcMode::Cco ? limit + 1 : limit;
+  /// The least code before rounding that saturates.
+  template <class S> S bound(AdcMode mode) const {
+    const S top = static_cast<S>(limit);
+    return mode == AdcMode::Linear ? top + S(0.5)
+           : mode == AdcMode::Cco  ? top + S(1)
+                                   : std::nextafter(top, 2 * top);
   }
 };
 
@@ -196,8 +200,7 @@ TileOutputs forwardCpu(const TileInputs &in, const TileParams &p) {
   Tensor mask = at::zeros({bands, vectors, bytes}, in.x.options().dtype(at::kByte));
   const BandAdc adc = bandAdc(in, p);
   AT_DISPATCH_FLOATING_TYPES(in.x.scalar_type(), "tile_linear", [&] {
-    const auto limit = static_cast<scalar_t>(adc.limit),
-               bound = static_cast<scalar_t>(adc.bound(p.adc));
+    const auto limit = static_cast<scalar_t>(adc.limit), bound = adc.bound<scalar_t>(p.adc);
     eachChunk(
         in, p, converted.x, folded, y, [&](int64_t v0, int64_t count, int64_t b, const Tensor &q) {
           const scalar_t *charge = q.const_data_ptr<scalar_t>(),

@@ -171,7 +171,7 @@ TileGradients tileBackwardComposite(const Tensor &gradGiven, const TileInputs &i
     const Tensor loadBar =
         transferAdjointComposite(f.load, bar * f.difference, std::nullopt, in.list, p.array);
     const Tensor direct = bar * f.transfer;
-    const Tensor inside = f.u.abs() <= 1.0;
+    const Tensor inside = f.u.abs() <= kAtScale;
     const Tensor uBar = at::where(f.u >= 0, direct + loadBar, direct - loadBar) * inside * span;
     const Tensor wBar = (uBar * f.inverse).to(in.weight.scalar_type());
     if (wanted.weight)

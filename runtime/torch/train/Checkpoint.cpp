@@ -8,6 +8,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "Checkpoint.h"
+#include "aimc/files/Json.h"
 #include "aimc/torch/TensorFile.h"
 
 #include <ATen/ATen.h>
@@ -127,11 +128,15 @@ Result<> saveCheckpoint(const std::string &folder, const std::string &fingerprin
 Result<Progress> loadCheckpoint(const std::string &folder, const std::string &fingerprint,
                                 Named &tensors) {
   std::string path = checkpointFile(folder);
-  auto file = readTensors(path);
+  auto file = readTensors(
+      path, Kind{"a checkpoint of aimc-finetune", "remove it, and training begins anew"});
   if (!file)
     return tl::unexpected(file.error());
-  json state = json::parse(file->metadata["state"], nullptr, false);
-  json was = json::parse(file->metadata["run"], nullptr, false), is = json::parse(fingerprint);
+  auto object = [](const std::string &text) {
+    return files::parseJson(text).value_or(json()); // of another kind: refused below
+  };
+  json state = object(file->metadata["state"]);
+  json was = object(file->metadata["run"]), is = object(fingerprint);
   if (!state.is_object() || state.value("format", "") != "aimc-checkpoint" || !was.is_object())
     return fail(path, "expected a checkpoint of aimc-finetune");
   if (state.value("version", 0) != 1)

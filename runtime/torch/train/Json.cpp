@@ -4,6 +4,8 @@
 //===----------------------------------------------------------------------===//
 #include "Json.h"
 
+#include "aimc/files/Json.h"
+
 #include <ATen/ATen.h>
 #include <algorithm>
 #include <sstream>
@@ -30,13 +32,10 @@ std::string shown(double value) {
 }
 
 json parseJson(const std::string &text) {
-  try {
-    return json::parse(text);
-  } catch (const json::exception &error) {
-    std::string what = error.what(); // after the library's own name of the error
-    what = what.substr(what.find("] ") == std::string::npos ? 0 : what.find("] ") + 2);
-    throw Fault(std::string("expected JSON, but got a ").append(what, 0, what.find('\n')));
-  }
+  auto parsed = files::parseJson(text);
+  if (!parsed)
+    throw Fault(parsed.error());
+  return std::move(*parsed);
 }
 
 Entry::Entry(const json &value, std::string where) : values(&value), path(std::move(where)) {
@@ -52,6 +51,18 @@ const json *Entry::raw(const char *key) const {
 }
 
 bool Entry::has(const char *key) const { return raw(key) && !raw(key)->is_null(); }
+
+void Entry::allow(const std::vector<std::string> &known) const {
+  for (const auto &[key, value] : values->items()) {
+    if (std::find(known.begin(), known.end(), key) != known.end())
+      continue;
+    std::string list;
+    for (const std::string &name : known)
+      list += (list.empty() ? "" : ", ") + name;
+    const std::string where = path.empty() ? "" : path.substr(0, path.size() - 1) + ": ";
+    throw Fault(where + "unknown key " + shown(key) + ", expected one of: " + list);
+  }
+}
 
 Fault Entry::wrong(const char *key, const std::string &expected) const {
   const json *value = raw(key);

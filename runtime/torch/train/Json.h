@@ -26,7 +26,7 @@ struct Fault : std::runtime_error {
 std::string shown(const nlohmann::json &value);
 std::string shown(double value);
 
-/// JSON, or a Fault that says where it is none.
+/// files::parseJson, whose error is a Fault here.
 nlohmann::json parseJson(const std::string &text);
 
 /// One object of a spec; null and what is missing are the same.
@@ -37,6 +37,8 @@ public:
 
   bool has(const char *key) const;
   const nlohmann::json *raw(const char *key) const;
+  /// Any other key is a Fault, with the words of JsonReader of runtime/exec.
+  void allow(const std::vector<std::string> &known) const;
   Fault wrong(const char *key, const std::string &expected) const;
   int64_t integer(const char *key, int64_t low, int64_t high) const;
   double real(const char *key, double low, double high) const;
@@ -54,5 +56,8 @@ private:
   const nlohmann::json *values;
   std::string path;
 };
+
+/// A target's object as a manifest has it.
+TileTarget readTarget(const nlohmann::json &object);
 
 } // namespace aimc::train

@@ -9,14 +9,14 @@
 //===----------------------------------------------------------------------===//
 #include "aimc/torch/TensorFile.h"
 
+#include "aimc/files/Json.h"
+#include "aimc/files/Seal.h"
+
 #include <ATen/ATen.h>
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
-#include <fcntl.h>
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <unistd.h>
 
 namespace aimc::train {
 
@@ -40,8 +40,19 @@ const char *nameOf(at::ScalarType type) {
   return nullptr;
 }
 
+/// Bytes that the header says follow it.
+uint64_t dataBytes(const json &header) {
+  uint64_t last = 0;
+  for (const json &entry : header)
+    if (entry.is_object() && entry.contains("data_offsets"))
+      if (const json &places = entry["data_offsets"];
+          places.is_array() && places.size() == 2 && places[1].is_number_unsigned())
+        last = std::max(last, places[1].get<uint64_t>());
+  return last;
+}
+
 /// One tensor of the header, whose data are in `data`; undefined where the header is at fault.
-at::Tensor tensorOf(const json &entry, const std::string &data) {
+at::Tensor tensorOf(const json &entry, std::string_view data) {
   if (!entry.is_object() || !entry.contains("dtype") || !entry["dtype"].is_string() ||
       !entry.contains("shape") || !entry.contains("data_offsets"))
     return {};
@@ -75,25 +86,33 @@ at::Tensor tensorOf(const json &entry, const std::string &data) {
 }
 } // namespace
 
-Result<TensorFile> readTensors(const std::string &path) {
+Result<TensorFile> readTensors(const std::string &path, const std::optional<Kind> &kind) {
   std::ifstream stream(path, std::ios::binary | std::ios::ate);
   if (!stream)
     return fail(path, std::string("cannot open the file: ") + std::strerror(errno));
-  auto size = static_cast<uint64_t>(stream.tellg());
+  std::string bytes(static_cast<size_t>(stream.tellg()), '\0');
   stream.seekg(0);
   uint64_t length = 0;
-  if (size < 8 || !stream.read(reinterpret_cast<char *>(&length), 8) || length > size - 8)
+  if (!stream.read(bytes.data(), static_cast<std::streamsize>(bytes.size())) || bytes.size() < 8 ||
+      (std::memcpy(&length, bytes.data(), 8), length > bytes.size() - 8))
     return fail(path,
                 "expected a safetensors file, but it is damaged, cut short or another format");
-  std::string header(length, '\0'), data(size - 8 - length, '\0');
-  stream.read(header.data(), static_cast<std::streamsize>(header.size()));
-  stream.read(data.data(), static_cast<std::streamsize>(data.size()));
-  json parsed = json::parse(header, nullptr, false);
-  if (!stream || !parsed.is_object())
+  const std::string_view data = std::string_view(bytes).substr(8 + length);
+  auto parsed = files::parseJson(std::string_view(bytes).substr(8, length));
+  if (!parsed || !parsed->is_object())
     return fail(path,
                 "expected a safetensors file, but it is damaged, cut short or another format");
+  if (uint64_t needed = 8 + length + dataBytes(*parsed); needed > bytes.size())
+    return fail(path, "expected " + std::to_string(needed) + " bytes, but got " +
+                          std::to_string(bytes.size()) + ": the file is cut short");
+  const json metadata = parsed->value("__metadata__", json::object());
+  if (kind || metadata.contains(files::kSealKey))
+    if (auto good = files::checkSeal(bytes, path, kind ? kind->what : "tensors of a noise spec",
+                                     kind ? kind->remedy : "write it again");
+        !good)
+      return tl::unexpected(Error{good.error()});
   TensorFile file;
-  for (auto &[name, entry] : parsed.items()) {
+  for (auto &[name, entry] : parsed->items()) {
     if (name == "__metadata__") {
       for (auto &[key, value] : entry.items())
         if (value.is_string())
@@ -110,8 +129,8 @@ Result<TensorFile> readTensors(const std::string &path) {
 
 Result<> writeTensors(const std::string &path, const TensorFile &file) {
   json header = json::object();
-  if (!file.metadata.empty())
-    header["__metadata__"] = file.metadata;
+  header["__metadata__"] = file.metadata;
+  header["__metadata__"][std::string(files::kSealKey)] = files::emptySeal();
   uint64_t offset = 0;
   std::vector<at::Tensor> dense;
   for (const auto &[name, tensor] : file.tensors) {
@@ -126,24 +145,19 @@ Result<> writeTensors(const std::string &path, const TensorFile &file) {
   }
   std::string text = header.dump();
   text.append((8 - text.size() % 8) % 8, ' ');
-  uint64_t length = text.size();
-  std::string temporary = path + ".tmp"; // of one name: what a killed run left is written over
-  std::FILE *stream = std::fopen(temporary.c_str(), "wb");
-  if (!stream)
-    return fail(path, std::string("cannot write: ") + std::strerror(errno));
-  bool good = std::fwrite(&length, 8, 1, stream) == 1 &&
-              std::fwrite(text.data(), 1, text.size(), stream) == text.size();
+  const uint64_t length = text.size();
+  auto writer = files::SealedWriter::create(path);
+  if (!writer)
+    return tl::unexpected(Error{writer.error()});
+  auto done = writer->write(&length, sizeof length);
+  if (done)
+    done = writer->write(text.data(), text.size());
   for (const at::Tensor &tensor : dense)
-    good =
-        good && std::fwrite(tensor.const_data_ptr(), 1, tensor.nbytes(), stream) == tensor.nbytes();
-  good = good && std::fflush(stream) == 0 && ::fsync(::fileno(stream)) == 0;
-  int error = errno;
-  good = std::fclose(stream) == 0 && good;
-  if (good && std::rename(temporary.c_str(), path.c_str()) == 0)
-    return {};
-  error = good ? errno : error;
-  ::unlink(temporary.c_str());
-  return fail(path, std::string("cannot write: ") + std::strerror(error));
+    if (done)
+      done = writer->write(tensor.const_data_ptr(), tensor.nbytes());
+  if (done)
+    done = writer->commit();
+  return done ? Result<>() : tl::unexpected(Error{done.error()});
 }
 
 } // namespace aimc::train

@@ -104,7 +104,7 @@ public:
 
   void beginStep(int64_t step, bool inspect) override {
     *clock = {step, std::nullopt, inspect};
-    if (step % options.refresh == 0 && !inspect)
+    if ((step + 1) % options.refresh == 0 && !inspect) // steps as people and aimc.torch count them
       markStale();
   }
 
@@ -149,8 +149,6 @@ public:
     std::string names;
     for (const std::string &name : targets)
       names += (names.empty() ? "" : ", ") + name;
-    if (whole) // of which its author may have said little
-      names += " (" + whole->summary + ")";
     return "through " + std::to_string(tiles) + (tiles == 1 ? " tile" : " tiles") + " on " + names;
   }
 

@@ -3,8 +3,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===----------------------------------------------------------------------===//
 //
-// The same steps as python/aimc/torch/layer.py, over the same operators and with the same numbers
-// for parts of the noise: both paths train for one chip.
+// The same steps as python/aimc/torch/layer.py, over the same operators: without noise both paths
+// have the same outputs and gradients. Draws of training steps differ (TileSite.h).
 //
 //===----------------------------------------------------------------------===//
 #include "TileSite.h"
@@ -103,18 +103,9 @@ std::map<std::string, at::Tensor> TileSite::state() const {
 at::Tensor TileSite::scaleOf(const at::Tensor &weight) const {
   if (optimal)
     return scales;
-  c10::NoGradGuard guard;
-  std::vector<at::Tensor> rows;
-  bool sigma = options.scale.rfind("sigma:", 0) == 0;
-  for (auto [row, height] : bands) {
-    at::Tensor band =
-        transposed ? weight.narrow(1, row, height).t() : weight.narrow(0, row, height);
-    at::Tensor top = band.abs().amax(0);
-    if (sigma)
-      top = at::minimum(top, band.std(0, false) * std::strtod(options.scale.c_str() + 6, nullptr));
-    rows.push_back(top);
-  }
-  at::Tensor own = at::stack(rows);
+  // Beside a spec's optimal scales, which stay as they are.
+  const std::string rule = options.scale == "optimal" ? "max" : options.scale;
+  at::Tensor own = ops::columnScales(weight, blocks, transposed, rule);
   return given.defined() ? at::where(given.isnan(), own, given) : own;
 }
 
@@ -135,8 +126,9 @@ void TileSite::follow(const at::Tensor &weight) {
   c10::NoGradGuard guard;
   const TileTarget &target = *spec.target;
   if (optimal)
-    scales.copy_(ops::conductanceScales(weight, blocks, transposed, options.scale, target.device,
-                                        target.circuit, target.programmingScale, target.table));
+    scales.copy_(ops::conductanceScales(
+        weight, blocks, transposed, options.scale, target.device, target.circuit,
+        target.programmingScale, target.acceptancePercent, target.significance, target.table));
   for (size_t k = 0; k < shape.size(); ++k) {
     at::Tensor wanted = weight, full = scaleOf(weight);
     if (shares.size() > 1) { // each pair is a crossbar of its own
@@ -160,7 +152,9 @@ at::Tensor TileSite::shaped(const at::Tensor &weight, const at::Tensor &scale) c
   if (!compensates)
     return weight;
   at::Tensor limit = wide(scale);
-  return at::minimum(at::maximum(weight, -limit), limit) * shape.front();
+  // Not by minimum and maximum: the largest weight of a column is its limit, and they would give
+  // the limit, which is a constant, half of its gradient.
+  return at::clamp(weight, -limit, limit) * shape.front();
 }
 
 /// What pair k holds of the weight, in its own range from -1 to 1.
@@ -269,8 +263,9 @@ at::Tensor TileSite::forward(const at::Tensor &x, const at::Tensor &stored) {
   bool varied =
       t.chipSpread + t.tileSpread + t.columnSpread + t.deviceSpread + t.stuckOff + t.stuckOn > 0;
   bool ages = !options.times.empty() && options.drift > 0;
-  bool noisy = options.gaussian == 0 && (options.programming > 0 || options.read > 0 || ages) &&
-               (t.device != "ideal" || varied);
+  // Spreads and stuck devices are the target's, whatever strength its noise has.
+  bool draws = t.device != "ideal" && (options.programming > 0 || options.read > 0 || ages);
+  bool noisy = options.gaussian == 0 && (draws || varied);
   return reading(x, weight, scale, lsb, t.circuit, noisy);
 }
 

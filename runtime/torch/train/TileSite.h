@@ -15,8 +15,10 @@ struct Clock {
   bool inspect = false;        ///< measure saturation in this pass
 };
 
-/// Parts of a site's noise: the generator keys draws by them. Numbers as in
-/// python/aimc/torch, so that both paths train with the same noise.
+/// Parts of a site's noise: the generator keys draws by them. aimc.torch has the same parts, but
+/// numbers weights, calls and steps by other rules: from one spec, seed and step it draws other
+/// noise of the same law. Where blocks have places, the devices of a chip instance are a session's
+/// in both.
 enum Part : int64_t {
   kGaussian = 0,
   kProgram = 1,

@@ -9,6 +9,7 @@
 //===----------------------------------------------------------------------===//
 #include "Checkpoint.h"
 #include "Loss.h"
+#include "NotFinite.h"
 
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
@@ -33,6 +34,9 @@ namespace {
 /// Weights this many times as large as any at the start, and as 1, are those of a run that
 /// diverges.
 constexpr double kDiverged = 1000;
+
+/// A number that is none; the sign of a NaN says nothing.
+std::string shown(double value) { return std::isnan(value) ? "nan" : value < 0 ? "-inf" : "inf"; }
 
 class Trainer {
 public:
@@ -248,7 +252,7 @@ private:
       double share = static_cast<double>(part.numel()) / static_cast<double>(indices.numel());
       double value = measured->loss.item<double>();
       if (!std::isfinite(value))
-        return error(diagnose("the loss is " + std::to_string(value), part));
+        return error(diagnose("the loss is " + shown(value), part));
       loss += value * share;
       correct += measured->correct;
       counted += measured->counted;
@@ -256,7 +260,7 @@ private:
     }
     double norm = optimizer.clip(options.clipNorm);
     if (!std::isfinite(norm))
-      return error(diagnose("the gradient's norm is " + std::to_string(norm), indices));
+      return error(diagnose("the gradient's norm is " + shown(norm), indices));
     double factor = schedule.factor(progress.step);
     optimizer.step(factor);
     if (progress.step < averaged)
@@ -277,18 +281,18 @@ private:
     c10::NoGradGuard guard;
     std::ostringstream os;
     os << "step " << progress.step + 1 << ": " << what;
-    std::string first;
     if (circuit)
       circuit->beginStep(progress.step, true);
-    (void)forward(data, indices.narrow(0, 0, std::min<int64_t>(indices.numel(), micro)),
-                  [&](const onnx::Node &node, const auto &, const auto &outputs) {
-                    for (const at::Tensor &output : outputs)
-                      if (first.empty() && output.defined() && output.is_floating_point() &&
-                          !output.isfinite().all().template item<bool>())
-                        first = node.layer;
-                  });
-    if (!first.empty())
-      os << "; numbers stop being finite in layer '" << first << "'";
+    NotFinite seen;
+    const int64_t count = std::min<int64_t>(indices.numel(), micro);
+    const auto done =
+        forward(data, indices.narrow(0, 0, count), [&](const auto &...what) { seen.see(what...); });
+    const auto executor = model.executor(count);
+    const std::string where = done && executor
+                                  ? seen.originOf((*executor)->graph().outputs[options.output])
+                                  : seen.first();
+    if (!where.empty())
+      os << "; numbers stop being finite in " << where;
     std::string tile = circuit ? circuit->saturated() : "";
     if (!tile.empty())
       os << "; " << tile;

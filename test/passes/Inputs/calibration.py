@@ -9,6 +9,7 @@ times S; the run had the input range R, or each vector its own. Charges of @a ar
 """
 
 import argparse
+import hashlib
 import json
 import struct
 
@@ -40,12 +41,14 @@ elif arguments.fault == "nan":
     tensors["block.a.r0.c0.charge"] = ([4], [10, float("nan"), 35, 40])
 elif arguments.fault == "missing":
     del tensors["grid.0.quantiles"]
+elif arguments.fault == "charge":
+    del tensors["block.b.r0.c0.charge"]
 elif arguments.fault == "version":
     meta["version"] = 2
 elif arguments.fault == "other":
     meta["grids"][0]["weights"] = ["x"]
 
-header, data = {"__metadata__": {"aimc": json.dumps(meta)}}, b""
+header, data = {"__metadata__": {"aimc": json.dumps(meta), "aimc_sha256": "0" * 64}}, b""
 for name, (shape, values) in tensors.items():
     raw = struct.pack(f"<{len(values)}f", *values)
     header[name] = {
@@ -60,5 +63,13 @@ text = json.dumps(header).encode()
 length = len(text) + (1 << 40 if arguments.fault == "length" else 0)
 if arguments.fault == "text":
     text = b"x" * len(text)
+whole = struct.pack("<Q", length) + text + data
+digits = b"0" * 64
+if arguments.fault == "unsealed":
+    whole = whole.replace(b"aimc_sha256", b"aimc_sha257")
+elif arguments.fault != "text":
+    whole = whole.replace(digits, hashlib.sha256(whole).hexdigest().encode(), 1)
+if arguments.fault == "flip":
+    whole = whole[:-3] + bytes([whole[-3] ^ 1]) + whole[-2:]
 with open(arguments.file, "wb") as file:
-    file.write(struct.pack("<Q", length) + text + data)
+    file.write(whole)

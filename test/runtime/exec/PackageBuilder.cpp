@@ -6,7 +6,7 @@
 
 #include "aimc/exec/Cpu.h"
 #include "aimc/exec/Manifest.h"
-#include "aimc/exec/Sha256.h"
+#include "aimc/files/Sha256.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -185,7 +185,7 @@ void seal(const std::string &folder, json manifest) {
     std::string content = readFile(folder + "/" + name);
     manifest["files"][name] = {
         {"sha256",
-         *exec::sha256Hex(reinterpret_cast<const std::byte *>(content.data()), content.size())},
+         *files::sha256Hex(reinterpret_cast<const std::byte *>(content.data()), content.size())},
         {"bytes", content.size()}};
   }
   manifest["manifest_sha256"] = std::string(64, '0');

@@ -203,7 +203,7 @@ TEST_F(SessionTest, OptionsAreChecked) {
       {"{\"target\": {\"adc\": {\"bits\": 99}}}",
        "target.adc.bits: expected an integer from 2 to 24, but got 99"},
       {"{\"targets\": {\"reram\": {}}}", "no target named 'reram'"},
-      {"{\"seed\": 1", "session options: not valid JSON"},
+      {"{\"seed\": 1", "session options: expected JSON, but got a mistake"},
       {"[]", "session options: expected a JSON object"},
   };
   for (auto [options, message] : cases) {

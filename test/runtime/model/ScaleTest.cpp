@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cmath>
 #include <random>
+#include <string>
 #include <vector>
 
 using namespace aimc::model;
@@ -117,6 +118,91 @@ TEST(Scale, DegenerateColumns) {
   const float single = -0.7f;
   chooseScales({&single, 1, 1, 1, 1}, *parseScaleRule("sigma:3"), kRange, pcm, &one);
   EXPECT_EQ(one, 0.7f);
+}
+
+/// A column of n weights, by name; those that hardly vary are where sigma means nothing.
+std::vector<float> hardColumn(const std::string &name, size_t n, float size) {
+  std::mt19937 engine(5);
+  std::normal_distribution<float> normal;
+  std::vector<float> column(n);
+  for (size_t i = 0; i < n; ++i)
+    column[i] = name == "constant"        ? size
+                : name == "nearly"        ? size * (1 + 1e-6f * normal(engine))
+                : name == "one differs"   ? size * (i == n / 2 ? 1.01f : 1.0f)
+                : name == "two values"    ? size * (i % 2 ? 1.0f : 1.1f)
+                : name == "far from zero" ? size * (1 + 0.1f * normal(engine))
+                                          : size * normal(engine);
+  return column;
+}
+
+TEST(Scale, SigmaKeepsColumnsThatHardlyVary) {
+  for (size_t n : {1, 2, 3, 10, 64, 100, 300, 384, 512})
+    for (float size : {0.07f, 0.1f, 1.0f / 3, -0.3f, 123.4f, 1e-30f, 1e30f, -1e-41f})
+      for (const char *name : {"constant", "nearly", "one differs", "two values", "far from zero"})
+        for (const char *rule : {"sigma:0.1", "sigma:1", "sigma:2", "sigma:3.5"}) {
+          const std::vector<float> column = hardColumn(name, n, size);
+          const auto rows = static_cast<int64_t>(n);
+          float scale = 0, top = 0;
+          const auto report = chooseScales({column.data(), rows, 1, 1, 1}, *parseScaleRule(rule),
+                                           kRange, {}, &scale);
+          columnScales({column.data(), rows, 1, 1, 1}, &top);
+          const std::string what = std::string(name) + " " + std::to_string(n) + " of " +
+                                   std::to_string(size) + " " + rule;
+          EXPECT_LE(scale, top) << what;
+          if (std::string(name) == "constant") {
+            EXPECT_EQ(scale, top) << what;
+          }
+          // What clipping takes is at most what a fixed part of the spread holds.
+          EXPECT_LE(report.clipError, 0.02 * report.power) << what;
+        }
+}
+
+TEST(Scale, SigmaIsPlainAroundZero) {
+  // And one law on both sides of the point where the mean counts.
+  for (double q : {0.5, 1.0, 2.0, 3.0})
+    for (double mean : {0.0, 0.3, -0.99, 0.999999, -1.000001, 1.5}) {
+      const double found = sigmaScale(1e3, mean, 1.0, q);
+      const double extra = std::max(std::abs(mean) - 1, 0.0);
+      EXPECT_NEAR(found, q + std::max(q, 1.0) * extra, 1e-12) << q << " " << mean;
+    }
+  EXPECT_EQ(sigmaScale(2.0, 0.1, 1.0, 3.0), 2.0);
+  EXPECT_EQ(sigmaScale(0.0, 0.0, 0.0, 3.0), 0.0);
+  EXPECT_GT(static_cast<float>(sigmaScale(1e-44, 0.0, 1e-44, 1e-6)), 0.0f);
+}
+
+TEST(Scale, NoiseOfSeveralPairsIsThatOfTheirDevices) {
+  DeviceModel device;
+  device.kind = DeviceKind::Pcm;
+  device.range = kRange;
+  const double span = kRange.gMaxUS - kRange.gMinUS;
+  std::mt19937 engine(9);
+  std::normal_distribution<double> normal;
+  for (const std::vector<double> &factors :
+       {std::vector<double>{1}, {1, 1}, {1, 4}, {1, 2, 4}, {1, 1, 1, 1}}) {
+    const RelativeNoise noise = programmingNoise(device, factors);
+    double total = 0;
+    for (double f : factors)
+      total += f;
+    for (double u : {0.0, 0.1, 0.5, 0.77, 1.0}) {
+      std::vector<double> plus(factors.size()), minus(factors.size());
+      targetPairs(u, std::span<const double>(factors), kRange.gMinUS, kRange.gMaxUS, plus.data(),
+                  minus.data());
+      double power = 0;
+      constexpr int kDraws = 20000;
+      for (int draw = 0; draw < kDraws; ++draw) {
+        double error = 0;
+        for (size_t k = 0; k < factors.size(); ++k)
+          error +=
+              factors[k] / total * kRange.gMaxUS * pcm(plus[k] / kRange.gMaxUS) * normal(engine);
+        power += error * error / kDraws;
+      }
+      const double r = (kRange.gMinUS + span * u) / kRange.gMaxUS;
+      EXPECT_NEAR(noise(r) * kRange.gMaxUS, std::sqrt(power), 0.03 * std::sqrt(power))
+          << factors.size() << " pairs at " << u;
+    }
+  }
+  device.kind = DeviceKind::Ideal;
+  EXPECT_FALSE(programmingNoise(device, std::vector<double>{1, 1}));
 }
 
 TEST(Scale, RulesParseOrNot) {

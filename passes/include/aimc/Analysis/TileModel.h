@@ -42,8 +42,7 @@ llvm::json::Value jsonOf(Attribute table);
 tl::expected<::aimc::model::DeviceModel, std::string> deviceOf(DeviceAttr device,
                                                                const std::string &file);
 
-/// Standard deviation, relative to g_max, that programming leaves on what the pairs of a weight
-/// hold together, at r = g / g_max; empty for a device without programming error.
+/// What programming leaves on a weight (model/Scale.h).
 ::aimc::model::RelativeNoise programmingNoise(GeometryAttr geometry, DeviceAttr device);
 
 /// Circuit of one plane of a tile.

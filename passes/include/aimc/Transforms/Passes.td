@@ -181,8 +181,12 @@ def Calibrate : Pass<"aimc-calibrate", "::mlir::ModuleOp"> {
     A remark per grid holds the DAC's range, the share of clipped inputs, and the root mean square error
     of a converted input before (full scale at the largest) and after, with the part that clipping
     leaves; one per weight the same of the ADC's worst tile, in parts of the charges' root mean square.
-    Warnings: a weight whose ADC throws the signal away (rounding error above 5% of that root mean
-    square), and a grid to which the data gave only zeros.
+    Clipping below the recorded tail is estimated from quantiles of the body; a record without them
+    counts as spread evenly there.
+    Warnings, by the law and the threshold of the runtime (3 effective bits: an error of 1.6% of the
+    power): a weight whose ADC throws the signal away by rounding or saturation; input ranges that cut
+    too much of the inputs' power off, however few inputs that are; and a grid to which the data gave
+    only zeros.
 
     Before: grids of placed tiles; the statistics are of a package of this module. After: as above;
     what was not recorded is unchanged and named in a remark.
@@ -206,7 +210,7 @@ def Scale : Pass<"aimc-scale", "::mlir::ModuleOp"> {
     | rule        | s_j                                                                             |
     |-------------|---------------------------------------------------------------------------------|
     | `max`       | largest abs(w): nothing is clipped; no attribute is written                       |
-    | `sigma:<q>` | q standard deviations of the column, at most its largest abs(w)                   |
+    | `sigma:<q>` | q sigma + max(q, 1) max(abs(mean) - sigma, 0) of the column, at most its largest abs(w): q standard deviations around zero, the magnitude of a column that hardly varies |
     | `optimal`   | where clipping error and the device's own programming error together are least; `max` for a device without one |
 
     `auto` is `optimal` where nothing is lost to wires, because they have no resistance or because
@@ -222,7 +226,8 @@ def Scale : Pass<"aimc-scale", "::mlir::ModuleOp"> {
     | `weights`    | 7.5, 4.1 / 12.5  | 9.1, 6.8 / 12.9  |
 
     A remark per weight holds the share of weights that are clipped, and the error relative to the
-    weights before (at `max`) and after.
+    weights before (at `max`) and after. A warning names the weight that `sigma:<q>` takes the most
+    power of, where that is more than 3 effective bits allow.
 
     Before: `aimc.tile` of weights whose values are in the module. After: `column_scale` on every tile
     whose rule asks for one; the others have none.

@@ -52,6 +52,28 @@ void clip(NodeRun &run) {
   run.out(low || high ? at::clamp(run.in(0), low, high) : run.in(0));
 }
 
+/// Norms arrive as roots of sums of squares. As that of torch.linalg.norm the gradient of one at
+/// zero is zero, where a root's own would make NaN of it.
+at::Tensor root(const at::Tensor &x) {
+  if (!x.requires_grad())
+    return x.sqrt();
+  const at::Tensor zero = x.eq(0);
+  return x.masked_fill(zero, 1).sqrt().masked_fill(zero, 0);
+}
+
+/// The larger of both. Where they are equal each has half of the gradient, as in torch.maximum, but
+/// a bound that is a constant takes none, as in torch.clamp, which exporters write as Max.
+at::Tensor atLeast(const at::Tensor &x, const at::Tensor &y) {
+  if (x.requires_grad() == y.requires_grad())
+    return at::maximum(x, y);
+  return x.requires_grad() ? at::clamp_min(x, y) : at::clamp_min(y, x);
+}
+at::Tensor atMost(const at::Tensor &x, const at::Tensor &y) {
+  if (x.requires_grad() == y.requires_grad())
+    return at::minimum(x, y);
+  return x.requires_grad() ? at::clamp_max(x, y) : at::clamp_max(y, x);
+}
+
 void gelu(NodeRun &run) {
   std::string approximate = run.node.stringAttr("approximate", "none");
   if (approximate != "none" && approximate != "tanh")
@@ -75,12 +97,12 @@ void addElementwise(Table &table) {
   UNARY("Sigmoid", x.sigmoid());
   UNARY("Sign", x.sign());
   UNARY("Sin", x.sin());
-  UNARY("Sqrt", x.sqrt());
+  UNARY("Sqrt", root(x));
   UNARY("Tanh", x.tanh());
   BINARY("Add", at::add(x, y));
   BINARY("Div", quotient(x, y));
-  BINARY("Max", at::maximum(x, y));
-  BINARY("Min", at::minimum(x, y));
+  BINARY("Max", atLeast(x, y));
+  BINARY("Min", atMost(x, y));
   BINARY("Mul", at::mul(x, y));
   BINARY("Sub", at::sub(x, y));
   table["Clip"] = clip;

@@ -57,7 +57,8 @@ public:
   struct Tile {
     TileId id;
     std::vector<Placed> placed;
-    int64_t usedDevices = 0, clippedWeights = 0;
+    int64_t usedDevices = 0;
+    model::ScaleReport scaled;
     double driftFactor = 1; ///< mean factor of drift compensation
   };
 
@@ -95,9 +96,9 @@ public:
   const Manifest &manifest() const { return *source.manifest; }
 
   nlohmann::json statistics() const;
-  /// Share of weights that the scales clip which this chip was programmed with; 0 where the package
-  /// or a chip file brought them.
-  double clippedShare() const;
+  /// What the scales leave which this chip was programmed with; nothing where the package or a chip
+  /// file brought them.
+  model::ScaleReport scaleReport() const;
 
 private:
   struct Scratch;

@@ -95,7 +95,8 @@ private:
     int64_t calls = 0, rows = 0;
     int64_t readsBefore = 0; ///< vectors read before the first call here
     int64_t inputs = 0, clippedInputs = 0;
-    int64_t notFinite = 0; ///< vectors with nan or inf, which give nan
+    double inputPower = 0, lostPower = 0; ///< of inputs, in units of a fixed range
+    int64_t notFinite = 0;                ///< vectors with nan or inf, which give nan
     double seconds = 0;
     std::vector<OutputSums> sums;
   };
@@ -131,6 +132,7 @@ private:
   std::vector<Site> sites;
   // Reused from call to call.
   std::vector<PackedInput> inputs;
+  std::vector<std::vector<std::pair<float, float>>> rowPowers; ///< of inputs, as measured there
   std::vector<ArrivedPulses> arrivals;
   std::vector<Unit> units;
   std::vector<ReadCounters> unitCounters;

@@ -11,7 +11,6 @@
 #pragma once
 
 #include "aimc/exec/Error.h"
-#include "aimc/model/Limits.h"
 
 #include <cstdint>
 #include <initializer_list>
@@ -53,14 +52,8 @@ public:
   bool has(std::string_view key) const;
   bool isNull(std::string_view key) const;
   int64_t integer(std::string_view key, int64_t low, int64_t high) const;
-  int64_t integer(std::string_view key, model::limits::Integers range) const {
-    return integer(key, range.low, range.high);
-  }
   uint64_t unsignedInteger(std::string_view key) const;
   double number(std::string_view key, double low, double high) const;
-  double number(std::string_view key, model::limits::Reals range) const {
-    return number(key, range.low, range.high);
-  }
   bool boolean(std::string_view key) const;
   std::string string(std::string_view key) const;
   std::vector<std::string> strings(std::string_view key) const;
@@ -83,14 +76,11 @@ private:
   std::string path;
 };
 
-/// Parse `text`; a message with line and column where it is no JSON.
+/// files::parseJson with the name of the file in front of its message.
 Result<nlohmann::json> parseJson(std::string_view text, const std::string &file,
                                  aimc_status status);
 
 /// A short printable form of any text for messages: control characters escaped, cut at 80.
 std::string quote(std::string_view text);
-
-/// A number as messages show it.
-std::string numberText(double value);
 
 } // namespace aimc::exec

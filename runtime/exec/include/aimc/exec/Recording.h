@@ -10,6 +10,7 @@
 #pragma once
 
 #include "aimc/model/Activity.h"
+#include "aimc/model/Quantiles.h"
 
 #include <array>
 #include <bit>
@@ -37,6 +38,8 @@ public:
   float largest() const { return top; }
   /// Upper edge of the bin that the quantile lies in, at most the largest value.
   float quantile(double q) const;
+  /// At model::kBodyShares.
+  std::array<float, model::kBodyShares.size()> body() const;
 
 private:
   static constexpr int kShift = 18;

@@ -16,7 +16,6 @@
 #include "aimc/exec/Kernels.h"
 #include "aimc/exec/Target.h"
 #include "aimc/model/Compensation.h"
-#include "aimc/model/Limits.h"
 #include "aimc/model/Scale.h"
 
 #include <cstdint>
@@ -49,11 +48,11 @@ struct TileBlock {
   model::Compensate compensate = model::Compensate::None;
 };
 
-/// Names a tile in random streams; its numbers lie in model::limits::kTargets and kChipOrTile.
+/// Names a tile in random streams. Target indices are below 16, chip and tile below 2^30.
 struct TileId {
   uint64_t target = 0, chip = 0, tile = 0;
-  uint64_t stream() const { return model::limits::tileStream(target, chip, tile); }
-  uint64_t chipStream() const { return model::limits::tileStream(target, chip, 0); }
+  uint64_t stream() const { return target << 60 | chip << 30 | tile; }
+  uint64_t chipStream() const { return target << 60 | chip << 30; }
 };
 
 /// One crossbar: pair k of every block of a tile. Row-major [rows x cols] of the whole array.
@@ -95,8 +94,8 @@ public:
   model::Wires wires(size_t plane) const;
   /// Block `b` of the request in the array.
   model::BlockWindow window(size_t b) const;
-  /// Weights that the scales of program() clip, over all blocks.
-  int64_t clippedCells() const { return clipped; }
+  /// What the scales that program() chose by a rule leave, over all blocks.
+  const model::ScaleReport &scaleReport() const { return scaled; }
   /// s_j of block `b`.
   std::span<const float> scales(size_t b) const;
   /// What a read of block `b` on a plane is multiplied with per column: s_j / c_j.
@@ -124,7 +123,7 @@ private:
   std::vector<float> scaleValues;
   std::vector<std::vector<float>> digitalValues; ///< per plane, as scaleValues
   std::vector<size_t> firstScale;                ///< per block
-  int64_t clipped = 0;
+  model::ScaleReport scaled;
   bool aged = false;
 };
 

@@ -6,7 +6,10 @@
 // s_j is the weight that g_max stands for; larger weights are clipped. Noise is relative to g_max,
 // so a smaller s_j means less noise and more clipping:
 //   max        s_j = max_i |w_ij|
-//   sigma:<q>  s_j = q standard deviations of the column, at most max |w|
+//   sigma:<q>  s_j = q sigma_j + max(q, 1) max(|mu_j| - sigma_j, 0), at most max |w|, with mean
+//   mu_j
+//              and standard deviation sigma_j of the column: q deviations of a column that lies
+//              around zero, and the magnitude of one that hardly differs from its mean
 //   optimal    s_j = argmin_c sum_i (clamp(w_ij, -c, c) - w_ij)^2 + c^2 sum_i sigma_i(c)^2
 // where sigma_i(c)^2 is the variance of the pair that holds w_ij at scale c, in units of the span
 // g_max - g_min, from the device's own noise. Needs no data. Source: docs/Physics.md section 5.
@@ -14,11 +17,15 @@
 //===----------------------------------------------------------------------===//
 #pragma once
 
+#include "aimc/model/Device.h"
 #include "aimc/model/Programming.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <optional>
+#include <span>
 #include <string_view>
 
 namespace aimc::model {
@@ -31,8 +38,21 @@ struct ScaleRule {
 /// `max`, `sigma:<q>` with q > 0, or `optimal`.
 std::optional<ScaleRule> parseScaleRule(std::string_view text);
 
-/// Standard deviation of a device's conductance relative to g_max, at target r = g / g_max.
+/// The rule sigma:<q> from the largest magnitude of a column, its mean and its standard deviation;
+/// T is a number or a row of them. Never 0, not even rounded to float, where there are weights.
+template <class T> T sigmaScale(const T &top, const T &mean, const T &deviation, double sigmas) {
+  using std::max, std::min;
+  const T away = max(max(mean, -mean) - deviation, T(0.0));
+  const T wanted = T(sigmas) * deviation + T(std::max(sigmas, 1.0)) * away;
+  return min(top, max(wanted, T(double(std::numeric_limits<float>::denorm_min()))));
+}
+
+/// Standard deviation of a weight's conductance relative to g_max, at target r = g / g_max.
 using RelativeNoise = std::function<double(double)>;
+
+/// What programming leaves on what the pairs of a weight hold together, which stand for one pair of
+/// the same range; empty for a device without programming error.
+RelativeNoise programmingNoise(const DeviceModel &device, std::span<const double> significance);
 
 /// What the scales of a block leave, as sums over all its cells.
 struct ScaleReport {
@@ -41,14 +61,13 @@ struct ScaleReport {
   double noiseError = 0; ///< expected sum of squared noise, in weight units; 0 without noise
   double power = 0;      ///< sum of w^2
 
+  ScaleReport &operator+=(const ScaleReport &part);
   double clippedShare() const {
     return cells > 0 ? static_cast<double>(clipped) / static_cast<double>(cells) : 0.0;
   }
+  /// Part of the weights' power that clipping takes.
+  double lostShare() const { return power > 0 ? clipError / power : 0.0; }
 };
-
-/// Share of clipped weights beyond which a scale is a mistake: sigma:1 clips a third of a normal
-/// distribution.
-inline constexpr double kHeavyClipping = 0.5;
 
 /// s_j of every column into `scale` [cols]. `noise` may be empty: then `optimal` is `max`.
 ScaleReport chooseScales(const WeightView &w, const ScaleRule &rule, DeviceRange range,

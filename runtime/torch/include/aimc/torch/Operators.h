@@ -159,7 +159,16 @@ at::Tensor noise(at::IntArrayRef size, const at::Tensor &key, int64_t part = 0);
 at::Tensor conductanceScales(const at::Tensor &weight, const Blocks &blocks, bool transposed,
                              const std::string &rule, const std::string &kind,
                              const Circuit &circuit, double programmingScale = 1,
+                             double acceptancePercent = 2,
+                             const std::vector<double> &significance = {},
                              const std::string &table = "");
+
+/// The same by a rule that knows no noise, `max` or `sigma:<q>`, on the weight's own device.
+at::Tensor columnScales(const at::Tensor &weight, const Blocks &blocks, bool transposed,
+                        const std::string &rule);
+
+/// Full tiles first, the remainder last, each at the rows next to the ADC.
+Blocks cutBlocks(int64_t rows, int64_t cols, const Circuit &circuit);
 
 /// Closed-form compensation, each block alone in its tile: factors for the clipped weight, in its
 /// layout, and for the outputs, [bands, N]. `histogram` of open rows as in rowActivity. No

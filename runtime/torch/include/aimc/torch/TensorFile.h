@@ -17,10 +17,15 @@ struct TensorFile {
   std::map<std::string, std::string> metadata;
 };
 
-/// Everything in `path`, in memory of its own.
-Result<TensorFile> readTensors(const std::string &path);
+/// A kind of file that is written with a seal (aimc/files/Seal.h) and must have one.
+struct Kind {
+  std::string what, remedy;
+};
 
-/// Replace or create `path`; an interrupt leaves the old file.
+/// Everything in `path`, in memory of its own. Without a kind a seal is checked where there is one.
+Result<TensorFile> readTensors(const std::string &path, const std::optional<Kind> &kind = {});
+
+/// Replace or create `path`, sealed; an interrupt leaves the old file.
 Result<> writeTensors(const std::string &path, const TensorFile &file);
 
 } // namespace aimc::train

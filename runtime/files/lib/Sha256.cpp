@@ -2,12 +2,12 @@
 // Part of the AIMC project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===----------------------------------------------------------------------===//
-#include "aimc/exec/Sha256.h"
+#include "aimc/files/Sha256.h"
 
 #include <array>
 #include <openssl/evp.h>
 
-namespace aimc::exec {
+namespace aimc::files {
 
 struct Sha256::Context {
   EVP_MD_CTX *digest = nullptr;
@@ -29,7 +29,7 @@ Result<std::string> Sha256::hex() {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned length = 0;
   if (!context->good || EVP_DigestFinal_ex(context->digest, digest.data(), &length) != 1)
-    return fail(AIMC_INTERNAL, "SHA-256 is not available in libcrypto");
+    return fail("SHA-256 is not available in libcrypto");
   constexpr char digits[] = "0123456789abcdef";
   std::string hex;
   hex.reserve(kSha256Digits);
@@ -46,4 +46,4 @@ Result<std::string> sha256Hex(const std::byte *data, size_t size) {
   return digest.hex();
 }
 
-} // namespace aimc::exec
+} // namespace aimc::files

@@ -4,13 +4,13 @@
 //===----------------------------------------------------------------------===//
 #pragma once
 
-#include "aimc/exec/Error.h"
+#include "aimc/files/Result.h"
 
 #include <cstddef>
 #include <memory>
 #include <string>
 
-namespace aimc::exec {
+namespace aimc::files {
 
 /// Digits of a digest.
 inline constexpr size_t kSha256Digits = 64;
@@ -36,4 +36,4 @@ private:
   std::unique_ptr<Context> context;
 };
 
-} // namespace aimc::exec
+} // namespace aimc::files

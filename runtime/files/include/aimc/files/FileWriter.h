@@ -4,20 +4,20 @@
 //===----------------------------------------------------------------------===//
 //
 // Data goes to a nameless or temporary file beside the target, which takes the target's place once
-// everything is safely on disk. A failure leaves what was there before. The library installs no
-// signal handlers: where the file system knows nameless files an interrupted process leaves
-// nothing behind.
+// everything is safely on disk. A failure leaves what was there before. Where the file system knows
+// nameless files a killed process leaves nothing behind; elsewhere, and between the file's getting
+// a name and the target's, what it leaves is removed by the next writer (Leftovers.h).
 //
 //===----------------------------------------------------------------------===//
 #pragma once
 
-#include "aimc/exec/Error.h"
+#include "aimc/files/Result.h"
 
 #include <cstddef>
 #include <cstdint>
 #include <string>
 
-namespace aimc::exec {
+namespace aimc::files {
 
 class FileWriter {
 public:
@@ -27,19 +27,28 @@ public:
   ~FileWriter();
 
   Result<void> write(const void *data, size_t size);
-  /// Over what was written before.
-  Result<void> overwrite(uint64_t at, const void *data, size_t size);
+  /// Anywhere, over what was written before or beyond it.
+  Result<void> writeAt(uint64_t at, const void *data, size_t size);
+  /// What was written before.
+  Result<std::string> readAt(uint64_t at, size_t size) const;
+  /// For libraries that write themselves.
+  int descriptor() const { return file; }
+  /// Everything is on disk afterwards. commit() does it too; of several files first of each.
+  Result<void> sync();
   /// Puts the file in its place; nothing can be written afterwards.
   Result<void> commit();
 
 private:
   FileWriter(std::string path, int file, std::string temporary)
       : path(std::move(path)), file(file), temporary(std::move(temporary)) {}
-  tl::unexpected<Error> failure(int code) const;
+  tl::unexpected<std::string> failure(int code) const;
 
   std::string path;
   int file = -1;
   std::string temporary; ///< empty: nameless
 };
 
-} // namespace aimc::exec
+/// Unlinks the temporary files of this process. For signal handlers: async-signal-safe calls only.
+void removeTemporaries() noexcept;
+
+} // namespace aimc::files
