@@ -57,3 +57,15 @@ def test_joint_draws_keep_the_slope(idle, ohm):
     with torch.no_grad():
         slopes = [float((model(x) * exact).sum()) for _ in range(4)]
     assert np.mean(slopes) == pytest.approx(float((wanted * exact).sum()), rel=0.03)
+
+
+def test_pairs_of_a_weight_have_one_factor():
+    # Pairs that hold other parts of a weight lose other parts of it; the runtime adds them up first.
+    layer, target, x = setup("midrail", 1.0)
+    target = target.replace(geometry=aimc.Geometry(rows=ROWS, pairs=2))
+    wanted = by_the_runtime(layer, target, x)
+    recipe = Circuit() + Device(times_s=(MONTH_S,), compensate_drift=True, read=0.0)
+    model = convert(nn.Sequential(layer), target, recipe=recipe)
+    with on_chip(model, 3, MONTH_S), torch.no_grad():
+        got = model.eval()(x).numpy()
+    assert np.linalg.norm(got - wanted) < 0.02 * np.linalg.norm(wanted)

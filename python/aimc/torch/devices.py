@@ -151,51 +151,93 @@ class DeviceWeight(RangedWeight):
         return self.recipe.device is not None and self.recipe.device.joint
 
     def _joint_devices(
-        self, weight: Tensor, scale: Tensor, gains: Tensor | None,
-        wires: tuple[float, float, bool], k: int = 0,
-    ) -> tuple[Tensor, Tensor | None]:  # fmt: skip
-        """Weights as their pairs hold them at this step, and the digital factors of columns."""
-        spread, level = self.recipe.device, self._level
+        self, weights: Sequence[Tensor], scale: Tensor, gains: Sequence[Tensor | None],
+        wires: tuple[float, float, bool],
+    ) -> tuple[list[Tensor], list[Tensor | None]]:  # fmt: skip
+        """Weights of each pair as it holds them at this step, and digital factors of columns."""
+        spread = self.recipe.device
         assert spread is not None  # the caller looked
-        kind = self.target.device
-        draw = self._draw("program", weight.shape, 2 * k).to(weight.dtype)
 
-        def held_at(own: Tensor, when: str) -> Tensor:
-            return joint.perturbed(own, scale, draw, *self._now.joint[when])
+        def held_at(own: Sequence[Tensor], when: str) -> list[Tensor]:
+            return [
+                joint.perturbed(w, scale, draw, *self._now.joint[when])
+                for w, draw in zip(own, draws, strict=True)
+            ]
 
-        held = held_at(weight, "curves")
+        draws = [self._draw("program", w.shape, 2 * k).to(w.dtype) for k, w in enumerate(weights)]
+        held = held_at(weights, "curves")
         if spread.compensate_drift and self.time_s is not None:
             # Folding twice per step costs more than the step's own product; what columns lose on
             # average hardly moves between refreshes.
-            key = (k, self.time_s, *level.values())
+            key = (0, self.time_s, *self._level.values())
             factor = None if torch.compiler.is_compiling() else self._factors.get(key)
             if factor is None:
+                kind = self.target.device
                 wide, g_max = joint.room(scale, kind)
                 fresh, aged = (
-                    _OPS.target_pairs(w, wide, kind.g_min_us, g_max)
-                    for w in (held_at(weight.detach(), "_fresh"), held.detach())
+                    [_OPS.target_pairs(w, wide, kind.g_min_us, g_max) for w in own]
+                    for own in (
+                        held_at([w.detach() for w in weights], "_fresh"),
+                        [w.detach() for w in held],
+                    )
                 )
-                factor = self._drift_factor(fresh, aged, *wires)
+                factor = self._drift_factor(fresh, aged, gains, *wires)
                 if not torch.compiler.is_compiling():
                     self._factors[key] = factor
-            gains = factor if gains is None else gains * factor
-        return held, gains
+            gains = [factor if g is None else g * factor for g in gains]
+        return held, list(gains)
+
+    def _aged_devices(
+        self, targets: Sequence[tuple[Tensor, Tensor]], gains: Sequence[Tensor | None],
+        wires: tuple[float, float, bool],
+    ) -> tuple[list[tuple[Tensor, Tensor]], list[Tensor | None]]:  # fmt: skip
+        """Pairs programmed to these targets at this step's time, and digital factors of columns."""
+        assert self.recipe.device is not None  # the caller looked
+
+        def state(which: int, when: str, detached: bool = False) -> tuple[Tensor, Tensor]:
+            plus, minus = (g.detach() if detached else g for g in targets[which])
+            return (
+                self._devices(plus, 2 * which, when),
+                self._devices(minus, 2 * which + 1, when),
+            )
+
+        pairs = [state(k, "curves") for k in range(len(targets))]
+        if self.recipe.device.compensate_drift and self.time_s is not None:
+            fresh = [state(k, "_fresh", detached=True) for k in range(len(targets))]
+            aged = [(plus.detach(), minus.detach()) for plus, minus in pairs]
+            factor = self._drift_factor(fresh, aged, gains, *wires)
+            gains = [factor if g is None else g * factor for g in gains]
+        return pairs, list(gains)
 
     def _drift_factor(
-        self, before: Sequence[Tensor], now: Sequence[Tensor], ohm: float, adc_ohm: float,
-        plane: bool,
+        self, before: Sequence[tuple[Tensor, Tensor]], now: Sequence[tuple[Tensor, Tensor]],
+        gains: Sequence[Tensor | None], ohm: float, adc_ohm: float, plane: bool,
     ) -> Tensor:  # fmt: skip
         """What the runtime's drift compensation finds per column [bands, outputs]: the factor
-        that brings outputs to inputs without correlation closest to what they were, both through
-        the wires, which take less of smaller currents."""
-        with torch.no_grad():
-            fresh, late = (self._arriving(g, h, ohm, adc_ohm, plane) for g, h in (before, now))
+        that brings outputs to inputs without correlation closest to what they were, all pairs of a
+        weight together and through the wires, which take less of smaller currents
+        (runtime/model's DriftFactor.h)."""
+
+        def outputs(pairs: Sequence[tuple[Tensor, Tensor]]) -> list[Tensor]:
+            """Of each band."""
+            arriving = [self._arriving(*pair, ohm, adc_ohm, plane) for pair in pairs]
+            return [output(arriving, *place, b) for b, place in enumerate(self.layout.bands)]
+
+        def output(arriving: Sequence[Tensor], row: int, rows: int, band: int) -> Tensor:
+            total: Tensor | None = None
+            for whole, gain, (_, _, share) in zip(arriving, gains, self._shares, strict=True):
+                own = self._band(whole, row, rows)
+                own = own * share if gain is None else own * (gain[band].detach() * share)
+                total = own if total is None else total + own
+            assert total is not None  # a weight has a pair
+            return total
+
         factors = []
-        for row, rows in self.layout.bands:
-            then, aged = self._band(fresh, row, rows), self._band(late, row, rows)
-            power = (aged * aged).sum(0)
-            cross = (then * aged).sum(0)
-            factors.append(torch.where(power > 0, (cross / power).clamp_min(0.0), 1.0))
+        with torch.no_grad():
+            for then, aged in zip(outputs(before), outputs(now), strict=True):
+                power = (aged * aged).sum(0)
+                cross = (then * aged).sum(0)
+                factors.append(torch.where(power > 0, (cross / power).clamp_min(0.0), 1.0))
         return torch.stack(factors)
 
     def _arriving(

@@ -167,7 +167,9 @@ class AnalogLinear(DeviceWeight):
                 weight, gains = weight.clamp(-bound, bound) * self.shape[0], self.gains[0]
             g_max = device.g_max_us
             if jointly:
-                weight, gains = self._joint_devices(weight, self._wide(scale), gains, wires)
+                (weight,), (gains,) = self._joint_devices(
+                    [weight], self._wide(scale), [gains], wires
+                )
                 scale, g_max = joint.room(scale, device)
             return _OPS.tile_linear(
                 x, weight, scale, gains, ranges, lsb, self.blocks, self.transposed,
@@ -180,24 +182,20 @@ class AnalogLinear(DeviceWeight):
             passes = []  # linear: passes add up to one
         drawn = PART["read"] + CALL * (call or 0)
         total = None
+        count = len(self._shares)
+        pairs = [self._targets(weight, scale, k) for k in range(count)]
+        digital = [None if self.gains is None else self.gains[k] for k in range(count)]
+        if jointly:
+            span = device.g_max_us - device.g_min_us
+            own = [(plus - minus) / span for plus, minus in pairs]
+            ones = torch.ones_like(pairs[0][0][:1, :1])
+            held, digital = self._joint_devices(own, ones, digital, wires)
+            one, g_max = joint.room(torch.ones_like(held[0]), device)
+            pairs = [_OPS.target_pairs(w, one, device.g_min_us, g_max) for w in held]
+        elif devices:
+            pairs, digital = self._aged_devices(pairs, digital, wires)
         for k, (_, _, factor) in enumerate(self._shares):
-            plus, minus = self._targets(weight, scale, k)
-            gains = None if self.gains is None else self.gains[k]
-            if jointly:
-                span = device.g_max_us - device.g_min_us
-                held, gains = self._joint_devices(
-                    (plus - minus) / span, torch.ones_like(plus[:1, :1]), gains, wires, k
-                )
-                one, g_max = joint.room(torch.ones_like(held), device)
-                plus, minus = _OPS.target_pairs(held, one, device.g_min_us, g_max)
-            elif devices:
-                wanted = plus.detach(), minus.detach()
-                plus, minus = self._devices(plus, 2 * k), self._devices(minus, 2 * k + 1)
-                assert self.recipe.device is not None  # devices says so
-                if self.recipe.device.compensate_drift and self.time_s is not None:
-                    fresh = [self._devices(g, 2 * k + i, "_fresh") for i, g in enumerate(wanted)]
-                    lost = self._drift_factor(fresh, (plus.detach(), minus.detach()), *wires)
-                    gains = lost if gains is None else gains * lost
+            (plus, minus), gains = pairs[k], digital[k]
             if wire.idle == "open":
                 y = _OPS.open_read(
                     x, plus, minus, self.probability, self.share, scale, gains, ranges, lsb,
