@@ -258,7 +258,7 @@ def differences(layer, x, toward):
     with torch.no_grad():
         for i, j in np.ndindex(*w.shape):
             old, step = w[i, j].item(), 1e-6 * wide[i, j].item()
-            if step == 0:
+            if step == 0:  # a column of zeros where rows have wires
                 continue
             ends = [old + step, old - step]
             if abs(old) > 0.9 * wide[i, j]:
@@ -286,13 +286,31 @@ def test_gradients_are_finite_differences(case):
     plain.weight.data = torch.tensor(hard(np.random.default_rng(0)).T, dtype=torch.float64)
     recipe = Circuit(compensate=mode, dac=False, adc=False)
     layer = convert(plain, target_of(**parts), recipe=recipe)
-    layer.scales = layer._scale(layer.weight.detach())
+    layer.scales = layer._trained_scale(layer.weight.detach())
     x = torch.randn(3, ROWS, dtype=torch.float64)
     toward = torch.randn(3, 10, dtype=torch.float64)
     (layer(x) * toward).sum().backward()
     wanted = differences(layer, x, toward)
-    held = (layer._wide(layer.scales) > 0).expand_as(wanted)
-    torch.testing.assert_close(layer.weight.grad[held], wanted[held], rtol=2e-3, atol=2e-3)
+    torch.testing.assert_close(layer.weight.grad, wanted, rtol=2e-3, atol=2e-3)
+
+
+@pytest.mark.parametrize("case", ["none", "pairs", "open"])
+def test_weights_that_start_at_zero_learn(case):
+    """As heads and adapters often do."""
+    layer = nn.Linear(20, 6, bias=False)
+    nn.init.zeros_(layer.weight)
+    parts = {"none": {}, "pairs": PAIRS, "open": OPEN}[case]
+    layer = convert(layer, target_of(**parts, adc={"kind": "ideal"}), recipe=Circuit())
+    x, goal = torch.randn(40, 20), 0.1 * torch.randn(40, 6)
+    assert torch.equal(layer(x), torch.zeros(40, 6))
+    plain = torch.linalg.lstsq(x, goal).residuals.sum().item() / goal.numel()
+    optimizer = torch.optim.Adam(layer.parameters(), 1e-2)
+    for _ in range(60):
+        optimizer.zero_grad()
+        loss = (layer(x) - goal).square().mean()
+        loss.backward()
+        optimizer.step()
+    assert loss.item() < 0.8 * goal.square().mean() and loss.item() > 0.9 * plain
 
 
 @pytest.mark.parametrize("pairs", [1, 3])

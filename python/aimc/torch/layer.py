@@ -145,7 +145,7 @@ class AnalogLinear(DeviceWeight):
         circuit, target = self.recipe.circuit, self.target
         assert circuit is not None  # the caller looked
         device, dac, adc = target.device, target.dac, target.adc
-        scale = self._scale(weight)
+        scale = self._trained_scale(weight)
         wired = self._level["wire"]
         ohm = target.wire.column_ohm * wired
         adc_ohm = target.wire.adc_ohm if wired > 0 else 0.0

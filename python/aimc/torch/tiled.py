@@ -19,6 +19,10 @@ from aimc.torch.moment import Moment
 from aimc.torch.recipes import Recipe
 
 _OPS = torch.ops.aimc
+# Scale of a column of zeros: its output is nothing beside any other's, but its weights have their
+# gradient, without which they would stay zero for good. Not where rows have wires: conductances,
+# which know no scale, change what other columns see there.
+_NOTHING = 1e-20
 
 
 class TiledWeight(nn.Module):  # type: ignore[misc]
@@ -199,6 +203,12 @@ class TiledWeight(nn.Module):  # type: ignore[misc]
         rule = rule if rule.startswith("sigma:") else "max"
         scale: Tensor = _OPS.column_scales(weight.detach(), self.blocks, self.transposed, rule)
         return scale
+
+    def _trained_scale(self, weight: Tensor) -> Tensor:
+        """The same for a pass that has a gradient."""
+        scale, wire = self._scale(weight), self.target.wire
+        plane = wire.row_ohm + wire.driver_ohm > 0
+        return scale if plane else scale.masked_fill(scale == 0, _NOTHING)
 
     def _wide(self, scale: Tensor) -> Tensor:
         """Scales per cell, in the weight's layout."""

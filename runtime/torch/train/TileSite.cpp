@@ -17,6 +17,13 @@
 
 namespace aimc::train {
 
+namespace {
+/// Scale of a column of zeros, as in aimc.torch: its output is nothing beside any other's, but its
+/// weights have their gradient, without which they would stay zero for good. Not where rows have
+/// wires: its conductances, which know no scale, change what other columns see.
+constexpr double kNothing = 1e-20;
+} // namespace
+
 TileSite::TileSite(SiteSpec given_, bool transposed, int64_t unit, int64_t site,
                    const TileOptions &options, std::shared_ptr<const Clock> clock)
     : spec(std::move(given_)), shares(model::pairShares(spec.target->significance)),
@@ -257,6 +264,8 @@ at::Tensor TileSite::forward(const at::Tensor &x, const at::Tensor &stored) {
     weight = weight + draw(weight.sizes(), kGaussian) * (top * options.gaussian);
   }
   at::Tensor scale = scaleOf(weight.detach());
+  if (!spec.target->circuit.plane())
+    scale = scale.masked_fill(scale.eq(0), kNothing);
   if (clock->inspect)
     measure(x, weight.detach(), scale);
   const TileTarget &t = *spec.target;
