@@ -15,6 +15,8 @@
 // RUN: not aimc-opt %s --aimc-calibrate=statistics=%t.missing 2>&1 | FileCheck %s --check-prefix=MISSING
 // RUN: %python %S/Inputs/calibration.py %t.order --fault order
 // RUN: not aimc-opt %s --aimc-calibrate=statistics=%t.order 2>&1 | FileCheck %s --check-prefix=ORDER
+// RUN: %python %S/Inputs/calibration.py %t.body --fault body
+// RUN: not aimc-opt %s --aimc-calibrate=statistics=%t.body 2>&1 | FileCheck %s --check-prefix=BODY
 // RUN: %python %S/Inputs/calibration.py %t.shape --fault shape
 // RUN: not aimc-opt %s --aimc-calibrate=statistics=%t.shape 2>&1 | FileCheck %s --check-prefix=SHAPE
 // RUN: %python %S/Inputs/calibration.py %t.sum --fault sum
@@ -36,6 +38,7 @@
 // VERSION: error: {{.*}}.version: expected a calibration file of version 1
 // MISSING: error: {{.*}}.missing: tensor 'grid.0.quantiles': expected it, but there is none
 // ORDER: error: {{.*}}.order: tensor 'grid.0.quantiles': expected quantiles in ascending order
+// BODY: error: {{.*}}.body: tensor 'block.a.r0.c0.body': expected quantiles in ascending order, at most those of the tail
 // SHAPE: error: {{.*}}.shape: tensor 'weight.a.activity': expected F32 [2, 32], but got F32 [1, 32]
 // SUM: error: {{.*}}.sum: tensor 'weight.a.activity': expected rows that sum up to 1, but row 1 sums up to 1.0{{0*}}e-01
 // NAN: error: {{.*}}.nan: tensor 'block.a.r0.c0.charge': expected magnitudes, but got nan at index 1

@@ -221,8 +221,6 @@ FailureOr<std::vector<float>> Calibration::activity(StringRef weight, int64_t ro
 
 FailureOr<std::vector<double>> Calibration::body(StringRef name, double firstShare,
                                                  double tail) const {
-  if (!file.has(name))
-    return std::vector<double>();
   auto values = file.read(name, {static_cast<int64_t>(::aimc::model::kBodyShares.size())});
   if (failed(values))
     return failure();
@@ -231,8 +229,8 @@ FailureOr<std::vector<double>> Calibration::body(StringRef name, double firstSha
     inside &= share >= firstShare || value <= tail;
   if (!inside)
     return emitError(file.where()) << file.path() << ": tensor '" << name
-                                   << "': expected quantiles in ascending order, below those of "
-                                      "the tail",
+                                   << "': expected quantiles in ascending order, at most those "
+                                      "of the tail",
            failure();
   return std::vector<double>(values->begin(), values->end());
 }

@@ -20,9 +20,14 @@ parser.add_argument("--range", type=float, default=None)
 parser.add_argument("--fault", default="")
 arguments = parser.parse_args()
 
+# The body is spread evenly below the tail.
+SHARES = [0.25, 0.5, 0.75, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998]
 half = [0.5, 0.5] + [0.0] * 30
 tensors = {
     "grid.0.quantiles": ([5], [arguments.scale * k for k in (1, 2, 3, 4, 5)]),
+    "grid.0.body": ([9], [arguments.scale * share / 0.99 for share in SHARES]),
+    "block.a.r0.c0.body": ([9], [30 * share / 0.999 for share in SHARES]),
+    "block.b.r0.c0.body": ([9], [0.3 * share / 0.999 for share in SHARES]),
     "weight.a.activity": ([2, 32], half + half[::-1]),
     "weight.b.activity": ([2, 32], half + half),
     "block.a.r0.c0.charge": ([4], [10, 30, 35, 40]),
@@ -39,6 +44,8 @@ elif arguments.fault == "order":
     tensors["grid.0.quantiles"] = ([5], [5, 4, 3, 2, 1])
 elif arguments.fault == "nan":
     tensors["block.a.r0.c0.charge"] = ([4], [10, float("nan"), 35, 40])
+elif arguments.fault == "body":
+    tensors["block.a.r0.c0.body"] = ([9], [31.0] * 9)
 elif arguments.fault == "missing":
     del tensors["grid.0.quantiles"]
 elif arguments.fault == "charge":

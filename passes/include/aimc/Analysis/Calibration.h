@@ -58,13 +58,13 @@ struct RecordedGrid {
   int64_t vectors = 0;
   std::optional<double> inputRange;  ///< the DAC's full scale in the run; nothing: per vector
   std::array<double, 5> quantiles{}; ///< of abs(x), at kInputShares
-  std::vector<double> body;          ///< at model::kBodyShares; empty in old records
+  std::vector<double> body;          ///< at model::kBodyShares
 };
 
 /// abs(Q) of one block in a longest pass, fC.
 struct RecordedCharge {
   double rms = 0, q999 = 0, q9999 = 0, largest = 0;
-  std::vector<double> body; ///< at model::kBodyShares; empty in old records
+  std::vector<double> body; ///< at model::kBodyShares
 };
 
 class Calibration {
@@ -79,8 +79,7 @@ public:
 
 private:
   explicit Calibration(SafetensorsFile file) : file(std::move(file)) {}
-  /// Quantiles at model::kBodyShares, those below a tail's at most `tail`; empty where an old
-  /// record has none.
+  /// Quantiles at model::kBodyShares, those below a tail's first share at most `tail`.
   FailureOr<std::vector<double>> body(llvm::StringRef name, double firstShare, double tail) const;
   SafetensorsFile file;
   std::vector<RecordedGrid> grids;

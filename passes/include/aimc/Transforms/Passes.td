@@ -181,8 +181,7 @@ def Calibrate : Pass<"aimc-calibrate", "::mlir::ModuleOp"> {
     A remark per grid holds the DAC's range, the share of clipped inputs, and the root mean square error
     of a converted input before (full scale at the largest) and after, with the part that clipping
     leaves; one per weight the same of the ADC's worst tile, in parts of the charges' root mean square.
-    Clipping below the recorded tail is estimated from quantiles of the body; a record without them
-    counts as spread evenly there.
+    All is estimated from recorded quantiles, of the body as of the tail.
     Warnings, by the law and the threshold of the runtime (3 effective bits: an error of 1.6% of the
     power): a weight whose ADC throws the signal away by rounding or saturation; input ranges that cut
     too much of the inputs' power off, however few inputs that are; and a grid to which the data gave
