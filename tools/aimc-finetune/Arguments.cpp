@@ -140,7 +140,8 @@ std::optional<int> parseArguments(int argc, char **argv, Arguments &arguments) {
       ->type_name("JSON");
   train::TileOptions &tiles = arguments.tiles;
   app.add_option("--programming-noise", tiles.programming,
-                 "factor on the error of programming that each step draws; 0: none")
+                 "factor on the error of programming that each step draws; 0: none, but for "
+                 "spreads and stuck devices of the target")
       ->check(number)
       ->capture_default_str();
   app.add_option("--read-noise", tiles.read, "factor on the noise of reads; 0: none")
