@@ -325,11 +325,13 @@ TEST(Fold, BigDataStayNodes) {
   ModelBuilder model;
   model.initializer<float>("w", {40, 40}, std::vector<float>(1600, 1.0f));
   model.initializer<int64_t>("shape", {1}, {-1});
+  model.input("x", {"2", "40"});
   model.node("Transpose", {"w"}, {"t"});
+  model.node("MatMul", {"x", "t"}, {"y"});
   model.node("Reshape", {"w", "shape"}, {"flat"});
-  model.output("t").output("flat");
+  model.output("y").output("flat");
   auto graph = graphOf(model);
-  EXPECT_EQ(opsOf(graph), std::vector<std::string>{"Transpose"});
+  EXPECT_EQ(opsOf(graph), (std::vector<std::string>{"Transpose", "MatMul"}));
   // a reshape is a view of the weight's own bytes
   EXPECT_EQ(output(graph, 1).constant->data, graph.value(graph.nodes[0].inputs[0]).constant->data);
 }

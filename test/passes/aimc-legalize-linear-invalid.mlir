@@ -80,3 +80,79 @@ func.func @no_product(%x: tensor<4xf32>, %init: tensor<4xf32>) -> tensor<4xf32> 
   } -> tensor<4xf32>
   return %y : tensor<4xf32>
 }
+
+// -----
+
+// What a model computes from constants in every run is no weight, and is told from run-time data.
+// REMARK: stays digital: the right-hand side follows from constants alone, but the model computes it in every run
+// CHECK-LABEL: func.func @computed
+// CHECK: linalg.matmul
+func.func @computed(%x: tensor<4x2xf32>, %init: tensor<4x2xf32>) -> tensor<4x2xf32> {
+  %w = arith.constant dense<[[1.0, 2.0], [3.0, 4.0]]> : tensor<2x2xf32>
+  %e = tensor.empty() : tensor<2x2xf32>
+  %v = linalg.exp ins(%w : tensor<2x2xf32>) outs(%e : tensor<2x2xf32>) -> tensor<2x2xf32>
+  %y = linalg.matmul ins(%x, %v : tensor<4x2xf32>, tensor<2x2xf32>) outs(%init : tensor<4x2xf32>) -> tensor<4x2xf32>
+  return %y : tensor<4x2xf32>
+}
+
+// -----
+
+#id = affine_map<(d0, d1) -> (d0, d1)>
+#row = affine_map<(d0, d1) -> (d0, 0)>
+#column = affine_map<(d0, d1) -> (d1)>
+
+// One-hot vectors select rows of a table.
+// REMARK: stays digital: its input selects rows of the constant by comparing integers
+// CHECK-LABEL: func.func @look_up
+// CHECK: linalg.matmul
+// CHECK-NOT: aimc.linear
+func.func @look_up(%ids: tensor<4x1xi64>, %init: tensor<4x2xf32>) -> tensor<4x2xf32> {
+  %range = arith.constant dense<[0, 1]> : tensor<2xi64>
+  %w = arith.constant dense<[[1.0, 2.0], [3.0, 4.0]]> : tensor<2x2xf32>
+  %e = tensor.empty() : tensor<4x2xi1>
+  %equal = linalg.generic {indexing_maps = [#row, #column, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%ids, %range : tensor<4x1xi64>, tensor<2xi64>) outs(%e : tensor<4x2xi1>) {
+  ^bb0(%a: i64, %b: i64, %c: i1):
+    %t = arith.cmpi eq, %a, %b : i64
+    linalg.yield %t : i1
+  } -> tensor<4x2xi1>
+  %f = tensor.empty() : tensor<4x2xf32>
+  %hot = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%equal : tensor<4x2xi1>) outs(%f : tensor<4x2xf32>) {
+  ^bb0(%a: i1, %c: f32):
+    %t = arith.uitofp %a : i1 to f32
+    linalg.yield %t : f32
+  } -> tensor<4x2xf32>
+  %y = linalg.matmul ins(%hot, %w : tensor<4x2xf32>, tensor<2x2xf32>) outs(%init : tensor<4x2xf32>) -> tensor<4x2xf32>
+  return %y : tensor<4x2xf32>
+}
+
+// -----
+
+#id = affine_map<(d0, d1) -> (d0, d1)>
+#row = affine_map<(d0, d1) -> (d0, 0)>
+#column = affine_map<(d0, d1) -> (d1)>
+
+// Constants that repeat make vectors of several ones: a product like any other.
+// CHECK-LABEL: func.func @several_ones
+// CHECK: aimc.linear
+func.func @several_ones(%ids: tensor<4x1xi64>, %init: tensor<4x2xf32>) -> tensor<4x2xf32> {
+  %range = arith.constant dense<[1, 1]> : tensor<2xi64>
+  %w = arith.constant dense<[[1.0, 2.0], [3.0, 4.0]]> : tensor<2x2xf32>
+  %e = tensor.empty() : tensor<4x2xi1>
+  %equal = linalg.generic {indexing_maps = [#row, #column, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%ids, %range : tensor<4x1xi64>, tensor<2xi64>) outs(%e : tensor<4x2xi1>) {
+  ^bb0(%a: i64, %b: i64, %c: i1):
+    %t = arith.cmpi eq, %a, %b : i64
+    linalg.yield %t : i1
+  } -> tensor<4x2xi1>
+  %f = tensor.empty() : tensor<4x2xf32>
+  %hot = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%equal : tensor<4x2xi1>) outs(%f : tensor<4x2xf32>) {
+  ^bb0(%a: i1, %c: f32):
+    %t = arith.uitofp %a : i1 to f32
+    linalg.yield %t : f32
+  } -> tensor<4x2xf32>
+  %y = linalg.matmul ins(%hot, %w : tensor<4x2xf32>, tensor<2x2xf32>) outs(%init : tensor<4x2xf32>) -> tensor<4x2xf32>
+  return %y : tensor<4x2xf32>
+}

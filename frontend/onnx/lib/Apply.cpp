@@ -7,14 +7,15 @@
 // the end of the walk, where nodes that nothing uses are dropped.
 //
 //===----------------------------------------------------------------------===//
+#include "Fold.h"
 #include "Walker.h"
 #include <algorithm>
 
 namespace aimc::onnx {
 
 namespace {
-/// Shape arithmetic and masks fold; anything the size of a weight stays a node, so that no weight
-/// is copied and consumers see the same nodes for small models and large ones.
+/// Shape arithmetic and masks fold as they are read, because types depend on them; anything the
+/// size of a weight waits until it is known what reads it (Fold.cpp).
 constexpr int64_t kMaxFoldFloats = 1024;
 constexpr int64_t kMaxFoldOthers = int64_t(1) << 22;
 /// All folding together; a hostile file could otherwise ask for any amount of memory.
@@ -22,12 +23,6 @@ constexpr size_t kMaxFoldBytes = size_t(1) << 30;
 
 bool foldable(const TensorType &type) {
   return type.elements() <= (type.dtype == DType::F32 ? kMaxFoldFloats : kMaxFoldOthers);
-}
-
-/// Whether a trainer may change `operand`.
-bool isParameter(const Value *operand) {
-  return operand && !operand->initializer.empty() && operand->type.dtype == DType::F32 &&
-         !operand->type.shape.empty();
 }
 
 void expectAttributes(const Row &row, const Node &node) {
@@ -71,6 +66,7 @@ std::vector<ValueId> Walker::apply(Match found, std::string_view domain, std::st
   const Row &row = *found.row;
 
   DraftNode created;
+  created.row = &row;
   created.scope = origin.scope;
   created.operandNames = std::move(operandNames);
   Node &node = created.node;
@@ -132,10 +128,7 @@ bool Walker::fold(const Row &row, Call &call, const Types &types, std::vector<Va
     draft.values.back().initializer = std::move(initializer);
     return true;
   }
-  if (options.keepParameters &&
-      std::any_of(call.operands.begin(), call.operands.end(), isParameter) &&
-      std::all_of(types.begin(), types.end(),
-                  [](const TensorType &type) { return type.dtype == DType::F32; }))
+  if (options.keepParameters && dependsOnParameter(call.operands, types))
     return false;
   size_t bytes = 0;
   for (const TensorType &type : types) {
@@ -164,6 +157,15 @@ bool Walker::fold(const Row &row, Call &call, const Types &types, std::vector<Va
 }
 
 Graph Walker::finish(std::vector<ValueId> outputs, std::vector<std::string> outputNames) {
+  LateFoldOptions late;
+  late.keepParameters = options.keepParameters;
+  if (readOnce)
+    late.release = [this](const Constant &constant) {
+      if (auto source = sources.find(constant.data); source != sources.end())
+        model.release(*source->second, constant);
+    };
+  foldLate(draft, outputs, late);
+
   std::vector<bool> used(draft.values.size(), false);
   auto use = [&](ValueId id) {
     if (id != kAbsent)
@@ -175,7 +177,7 @@ Graph Walker::finish(std::vector<ValueId> outputs, std::vector<std::string> outp
   for (size_t n = draft.nodes.size(); n-- > 0;) {
     Node &node = draft.nodes[n].node;
     for (ValueId &id : node.outputs)
-      if (!used[static_cast<size_t>(id)])
+      if (id != kAbsent && (!used[static_cast<size_t>(id)] || value(id).constant))
         id = kAbsent;
     while (!node.outputs.empty() && node.outputs.back() == kAbsent)
       node.outputs.pop_back();

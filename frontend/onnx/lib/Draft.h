@@ -13,8 +13,11 @@
 
 namespace aimc::onnx {
 
+struct Row;
+
 struct DraftNode {
   Node node;
+  const Row *row = nullptr;              ///< of the operator table
   std::string scope;                     ///< module path from metadata, or ""
   std::vector<std::string> operandNames; ///< names of the inputs as the file spells them there
 };

@@ -155,4 +155,18 @@ std::string dump(const Graph &graph) {
   return os.str();
 }
 
+ValueId inputBehind(const Graph &graph, ValueId id,
+                    const std::function<const Node *(ValueId)> &producer) {
+  while (const Node *node = producer(id)) {
+    bool reshapes = node->op == "Reshape" || node->op == "Flatten" || node->op == "Squeeze" ||
+                    node->op == "Unsqueeze";
+    bool widens = node->op == "Cast" && graph.value(id).type.dtype == DType::I64 &&
+                  graph.value(node->inputs[0]).type.dtype == DType::I32;
+    if (!node->domain.empty() || (!reshapes && !widens))
+      return kAbsent;
+    id = node->inputs[0];
+  }
+  return graph.value(id).constant ? kAbsent : id;
+}
+
 } // namespace aimc::onnx

@@ -23,8 +23,7 @@ Error oneLine(const std::string &file, std::string_view what) {
 }
 
 tl::expected<Graph, Error> load(const std::string &path, const LoadOptions &options) {
-  auto file = ModelFile::open(path);
-  return file ? file->graph(options) : tl::unexpected(file.error());
+  return guarded(path, [&] { return ModelFile::State(path).graph(options, true); });
 }
 
 } // namespace aimc::onnx

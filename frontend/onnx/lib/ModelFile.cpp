@@ -20,15 +20,17 @@ tl::expected<ModelFile, Error> ModelFile::open(const std::string &path) {
   return guarded(path, [&] { return ModelFile(std::make_unique<State>(path)); });
 }
 
+Graph ModelFile::State::graph(const LoadOptions &options, bool readOnce) const {
+  for (const auto &[name, size] : options.dims)
+    if (size < 0 || size > kMaxElements)
+      reject("expected a size for dimension '", name, "', but got ", size);
+  Graph graph = Walker(model, options, readOnce).run();
+  graph.file = path;
+  return graph;
+}
+
 tl::expected<Graph, Error> ModelFile::graph(const LoadOptions &options) const {
-  return guarded(state->path, [&] {
-    for (const auto &[name, size] : options.dims)
-      if (size < 0 || size > kMaxElements)
-        reject("expected a size for dimension '", name, "', but got ", size);
-    Graph graph = Walker(state->model, options).run();
-    graph.file = state->path;
-    return graph;
-  });
+  return guarded(state->path, [&] { return state->graph(options, false); });
 }
 
 tl::expected<std::vector<InputInfo>, Error> ModelFile::inputs() const {

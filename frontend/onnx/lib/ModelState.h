@@ -40,6 +40,8 @@ struct ModelFile::State {
   std::string path;
   mutable Model model; ///< remembers which files it has mapped
   explicit State(const std::string &path) : path(path), model(path) {}
+  /// The graph; with `readOnce` the model gives up what folding has used up.
+  Graph graph(const LoadOptions &options, bool readOnce) const;
 };
 
 } // namespace aimc::onnx

@@ -38,6 +38,9 @@ public:
   /// `tensor` as a constant; `what` names it in errors ("initializer 'w'").
   std::shared_ptr<const Constant> tensor(const pb::TensorProto &tensor, const std::string &what);
 
+  /// Gives up the bytes of a tensor that nothing reads any more, and whose constant is `constant`.
+  void release(const pb::TensorProto &tensor, const Constant &constant);
+
   /// The element type that stands for `onnxType` (a TensorProto::DataType); f16, bf16 and f64 are
   /// read as f32 and remembered.
   DType elementType(int onnxType);

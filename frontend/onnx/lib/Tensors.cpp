@@ -10,6 +10,8 @@
 #include "Reader.h"
 #include <charconv>
 #include <cstring>
+#include <sys/mman.h>
+#include <unistd.h>
 
 namespace aimc::onnx {
 
@@ -200,6 +202,23 @@ std::shared_ptr<const Constant> Model::tensor(const pb::TensorProto &tensor,
   return fromTypedField(tensor, type);
 } catch (const Rejected &error) {
   reject(what, ": ", error.what());
+}
+
+void Model::release(const pb::TensorProto &tensor, const Constant &constant) {
+  if (tensor.data_location() == pb::TensorProto::EXTERNAL) {
+    std::shared_ptr<const MappedFile> file = files.open(externalPlace(tensor, 0).location);
+    if (constant.data < file->data || constant.data >= file->data + file->size)
+      return; // converted: a buffer of its own
+    auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
+    auto begin = (reinterpret_cast<uintptr_t>(constant.data) + page - 1) / page * page;
+    auto end = reinterpret_cast<uintptr_t>(constant.data + constant.bytes()) / page * page;
+    if (begin < end) // the file's pages come back when somebody reads them after all
+      ::madvise(reinterpret_cast<void *>(begin), end - begin, MADV_DONTNEED);
+    return;
+  }
+  auto &own = const_cast<pb::TensorProto &>(tensor); // the message is this object's
+  if (own.has_raw_data())
+    std::string().swap(*own.mutable_raw_data());
 }
 
 } // namespace aimc::onnx

@@ -184,6 +184,7 @@ ValueId Walker::find(const std::string &name, Scope &scope) {
       return it->second;
     if (auto it = at->initializers.find(name); it != at->initializers.end()) {
       auto constant = model.tensor(*it->second, "initializer '" + name + "'");
+      sources[constant->data] = it->second;
       TensorType type = constant->type;
       ValueId id = addValue(name, std::move(type), std::move(constant));
       if (!at->outer) // a branch's own initializers have no name of their own in the file

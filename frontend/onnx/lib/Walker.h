@@ -19,7 +19,9 @@ namespace aimc::onnx {
 
 class Walker final : public Builder {
 public:
-  Walker(Model &model, const LoadOptions &options) : model(model), options(options) {}
+  /// `readOnce`: nobody reads the model again, so that what is folded away may be given up.
+  Walker(Model &model, const LoadOptions &options, bool readOnce = false)
+      : model(model), options(options), readOnce(readOnce) {}
 
   /// Walks the whole model into a graph.
   Graph run();
@@ -88,7 +90,9 @@ private:
 
   Model &model;
   const LoadOptions &options;
+  const bool readOnce;
   Draft draft;
+  std::unordered_map<const std::byte *, const pb::TensorProto *> sources; ///< of constants
   std::vector<ValueId> inputs;
   std::vector<std::string> notes;
   std::unordered_map<std::string, const pb::FunctionProto *> functions;

@@ -10,8 +10,12 @@
 //
 //===----------------------------------------------------------------------===//
 #include "aimc/Analysis/LinearProduct.h"
+#include "aimc/Analysis/Selection.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "mlir/Transforms/RegionUtils.h"
+#include "llvm/ADT/SetVector.h"
 
 using namespace mlir;
 using namespace mlir::aimc;
@@ -158,6 +162,29 @@ static FailureOr<LinearProduct> match(linalg::LinalgOp op, OpOperand *input, OpO
   return product;
 }
 
+/// Whether `value` follows from constants alone, by whatever operations.
+static bool followsFromConstants(Value value) {
+  llvm::SetVector<Value> all;
+  all.insert(value);
+  for (size_t i = 0; i < all.size(); ++i) {
+    Operation *op = all[i].getDefiningOp();
+    if (!op || !isPure(op))
+      return false;
+    all.insert(op->operand_begin(), op->operand_end());
+    getUsedValuesDefinedAbove(op->getRegions(), all);
+  }
+  return true;
+}
+
+/// Whether the input is a vector of zeros with a one for each row of the result, so that the
+/// product copies a row of the constant.
+static bool isLookUp(const LinearProduct &product) {
+  auto type = cast<RankedTensorType>(product.input->get().getType());
+  bool lastIsK = product.inputPermutation.size() == product.mRank + 1 &&
+                 product.inputPermutation.back() == type.getRank() - 1;
+  return lastIsK && selectsRows(product.input->get());
+}
+
 FailureOr<LinearProduct> mlir::aimc::matchLinearProduct(linalg::LinalgOp op, Decline &decline) {
   if (!op.hasPureTensorSemantics()) {
     decline.reason = "expected tensors, but got buffers";
@@ -191,6 +218,11 @@ FailureOr<LinearProduct> mlir::aimc::matchLinearProduct(linalg::LinalgOp op, Dec
     if (failed(view)) {
       if (side == 1)
         traced = reason;
+      if (followsFromConstants(weight->get()))
+        decline = {std::string(side == 1 ? "the right" : "the left") +
+                       "-hand side follows from constants alone, but the model computes it in "
+                       "every run",
+                   true};
       continue;
     }
     bool isSplat = false;
@@ -200,6 +232,13 @@ FailureOr<LinearProduct> mlir::aimc::matchLinearProduct(linalg::LinalgOp op, Dec
     }
     FailureOr<LinearProduct> product =
         match(op, op.getDpsInputOperand(1 - side), weight, *view, reason);
+    if (succeeded(product) && isLookUp(*product)) {
+      decline = {
+          "its input selects rows of the constant by comparing integers: a look-up, which is "
+          "exact in digital code",
+          false};
+      return failure();
+    }
     if (succeeded(product))
       return product;
     decline = {reason, true};

@@ -59,6 +59,41 @@ def save(
     return path
 
 
+def node(op: str, inputs: Sequence[str], output: str, **attributes: Any) -> Any:
+    """A node of one result."""
+    from onnx import helper
+
+    return helper.make_node(op, list(inputs), [output], **attributes)
+
+
+def save_like(
+    path: pathlib.Path,
+    nodes: Sequence[Any],
+    constants: Mapping[str, npt.NDArray[Any]],
+    inputs: Mapping[str, npt.NDArray[Any]],
+    outputs: Sequence[str] = ("y",),
+) -> pathlib.Path:
+    """Write a model whose inputs have the types and shapes of these arrays."""
+    import onnx
+    from onnx import helper, numpy_helper
+
+    graph = helper.make_graph(
+        list(nodes),
+        "test",
+        [
+            helper.make_tensor_value_info(
+                name, helper.np_dtype_to_tensor_dtype(array.dtype), array.shape
+            )
+            for name, array in inputs.items()
+        ],
+        [onnx.ValueInfoProto(name=name) for name in outputs],
+        [numpy_helper.from_array(array, name) for name, array in constants.items()],
+    )
+    opset = [helper.make_opsetid("", 17)]
+    onnx.save_model(helper.make_model(graph, opset_imports=opset, ir_version=8), str(path))
+    return path
+
+
 def linear(
     path: pathlib.Path, rows: int = 96, cols: int = 80, *, seed: int = 0, external: bool = False
 ) -> pathlib.Path:

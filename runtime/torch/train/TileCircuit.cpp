@@ -77,7 +77,12 @@ public:
                                                  options, clock));
     }
     for (size_t i = 0; i < specs.size(); ++i)
-      if (!used[i])
+      if (!used[i] && specs[i].initializer.empty())
+        return tl::unexpected(wrong(
+            specs[i], "expected a weight that is an initializer of the model, but the model "
+                      "computes this one from constants, which training tunes apart; take the "
+                      "layer out of the spec to train it digitally"));
+      else if (!used[i])
         return tl::unexpected(wrong(specs[i], "expected a product with the initializer '" +
                                                   specs[i].initializer + "' in the model, but " +
                                                   (units.count(specs[i].initializer)

@@ -4,7 +4,7 @@
 //===----------------------------------------------------------------------===//
 //
 // Walks an output shape and keeps, for every operand, the offset of the element that broadcasts to
-// it. Written for shape arithmetic, where data are small; speed is not its aim.
+// it. Shape arithmetic is small, but weights that a file computes go through here too.
 //
 //===----------------------------------------------------------------------===//
 #pragma once
@@ -39,20 +39,32 @@ inline std::vector<int64_t> broadcastStrides(const std::vector<int64_t> &shape,
 template <size_t N, class F>
 void walk(const std::vector<int64_t> &shape, const std::array<std::vector<int64_t>, N> &strides,
           F &&f) {
-  std::vector<int64_t> index(shape.size(), 0);
-  std::array<int64_t, N> offsets{};
   int64_t count = TensorType{DType::F32, shape}.elements();
-  for (int64_t i = 0; i < count; ++i) {
-    f(i, offsets);
-    for (size_t d = shape.size(); d-- > 0;) {
+  if (count == 0)
+    return;
+  // the last axis, where nearly all steps are, has a loop of its own
+  size_t outer = shape.empty() ? 0 : shape.size() - 1;
+  int64_t inner = shape.empty() ? 1 : shape.back();
+  std::array<int64_t, N> start{}, steps{};
+  for (size_t k = 0; k < N; ++k)
+    steps[k] = shape.empty() ? 0 : strides[k].back();
+  std::vector<int64_t> index(outer, 0);
+  for (int64_t i = 0; i < count;) {
+    std::array<int64_t, N> offsets = start;
+    for (int64_t end = i + inner; i < end; ++i) {
+      f(i, offsets);
+      for (size_t k = 0; k < N; ++k)
+        offsets[k] += steps[k];
+    }
+    for (size_t d = outer; d-- > 0;) {
       ++index[d];
       for (size_t k = 0; k < N; ++k)
-        offsets[k] += strides[k][d];
+        start[k] += strides[k][d];
       if (index[d] < shape[d])
         break;
       index[d] = 0;
       for (size_t k = 0; k < N; ++k)
-        offsets[k] -= strides[k][d] * shape[d];
+        start[k] -= strides[k][d] * shape[d];
     }
   }
 }

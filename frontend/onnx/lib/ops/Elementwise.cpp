@@ -206,6 +206,14 @@ bool evalClip(const Call &call, const Types &, const std::vector<std::byte *> &d
   });
 }
 
+bool evalGelu(const Call &call, const Types &, const std::vector<std::byte *> &data) {
+  bool exact = call.node.stringAttr("approximate", "none") == "none";
+  return unary(call, data[0], [&](auto given) {
+    double x = double(given), inner = 0.7978845608028654 * (x + 0.044715 * x * x * x);
+    return 0.5 * x * (1 + (exact ? std::erf(x * 0.7071067811865476) : std::tanh(inner)));
+  });
+}
+
 #define BINARY_EVALUATOR(NAME, EXPRESSION)                                                         \
   bool NAME(const Call &call, const Types &out, const std::vector<std::byte *> &data) {            \
     return binary(call, out, data[0], [](auto a, auto b) { return EXPRESSION; });                  \
@@ -274,7 +282,7 @@ void addElementwise(std::vector<Row> &rows) {
   unaryRow("Floor", {6, 13}, floatUnary, evalFloor);
   unaryRow("Reciprocal", {6, 13}, floatUnary, evalReciprocal);
   unaryRow("Sigmoid", {6, 13}, floatUnary, evalSigmoid);
-  rows.push_back({"", "Gelu", {20}, 1, 1, 1, "approximate ", gelu});
+  rows.push_back({"", "Gelu", {20}, 1, 1, 1, "approximate ", gelu, Fold::Data, evalGelu});
 
   auto binaryRow = [&](std::string_view op, std::vector<int> versions, Evaluator evaluate) {
     rows.push_back({"", op, std::move(versions), 2, 2, 1, "", arithmetic, Fold::Data, evaluate});

@@ -4,7 +4,7 @@
 //===----------------------------------------------------------------------===//
 //
 // Gather, GatherND, ScatterND and CumSum. Constant indices are checked here; those that arrive at
-// run time are the consumer's to wrap and clamp.
+// run time are the consumer's to check and wrap.
 //
 //===----------------------------------------------------------------------===//
 #include "Broadcast.h"
@@ -57,6 +57,15 @@ bool evalGather(const Call &call, const Types &out, const std::vector<std::byte 
   return true;
 }
 
+/// Constant tuples, whose numbers count along the axes [first, first + width) of `data`.
+void expectTuples(const Call &call, size_t first) {
+  const auto &indices = call.operand(1).constant;
+  auto width = static_cast<size_t>(call.shape(1).back());
+  if (indices)
+    for (int64_t i = 0; i < indices->type.elements(); ++i)
+      wrapped(indexAt(*indices, i), call.shape(0)[first + static_cast<size_t>(i) % width]);
+}
+
 Types gatherND(Call &call) {
   call.expectDType(1, {DType::I64, DType::I32});
   int64_t batch = call.node.intAttr("batch_dims", 0);
@@ -74,6 +83,7 @@ Types gatherND(Call &call) {
   if (!std::equal(data.begin(), data.begin() + batch, indices.begin()))
     reject("expected operands of one batch shape, but got ", text(call.type(0)), " and ",
            text(call.type(1)));
+  expectTuples(call, static_cast<size_t>(batch));
   std::vector<int64_t> shape(indices.begin(), indices.end() - 1);
   shape.insert(shape.end(), data.begin() + batch + indices.back(), data.end());
   return {makeType(call.dtype(0), std::move(shape))};
@@ -152,7 +162,43 @@ Types scatterND(Call &call) {
   updates.insert(updates.end(), data.begin() + indices.back(), data.end());
   if (call.shape(2) != updates)
     reject("expected updates of shape ", text(updates), ", but got ", text(call.type(2)));
+  expectTuples(call, 0);
   return {call.type(0)};
+}
+
+bool evalScatterND(const Call &call, const Types &out, const std::vector<std::byte *> &data) {
+  const Constant &in = *call.operand(0).constant, &indices = *call.operand(1).constant,
+                 &updates = *call.operand(2).constant;
+  std::string mode = call.node.stringAttr("reduction", "none");
+  int64_t width = indices.type.shape.back(), tuples = indices.type.elements() / width;
+  std::vector<int64_t> strides = stridesOf(out[0].shape);
+  int64_t inner = strides[static_cast<size_t>(width) - 1];
+  std::memcpy(data[0], in.data, in.bytes());
+  if (out[0].elements() == 0)
+    return true;
+  return withType(out[0].dtype, [&](auto zero) {
+    using T = decltype(zero);
+    if (std::is_same_v<T, bool> && mode != "none")
+      return false;
+    for (int64_t t = 0; t < tuples; ++t) {
+      int64_t to = 0;
+      for (int64_t w = 0; w < width; ++w)
+        to += strides[static_cast<size_t>(w)] *
+              wrapped(indexAt(indices, t * width + w), out[0].shape[static_cast<size_t>(w)]);
+      for (int64_t i = 0; i < inner; ++i) {
+        T &at = reinterpret_cast<T *>(data[0])[to + i];
+        T update = updates.as<T>()[t * inner + i];
+        if (mode == "none")
+          at = update;
+        else if constexpr (!std::is_same_v<T, bool>)
+          at = mode == "add"   ? at + update
+               : mode == "mul" ? at * update
+               : mode == "max" ? std::max(at, update)
+                               : std::min(at, update);
+      }
+    }
+    return true;
+  });
 }
 
 Types cumSum(Call &call) {
@@ -210,7 +256,16 @@ void addIndex(std::vector<Row> &rows) {
                   Fold::Never,
                   nullptr,
                   tuples});
-  rows.push_back({"", "ScatterND", {11, 13, 16, 18}, 3, 3, 1, "reduction ", scatterND});
+  rows.push_back({"",
+                  "ScatterND",
+                  {11, 13, 16, 18},
+                  3,
+                  3,
+                  1,
+                  "reduction ",
+                  scatterND,
+                  Fold::Data,
+                  evalScatterND});
   rows.push_back(
       {"", "CumSum", {11, 14}, 2, 2, 1, "exclusive reverse ", cumSum, Fold::Data, evalCumSum});
 }

@@ -7,7 +7,7 @@
 // chosen as a whole.
 //
 //===----------------------------------------------------------------------===//
-#include "../OpTable.h"
+#include "Broadcast.h"
 #include <algorithm>
 
 namespace aimc::onnx {
@@ -32,6 +32,30 @@ std::optional<std::vector<ValueId>> coerced(Builder &builder, Call &call, const 
   ValueId flat = builder.reshape(call.node.inputs[0], {rows, columns});
   flat = builder.emit1(call.node.op, {flat}, {{"axis", int64_t(1)}});
   return std::vector{builder.reshape(flat, out[0].shape)};
+}
+
+template <bool logarithm>
+bool evalSoftmax(const Call &call, const Types &out, const std::vector<std::byte *> &data) {
+  const auto *x = call.operand(0).constant->as<float>();
+  auto *y = reinterpret_cast<float *>(data[0]);
+  size_t axis = static_cast<size_t>(call.node.intAttr("axis", 0));
+  int64_t count = out[0].shape[axis], step = stridesOf(out[0].shape)[axis];
+  int64_t lines = count ? out[0].elements() / count : 0;
+  for (int64_t line = 0; line < lines; ++line) {
+    int64_t first = line / step * step * count + line % step;
+    float largest = -std::numeric_limits<float>::infinity();
+    for (int64_t i = 0; i < count; ++i)
+      largest = std::max(largest, x[first + i * step]);
+    double sum = 0;
+    for (int64_t i = 0; i < count; ++i)
+      sum += double(std::exp(x[first + i * step] - largest));
+    for (int64_t i = 0; i < count; ++i) {
+      float less = x[first + i * step] - largest;
+      y[first + i * step] = logarithm ? static_cast<float>(double(less) - std::log(sum))
+                                      : static_cast<float>(double(std::exp(less)) / sum);
+    }
+  }
+  return true;
 }
 
 void expectScale(const Call &call, size_t i) {
@@ -66,6 +90,45 @@ Types rmsNormalization(Call &call) {
   call.node.attributes.erase("stash_type");
   expectScale(call, 1);
   return {call.type(0)};
+}
+
+/// (x - mean) / deviation x scale + bias; RMSNormalization has neither mean nor bias.
+template <bool centred>
+bool evalNormalization(const Call &call, const Types &out, const std::vector<std::byte *> &data) {
+  const auto *x = call.operand(0).constant->as<float>();
+  const auto &shape = out[0].shape;
+  auto axis = static_cast<std::ptrdiff_t>(call.node.intAttr("axis", 0));
+  double epsilon = double(call.node.floatAttr("epsilon", 1e-5f));
+  int64_t columns = TensorType{DType::F32, {shape.begin() + axis, shape.end()}}.elements();
+  int64_t rows = columns ? out[0].elements() / columns : 0;
+  std::vector<double> means(static_cast<size_t>(rows)), factors(static_cast<size_t>(rows));
+  for (int64_t r = 0; r < rows; ++r) {
+    double sum = 0, squares = 0;
+    for (int64_t c = 0; c < columns; ++c)
+      sum += double(x[r * columns + c]);
+    double mean = centred ? sum / double(columns) : 0;
+    for (int64_t c = 0; c < columns; ++c)
+      squares += (double(x[r * columns + c]) - mean) * (double(x[r * columns + c]) - mean);
+    means[static_cast<size_t>(r)] = mean;
+    factors[static_cast<size_t>(r)] = 1 / std::sqrt(squares / double(columns) + epsilon);
+  }
+  bool biased = centred && call.has(2);
+  const auto *scale = call.operand(1).constant->as<float>();
+  const auto *bias = biased ? call.operand(2).constant->as<float>() : nullptr;
+  auto *y = reinterpret_cast<float *>(data[0]);
+  walk<2>(shape,
+          {broadcastStrides(call.shape(1), shape),
+           biased ? broadcastStrides(call.shape(2), shape) : std::vector<int64_t>(shape.size(), 0)},
+          [&](int64_t i, const std::array<int64_t, 2> &at) {
+            auto r = static_cast<size_t>(i / columns);
+            double value = (double(x[i]) - means[r]) * factors[r] * double(scale[at[0]]);
+            y[i] = static_cast<float>(biased ? value + double(bias[at[1]]) : value);
+          });
+  for (size_t k = 1; k < out.size(); ++k)
+    std::transform(
+        means.begin(), means.end(), factors.begin(), reinterpret_cast<float *>(data[k]),
+        [&](double mean, double factor) { return static_cast<float>(k == 1 ? mean : factor); });
+  return true;
 }
 
 /// Attribute of one number per spatial axis, `fallback` where absent.
@@ -137,15 +200,50 @@ Types conv(Call &call) {
 } // namespace
 
 void addNN(std::vector<Row> &rows) {
-  rows.push_back(
-      {"", "Softmax", {11, 13}, 1, 1, 1, "axis ", softmax, Fold::Never, nullptr, coerced});
-  rows.push_back(
-      {"", "LogSoftmax", {11, 13}, 1, 1, 1, "axis ", softmax, Fold::Never, nullptr, coerced});
+  rows.push_back({"",
+                  "Softmax",
+                  {11, 13},
+                  1,
+                  1,
+                  1,
+                  "axis ",
+                  softmax,
+                  Fold::Data,
+                  evalSoftmax<false>,
+                  coerced});
+  rows.push_back({"",
+                  "LogSoftmax",
+                  {11, 13},
+                  1,
+                  1,
+                  1,
+                  "axis ",
+                  softmax,
+                  Fold::Data,
+                  evalSoftmax<true>,
+                  coerced});
   rows.push_back(
       // version 1 is onnxruntime's, which writes it into the default domain of older models
-      {"", "LayerNormalization", {1, 17}, 2, 3, 3, "axis epsilon stash_type ", layerNormalization});
-  rows.push_back(
-      {"", "RMSNormalization", {23}, 2, 2, 1, "axis epsilon stash_type ", rmsNormalization});
+      {"",
+       "LayerNormalization",
+       {1, 17},
+       2,
+       3,
+       3,
+       "axis epsilon stash_type ",
+       layerNormalization,
+       Fold::Data,
+       evalNormalization<true>});
+  rows.push_back({"",
+                  "RMSNormalization",
+                  {23},
+                  2,
+                  2,
+                  1,
+                  "axis epsilon stash_type ",
+                  rmsNormalization,
+                  Fold::Data,
+                  evalNormalization<false>});
   rows.push_back(
       {"", "Conv", {11, 22}, 2, 3, 1, "auto_pad dilations group kernel_shape pads strides ", conv});
 }

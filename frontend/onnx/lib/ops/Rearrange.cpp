@@ -272,6 +272,41 @@ Types pad(Call &call) {
   return {makeType(call.dtype(0), std::move(shape))};
 }
 
+/// Place along an axis of size `dim` that position `at` of the padded axis reads; -1: the value.
+int64_t unpadded(const std::string &mode, int64_t at, int64_t dim) {
+  if (at >= 0 && at < dim)
+    return at;
+  if (mode == "edge")
+    return std::clamp<int64_t>(at, 0, dim - 1);
+  if (mode == "wrap")
+    return (at % dim + dim) % dim;
+  if (mode == "reflect")
+    return at < 0 ? -at : 2 * (dim - 1) - at;
+  return -1;
+}
+
+bool evalPad(const Call &call, const Types &out, const std::vector<std::byte *> &data) {
+  const Constant &in = *call.operand(0).constant;
+  std::string mode = call.node.stringAttr("mode", "constant");
+  std::vector<int64_t> pads = call.node.intsAttr("pads"), index = stridesOf(out[0].shape),
+                       own = stridesOf(in.type.shape);
+  size_t size = byteSize(in.type.dtype);
+  std::array<std::byte, 8> zero{};
+  const std::byte *fill = call.has(2) ? call.operand(2).constant->data : zero.data();
+  for (int64_t i = 0; i < out[0].elements(); ++i) {
+    int64_t from = 0;
+    for (size_t d = 0; d < own.size() && from >= 0; ++d) {
+      int64_t at = unpadded(mode, i / index[d] % out[0].shape[d] - pads[d], in.type.shape[d]);
+      from = at < 0 ? -1 : from + at * own[d];
+    }
+    if (from < 0)
+      copyElement(data[0], i, fill, 0, size);
+    else
+      copyElement(data[0], i, in.data, from, size);
+  }
+  return true;
+}
+
 Types trilu(Call &call) {
   if (call.rank(0) < 2)
     reject("expected operand 0 of rank 2 or more, but got ", text(call.type(0)));
@@ -332,7 +367,8 @@ void addRearrange(std::vector<Row> &rows) {
   rows.push_back(
       {"", "Slice", {10, 11, 13}, 3, 5, 1, "", slice, Fold::Data, evalSlice, dropWholeSlice});
   rows.push_back({"", "Tile", {6, 13}, 2, 2, 1, "", tile, Fold::Data, evalTile});
-  rows.push_back({"", "Pad", {11, 13, 18, 19, 21, 23, 24, 25}, 2, 4, 1, "mode ", pad});
+  rows.push_back(
+      {"", "Pad", {11, 13, 18, 19, 21, 23, 24, 25}, 2, 4, 1, "mode ", pad, Fold::Data, evalPad});
   rows.push_back({"", "Trilu", {14}, 1, 2, 1, "upper ", trilu, Fold::Data, evalTrilu});
 }
 

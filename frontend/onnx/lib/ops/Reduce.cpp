@@ -52,8 +52,9 @@ Types numbersOrBool(Call &call) {
   return numbers(call);
 }
 
-/// Folds every element into its place of the output, which starts as `initial`.
-template <class Initial, class F>
+/// Folds every element into its place of the output, which starts as `initial`. Floats are summed
+/// up as `Wide`.
+template <class Wide = float, class Initial, class F>
 bool accumulate(const Call &call, const Types &out, std::byte *data, Initial initial, F f) {
   const Constant &in = *call.operand(0).constant;
   std::vector<int64_t> axes = call.node.intsAttr("axes"), kept = in.type.shape;
@@ -64,12 +65,15 @@ bool accumulate(const Call &call, const Types &out, std::byte *data, Initial ini
     if constexpr (std::is_same_v<T, bool>) {
       return false;
     } else {
-      auto *result = reinterpret_cast<T *>(data);
-      std::fill(result, result + out[0].elements(), initial(zero));
+      using Sum = std::conditional_t<std::is_same_v<T, float>, Wide, T>;
+      std::vector<Sum> result(static_cast<size_t>(out[0].elements()), Sum(initial(zero)));
       walk<1>(in.type.shape, {broadcastStrides(kept, in.type.shape)},
               [&](int64_t i, const std::array<int64_t, 1> &at) {
-                result[at[0]] = f(result[at[0]], in.as<T>()[i]);
+                Sum &sum = result[static_cast<size_t>(at[0])];
+                sum = f(sum, Sum(in.as<T>()[i]));
               });
+      std::transform(result.begin(), result.end(), reinterpret_cast<T *>(data),
+                     [](Sum sum) { return static_cast<T>(sum); });
       return true;
     }
   });
@@ -94,7 +98,7 @@ template <class T> T times(T a, T b) {
 }
 
 bool evalSum(const Call &call, const Types &out, const std::vector<std::byte *> &data) {
-  return accumulate(
+  return accumulate<double>(
       call, out, data[0], [](auto zero) { return zero; },
       [](auto a, auto b) { return plus(a, b); });
 }

@@ -4,7 +4,7 @@
 //===----------------------------------------------------------------------===//
 //
 // With bound dimensions every shape is a number, so the chains that exporters write around Shape
-// end here. Reshapes of constants are views: a weight of any size is never copied.
+// end here. Reshapes of constants are views.
 //
 //===----------------------------------------------------------------------===//
 #include "Broadcast.h"

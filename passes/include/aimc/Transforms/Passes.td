@@ -67,7 +67,9 @@ def LegalizeLinear : Pass<"aimc-legalize-linear", "::mlir::ModuleOp"> {
     Before: tensors (not buffers). After: no product of static f32 tensors with a constant matrix
     is left in a structured op. Everything that is declined stays as it was (it is executed
     digitally) and a remark says why: dynamic shapes, both operands computed at run time, element
-    types other than f32, a constant that differs along a batch dimension.
+    types other than f32, a constant that differs along a batch dimension, a constant that is
+    computed in every run, and a look-up: an input that compares integers with constants that all
+    differ (one-hot vectors) selects rows of a table, to which a tile would only add noise.
   }];
   let dependentDialects = [
     "::mlir::aimc::AIMCDialect", "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
@@ -303,8 +305,9 @@ def VerifyMapped : Pass<"aimc-verify-mapped", "::mlir::ModuleOp"> {
     are analog; structured ops that multiply and add are digital, and the remark says why they are.
     The last remark holds the totals. Changes nothing.
 
-    With `require-analog`, a product with a constant operand that stayed digital is an error; the
-    note says why `aimc-legalize-linear` left it. With `require-placed`, so is a tile
+    With `require-analog`, a product with a constant operand that stayed digital is an error, also
+    where the constant is computed in every run; look-ups are no such products. The note says why
+    `aimc-legalize-linear` left it. With `require-placed`, so is a tile
     without a place (`aimc-place`), and with `require-grouped` an `aimc.linear` or `aimc.mvm` that
     is left (`aimc-partition`, `aimc-group`).
   }];

@@ -12,6 +12,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -114,6 +115,12 @@ struct Error {
 
 /// Read, check and normalise `path`. Never throws, never aborts.
 tl::expected<Graph, Error> load(const std::string &path, const LoadOptions &options);
+
+/// The graph input whose elements `id` holds in the same order (through reshapes and widening), so
+/// that what is wrong with them can be said of the input; kAbsent where it holds others. `producer`
+/// is the node that computes a value, or null.
+ValueId inputBehind(const Graph &graph, ValueId id,
+                    const std::function<const Node *(ValueId)> &producer);
 
 /// The graph as text, one node a line, for debugging.
 std::string dump(const Graph &graph);

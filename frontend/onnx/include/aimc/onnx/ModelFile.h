@@ -68,6 +68,7 @@ public:
   tl::expected<void, Error> write(const std::string &path, const TunedWeights &weights) const;
 
 private:
+  friend tl::expected<Graph, Error> load(const std::string &path, const LoadOptions &options);
   struct State;
   explicit ModelFile(std::unique_ptr<State> state);
   std::unique_ptr<State> state;
