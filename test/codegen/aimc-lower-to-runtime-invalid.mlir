@@ -37,3 +37,14 @@ func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {
   %y = func.call @other(%x, %e) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
   return %y : tensor<4xf32>
 }
+
+// -----
+
+// expected-error @+1 {{expected aimc.index_check with sizes, tuples and what on a function of one static tensor of i64 or i32}}
+func.func private @check(%ids: tensor<4x2xi64>) attributes {aimc.index_check = {sizes = array<i64: 5, 7, 3>, tuples = true, what = "x"}} {
+  return
+}
+func.func @main(%ids: tensor<4x2xi64>) -> tensor<4x2xi64> {
+  func.call @check(%ids) : (tensor<4x2xi64>) -> ()
+  return %ids : tensor<4x2xi64>
+}

@@ -198,7 +198,11 @@ def test_resume_refuses_other_options(tmp_path, data):
         ({"labels": np.full(EXAMPLES, 7)}, [], "expected classes from 0 to 2, but got 7"),
         ({"labels": np.zeros(3, np.int64)}, [], "labels: expected 20 examples, but got 3"),
         ({"labels": np.zeros(EXAMPLES, np.float32)}, [], "expected classes as integers"),
-        ({"input_ids": np.full((EXAMPLES, LENGTH), 101)}, [], "expected indices in [-101, 101)"),
+        (
+            {"input_ids": np.full((EXAMPLES, LENGTH), 101)},
+            [],
+            "input 'input_ids': expected an index in [-101, 101) at [0, 0], but got 101",
+        ),
         ({"attention_mask": np.ones((EXAMPLES, 4), np.int64)}, [], "on axis 1 ('seq'), but got 4"),
         ({"attention_mask": None}, [], "expected an array for the model's input 'attention_mask'"),
         ({}, ["--trainable", "no.such.layer"], "'no.such.layer' matches none"),

@@ -9,13 +9,10 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "MemoryPlan.h"
+#include "EntryEmitter.h"
 #include "aimc/CodeGen/Passes.h"
 #include "aimc/Description/Mapping.h"
 #include "aimc/IR/AIMC.h"
-#include "aimc/exec/abi.h"
-#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
-#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
 #include "mlir/IR/Remarks.h"
 #include "llvm/ADT/StringSet.h"
@@ -30,16 +27,6 @@ using namespace mlir::aimc;
 
 namespace {
 
-/// Rows of aimc_rt_table, in its order.
-enum RuntimeFunction {
-#define AIMC_RT_SYMBOL(name, result, parameters) rt_##name,
-#include "aimc/exec/abi_symbols.def"
-#undef AIMC_RT_SYMBOL
-};
-
-/// Pointer fields of aimc_frame, by their index in the struct.
-enum FrameField { kTable = 2, kContext, kInputs, kOutputs, kConstants, kArena };
-
 std::string dtypeName(Type type) {
   if (type.isInteger(1))
     return "bool";
@@ -47,156 +34,6 @@ std::string dtypeName(Type type) {
   llvm::raw_string_ostream(text) << type;
   return text;
 }
-
-/// Emits the calls of one entry.
-class EntryEmitter {
-public:
-  EntryEmitter(LLVM::LLVMFuncOp entry, const MemoryPlan &plan, unsigned maxArguments,
-               int64_t maxRank)
-      : plan(plan), builder(entry.getBody()), loc(entry.getLoc()) {
-    MLIRContext *context = builder.getContext();
-    ptr = LLVM::LLVMPointerType::get(context);
-    i64 = builder.getI64Type();
-    i32 = builder.getI32Type();
-    exit = builder.createBlock(&entry.getBody(), entry.getBody().end(), {i32}, {loc});
-    LLVM::ReturnOp::create(builder, loc, exit->getArgument(0));
-    builder.setInsertionPointToStart(&entry.getBody().front());
-    frame = entry.getArgument(0);
-    auto frameType =
-        LLVM::LLVMStructType::getLiteral(context, {i32, i32, ptr, ptr, ptr, ptr, ptr, ptr});
-    for (int field : {kTable, kContext, kInputs, kOutputs, kConstants, kArena}) {
-      Value at = LLVM::GEPOp::create(builder, loc, ptr, frameType, frame,
-                                     ArrayRef<LLVM::GEPArg>{0, field});
-      fields[field] = LLVM::LoadOp::create(builder, loc, ptr, at);
-    }
-    arguments = LLVM::AllocaOp::create(builder, loc, ptr, ptr, constant(i32, maxArguments));
-    numbers = LLVM::AllocaOp::create(builder, loc, ptr, i64, constant(i32, 3 * maxRank));
-  }
-
-  Value constant(Type type, int64_t value) {
-    return LLVM::ConstantOp::create(builder, loc, type, builder.getIntegerAttr(type, value));
-  }
-
-  Value pointer(Value tensor) { return pointer(plan.place(tensor)); }
-
-  Value pointer(Place place) {
-    Value base;
-    switch (place.kind) {
-    case Place::Arena:
-      base = fields[kArena];
-      break;
-    case Place::Input:
-      base = element(fields[kInputs], place.index);
-      break;
-    case Place::Output:
-      base = element(fields[kOutputs], place.index);
-      break;
-    case Place::Constant:
-      base = element(fields[kConstants], constantIds[place.index]);
-      break;
-    }
-    return place.offset == 0 ? base : advance(base, place.offset);
-  }
-
-  void callKernel(func::CallOp call, int64_t tiles) {
-    storePointers(call.getOperands().drop_back(call.getNumResults()), 0);
-    storePointers(call.getResults(), call.getNumOperands() - call.getNumResults());
-    Value kernel = LLVM::AddressOfOp::create(builder, loc, ptr, (call.getCallee() + "_run").str());
-    invoke(rt_dispatch, {ptr, ptr, ptr, i64},
-           {fields[kContext], kernel, arguments, constant(i64, tiles)});
-  }
-
-  void callGrid(GridOp grid, int64_t id) {
-    storePointers(grid->getResults(), 0);
-    int64_t rows = cast<RankedTensorType>(grid.getInput().getType()).getDimSize(0);
-    invoke(rt_grid, {ptr, i32, i64, ptr, ptr},
-           {fields[kContext], constant(i32, id), constant(i64, rows), pointer(grid.getInput()),
-            arguments});
-  }
-
-  /// Adjacent dimensions that are contiguous on both sides are merged, so that the runtime sees the
-  /// fewest and longest runs.
-  void callCopy(StridedCopy copy, Place destination) {
-    auto type = cast<RankedTensorType>(copy.source.getType());
-    int64_t width = elementBytes(type);
-    SmallVector<int64_t> sizes, from, to;
-    for (auto [n, s, d] : llvm::zip(copy.sizes, copy.sourceStrides, copy.destinationStrides)) {
-      if (n == 0)
-        return;
-      if (n == 1)
-        continue;
-      if (!sizes.empty() && from.back() == s * n && to.back() == d * n) {
-        sizes.back() *= n, from.back() = s, to.back() = d;
-        continue;
-      }
-      sizes.push_back(n), from.push_back(s), to.push_back(d);
-    }
-    if (sizes.empty())
-      sizes.push_back(1), from.push_back(1), to.push_back(1);
-    Place source = plan.place(copy.source);
-    source.offset += copy.sourceOffset * width;
-    destination.offset += copy.destinationOffset * width;
-    int64_t rank = static_cast<int64_t>(sizes.size());
-    Value toStrides = storeNumbers(to, 0), fromStrides = storeNumbers(from, rank),
-          sizePointer = storeNumbers(sizes, 2 * rank);
-    invoke(rt_copy, {ptr, ptr, ptr, ptr, ptr, ptr, i32, i32},
-           {fields[kContext], pointer(destination), toStrides, pointer(source), fromStrides,
-            sizePointer, constant(i32, rank), constant(i32, width)});
-  }
-
-  void finish() { LLVM::BrOp::create(builder, loc, ValueRange{constant(i32, 0)}, exit); }
-
-  SmallVector<int64_t> constantIds; ///< Place::index of a constant -> index in the package
-
-private:
-  Value advance(Value base, int64_t bytes) { return gep(builder.getI8Type(), base, bytes); }
-
-  Value gep(Type type, Value base, int64_t index) {
-    return LLVM::GEPOp::create(builder, loc, ptr, type, base, ValueRange{constant(i64, index)});
-  }
-
-  Value element(Value array, int64_t index) {
-    return LLVM::LoadOp::create(builder, loc, ptr, gep(ptr, array, index));
-  }
-
-  void storePointers(ValueRange tensors, int64_t first) {
-    for (auto [i, tensor] : llvm::enumerate(tensors))
-      LLVM::StoreOp::create(builder, loc, pointer(tensor),
-                            gep(ptr, arguments, first + static_cast<int64_t>(i)));
-  }
-
-  Value storeNumbers(ArrayRef<int64_t> values, int64_t first) {
-    for (auto [i, value] : llvm::enumerate(values))
-      LLVM::StoreOp::create(builder, loc, constant(i64, value),
-                            gep(i64, numbers, first + static_cast<int64_t>(i)));
-    return gep(i64, numbers, first);
-  }
-
-  /// Calls row `row` of the table and leaves the entry when the status is not zero.
-  void invoke(RuntimeFunction row, ArrayRef<Type> parameters, ValueRange operands) {
-    Value function = element(fields[kTable], row);
-    auto type = LLVM::LLVMFunctionType::get(i32, parameters);
-    SmallVector<Value> all{function};
-    llvm::append_range(all, operands);
-    Value status = LLVM::CallOp::create(builder, loc, type, all).getResult();
-    Value failed =
-        LLVM::ICmpOp::create(builder, loc, LLVM::ICmpPredicate::ne, status, constant(i32, 0));
-    Block *current = builder.getInsertionBlock();
-    Block *next = builder.createBlock(exit);
-    builder.setInsertionPointToEnd(current);
-    LLVM::CondBrOp::create(builder, loc, failed, exit, ValueRange{status}, next, ValueRange{});
-    builder.setInsertionPointToStart(next);
-  }
-
-  const MemoryPlan &plan;
-  OpBuilder builder;
-  Location loc;
-  LLVM::LLVMPointerType ptr;
-  Type i64, i32;
-  Block *exit = nullptr;
-  Value frame, arguments, numbers;
-  llvm::DenseMap<int, Value> fields;
-};
 
 class LowerToRuntimePass : public ::mlir::aimc::impl::LowerToRuntimeBase<LowerToRuntimePass> {
 public:
@@ -229,16 +66,8 @@ public:
 
 private:
   LogicalResult lower(ModuleOp module, func::FuncOp main, const MemoryPlan &plan) {
-    MLIRContext *context = &getContext();
-    OpBuilder builder(context);
-    builder.setInsertionPoint(main);
-    auto ptr = LLVM::LLVMPointerType::get(context);
-    Location loc = UnknownLoc::get(context);
+    OpBuilder builder(main);
     std::string symbol = ("aimc_entry_" + Twine(entry)).str();
-    auto entryFunc = LLVM::LLVMFuncOp::create(
-        builder, loc, symbol, LLVM::LLVMFunctionType::get(builder.getI32Type(), {ptr}));
-    entryFunc.addEntryBlock(builder);
-
     unsigned maxArguments = 1;
     int64_t maxRank = 1;
     main.walk([&](Operation *op) {
@@ -247,19 +76,37 @@ private:
         if (auto tensor = dyn_cast<RankedTensorType>(type))
           maxRank = std::max(maxRank, tensor.getRank());
     });
-    EntryEmitter emitter(entryFunc, plan, maxArguments, maxRank);
+    SmallVector<func::FuncOp> checks;
+    if (failed(verifyChecks(module)))
+      return failure();
+    for (auto function : module.getOps<func::FuncOp>())
+      if (auto check = function->getAttrOfType<DictionaryAttr>(kIndexCheckAttr)) {
+        checks.push_back(function);
+        maxRank = std::max(maxRank, check.getAs<DenseI64ArrayAttr>("sizes").size());
+      }
+    EntryEmitter emitter(main, symbol, plan, maxArguments, maxRank);
     emitter.constantIds = registerConstants(module, main, plan);
     SymbolTable symbols(module);
+    SmallVector<Attribute> grids;
+    if (auto old = module->getAttrOfType<ArrayAttr>(kGridsAttr))
+      llvm::append_range(grids, old);
     for (Operation &op : main.getBody().front()) {
+      emitter.endStatement();
       if (auto call = dyn_cast<func::CallOp>(op)) {
         auto kernel = symbols.lookup<func::FuncOp>(call.getCallee());
+        if (auto check =
+                kernel ? kernel->getAttrOfType<DictionaryAttr>(kIndexCheckAttr) : nullptr) {
+          emitter.callCheck(call.getOperand(0), check, textOf(builder, symbols, kernel, check));
+          continue;
+        }
         if (!kernel || !kernel->hasAttr(kKernelAttr))
           return call.emitError("expected a call to a kernel, but got '")
                  << call.getCallee() << "'";
         declareRun(builder, symbols, kernel);
         emitter.callKernel(call, kernel->getAttrOfType<IntegerAttr>(kTilesAttr).getInt());
       } else if (auto grid = dyn_cast<GridOp>(op)) {
-        emitter.callGrid(grid, registerGrid(module, grid));
+        emitter.callGrid(grid, static_cast<int64_t>(grids.size()));
+        grids.push_back(describe(grid));
       } else {
         for (const StridedCopy &copy : plan.copies(&op))
           emitter.callCopy(copy, plan.place(op.getResult(0)));
@@ -274,8 +121,53 @@ private:
       emitter.callCopy(copy, Place{Place::Output, i, 0});
     }
     emitter.finish();
+    if (!grids.empty())
+      module->setAttr(kGridsAttr, builder.getArrayAttr(grids));
     registerEntry(module, main, symbol, plan);
+    for (func::CallOp call : llvm::make_early_inc_range(main.getOps<func::CallOp>()))
+      if (call.getNumResults() == 0)
+        call.erase();
+    for (func::FuncOp check : checks)
+      check.erase();
     return success();
+  }
+
+  static LogicalResult verifyChecks(ModuleOp module) {
+    for (auto function : module.getOps<func::FuncOp>()) {
+      Attribute given = function->getAttr(kIndexCheckAttr);
+      if (!given)
+        continue;
+      auto check = dyn_cast<DictionaryAttr>(given);
+      auto sizes = check ? check.getAs<DenseI64ArrayAttr>("sizes") : nullptr;
+      auto tuples = check ? check.getAs<BoolAttr>("tuples") : nullptr;
+      bool whole = sizes && !sizes.empty() && tuples && check.getAs<StringAttr>("what") &&
+                   function.getNumArguments() == 1 && function.getNumResults() == 0;
+      auto type = whole ? dyn_cast<RankedTensorType>(function.getArgumentTypes()[0]) : nullptr;
+      if (!type || !type.hasStaticShape() ||
+          (!type.getElementType().isInteger(64) && !type.getElementType().isInteger(32)) ||
+          sizes.size() != (tuples.getValue() && type.getRank() ? type.getShape().back() : 1))
+        return function.emitError("expected ")
+               << kIndexCheckAttr
+               << " with sizes, tuples and what on a function of one static tensor of i64 or i32";
+    }
+    return success();
+  }
+
+  /// What a check says of the indices, as a string in the shared object.
+  static LLVM::GlobalOp textOf(OpBuilder &builder, SymbolTable &symbols, func::FuncOp function,
+                               DictionaryAttr check) {
+    std::string name = (function.getName() + "_text").str();
+    if (auto known = symbols.lookup<LLVM::GlobalOp>(name))
+      return known;
+    std::string text = check.getAs<StringAttr>("what").getValue().str();
+    text.push_back('\0');
+    OpBuilder::InsertionGuard guard(builder);
+    auto type = LLVM::LLVMArrayType::get(builder.getI8Type(), text.size());
+    auto global =
+        LLVM::GlobalOp::create(builder, function.getLoc(), type, /*isConstant=*/true,
+                               LLVM::Linkage::Internal, name, builder.getStringAttr(text));
+    symbols.insert(global);
+    return global;
   }
 
   static void declareRun(OpBuilder &builder, SymbolTable &symbols, func::FuncOp kernel) {
@@ -325,17 +217,14 @@ private:
     return ids;
   }
 
-  static int64_t registerGrid(ModuleOp module, GridOp grid) {
-    Builder builder(module.getContext());
-    auto old = module->getAttrOfType<ArrayAttr>(kGridsAttr);
-    int64_t id = old ? static_cast<int64_t>(old.size()) : 0;
+  static Attribute describe(GridOp grid) {
+    Builder builder(grid.getContext());
     SmallVector<NamedAttribute> fields{
         builder.getNamedAttr("weights", grid.getWeightsAttr()),
         builder.getNamedAttr("layer", builder.getStringAttr(layerOf(grid.getLoc())))};
     if (auto range = grid.getInputRangeAttr())
       fields.push_back(builder.getNamedAttr("input_range", range));
-    append(module, kGridsAttr, builder.getDictionaryAttr(fields));
-    return id;
+    return builder.getDictionaryAttr(fields);
   }
 
   static void registerEntry(ModuleOp module, func::FuncOp main, StringRef symbol,

@@ -107,11 +107,10 @@ LogicalResult MemoryPlan::visit(Operation &op) {
         op);
   };
   if (ElementsAttr value; matchPattern(&op, m_Constant(&value))) {
-    const auto *found = llvm::find(constantList, value);
-    int64_t index = found - constantList.begin();
-    if (found == constantList.end())
+    auto [known, isNew] = constantIndex.try_emplace(value, constantList.size());
+    if (isNew)
       constantList.push_back(value);
-    newRoot(op.getResult(0), Place::Constant, index);
+    newRoot(op.getResult(0), Place::Constant, known->second);
     return success();
   }
   if (isView()) {

@@ -76,6 +76,7 @@ private:
   llvm::DenseMap<Operation *, SmallVector<StridedCopy, 2>> copyMap;
   SmallVector<std::pair<unsigned, Value>> finalCopies;
   SmallVector<ElementsAttr> constantList;
+  llvm::DenseMap<Attribute, int64_t> constantIndex;
   int64_t position = 0, arena = 0, total = 0;
 };
 

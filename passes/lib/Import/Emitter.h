@@ -63,6 +63,8 @@ public:
   };
   std::optional<Weight> weight(unsigned i) const;
 
+  /// Has operand `i` checked as indices, see ModuleEmitter::checkIndices.
+  void checkIndices(unsigned i, ArrayRef<int64_t> sizes, bool tuples) const;
   /// Reports unless operands [first, end) have one of the element types.
   LogicalResult expectTypes(unsigned types, unsigned first = 0, unsigned end = ~0u) const;
   /// Result 0 as one pointwise computation over the operands, which must broadcast to its type.

@@ -4,8 +4,9 @@
 //===----------------------------------------------------------------------===//
 //
 // Gather reads through tensor.extract in a linalg.generic body. Indices count from the end where
-// negative and are clamped, so that no index from outside can read beyond a tensor. A constant
-// scalar index is a slice.
+// negative. Those that are known at run time only are checked before; they are clamped as well, so
+// that no program that leaves the check out can read beyond a tensor. A constant scalar index is a
+// slice.
 //
 //===----------------------------------------------------------------------===//
 #include "Emitter.h"
@@ -39,6 +40,7 @@ static LogicalResult gather(NodeEmitter &e) {
                   ", but got " + text(type));
   if (size == 0)
     return e.fail("expected a non-empty axis to read from, but got " + text(dataType));
+  e.checkIndices(1, size, /*tuples=*/false);
   SmallVector<AffineExpr> read;
   for (int64_t d = 0; d < indexRank; ++d)
     read.push_back(e.b.getAffineDimExpr(*axis + d));
@@ -68,6 +70,7 @@ static LogicalResult gatherND(NodeEmitter &e) {
   if (type.getRank() != outer + dataType.getRank() - batch - tuple)
     return e.fail("expected a result of rank " + Twine(outer + dataType.getRank() - batch - tuple) +
                   ", but got " + text(type));
+  e.checkIndices(1, dataType.getShape().slice(batch, tuple), /*tuples=*/true);
   return e.out(generate(e.b, type, [&](ImplicitLocOpBuilder &b, ValueRange at) {
     SmallVector<Value> source(at.take_front(batch));
     SmallVector<Value> position(at.take_front(outer));
@@ -97,6 +100,7 @@ static LogicalResult scatterND(NodeEmitter &e) {
   int64_t count = tuple == 0 ? 1 : indexType.getNumElements() / tuple;
   if (count == 0)
     return e.out(e.in(0));
+  e.checkIndices(1, type.getShape().take_front(tuple), /*tuples=*/true);
   SmallVector<int64_t> inner(type.getShape().drop_front(tuple));
   Value indices = reshape(e.b, e.in(1), {count, tuple});
   SmallVector<int64_t> updateShape{count};

@@ -176,6 +176,48 @@ LogicalResult ModuleEmitter::emitNode(const onnx::Node &node) {
   return success();
 }
 
+/// A check is a call of a private function that does nothing and says in an attribute what is to be
+/// checked: stock passes keep the call and its order, and code generation knows it by the
+/// attribute.
+void ModuleEmitter::checkIndices(const onnx::Node &node, onnx::ValueId indices,
+                                 ArrayRef<int64_t> sizes, bool tuples) {
+  if (graph.value(indices).constant)
+    return; // the reader has checked them
+  std::string name = node.name.empty() ? node.layer : node.name;
+  std::string what = "node '" + name + "'";
+  onnx::ValueId input =
+      onnx::inputBehind(graph, indices, [this](onnx::ValueId id) { return producers.lookup(id); });
+  if (input != onnx::kAbsent) {
+    what = "input '" + graph.value(input).name + "' of " + what;
+    if (!tuples)
+      indices = input;
+  }
+  Value checked = value(indices);
+  auto check =
+      builder.getDictionaryAttr({builder.getNamedAttr("sizes", builder.getDenseI64ArrayAttr(sizes)),
+                                 builder.getNamedAttr("tuples", builder.getBoolAttr(tuples)),
+                                 builder.getNamedAttr("what", builder.getStringAttr(what))});
+  Location loc = locationOf(node);
+  func::FuncOp &function = checks[builder.getArrayAttr({check, TypeAttr::get(checked.getType())})];
+  OpBuilder::InsertionGuard guard(builder);
+  if (!function) {
+    builder.setInsertionPointToEnd(module->getBody());
+    function =
+        func::FuncOp::create(builder, loc, ("check_indices_" + Twine(checks.size() - 1)).str(),
+                             builder.getFunctionType({checked.getType()}, {}));
+    function.setPrivate();
+    function->setAttr("aimc.index_check", check);
+    builder.setInsertionPointToEnd(function.addEntryBlock());
+    func::ReturnOp::create(builder, loc, ValueRange{});
+  }
+  Block &body = main.getBody().front();
+  if (isa<BlockArgument>(checked)) // before anything has been computed or read
+    builder.setInsertionPointToStart(&body);
+  else
+    builder.setInsertionPointToEnd(&body);
+  func::CallOp::create(builder, loc, function, ValueRange{checked});
+}
+
 LogicalResult ModuleEmitter::createReturn() {
   SmallVector<Value> results;
   for (auto [i, id] : llvm::enumerate(graph.outputs)) {

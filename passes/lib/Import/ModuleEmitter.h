@@ -13,6 +13,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/OwningOpRef.h"
 #include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/MapVector.h"
 
 namespace mlir::aimc::emit {
 
@@ -31,6 +32,11 @@ public:
   /// A constant graph value with its elements in another shape.
   Value constantAs(onnx::ValueId id, ArrayRef<int64_t> shape);
   RankedTensorType type(onnx::ValueId id) const;
+  /// Has numbers that are known at run time only checked before `node` reads with them: `indices`
+  /// are single numbers into an axis of size sizes[0], or with `tuples` rows of sizes.size()
+  /// numbers.
+  void checkIndices(const onnx::Node &node, onnx::ValueId indices, ArrayRef<int64_t> sizes,
+                    bool tuples);
   /// The node that computes a value, or null.
   const onnx::Node *producer(onnx::ValueId id) const { return producers.lookup(id); }
 
@@ -50,6 +56,7 @@ private:
   func::FuncOp main;
   SmallVector<Value> values;
   llvm::DenseMap<onnx::ValueId, const onnx::Node *> producers;
+  llvm::MapVector<Attribute, func::FuncOp> checks; ///< by what they check
   llvm::DenseMap<std::pair<const void *, Type>, Value> constants;
   Operation *lastConstant = nullptr;
 };

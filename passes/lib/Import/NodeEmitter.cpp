@@ -97,6 +97,10 @@ std::optional<NodeEmitter::Weight> NodeEmitter::weight(unsigned i) const {
   return Weight{module.value(stored), true};
 }
 
+void NodeEmitter::checkIndices(unsigned i, ArrayRef<int64_t> sizes, bool tuples) const {
+  module.checkIndices(node, node.inputs[i], sizes, tuples);
+}
+
 LogicalResult NodeEmitter::expectTypes(unsigned types, unsigned first, unsigned end) const {
   for (unsigned i = first; i < std::min<unsigned>(end, inputs()); ++i) {
     if (!has(i))

@@ -4,6 +4,8 @@
 //===----------------------------------------------------------------------===//
 #include "aimc/exec/Session.h"
 
+#include "IndexCheck.h"
+
 #include "aimc/exec/Arrays.h"
 #include "aimc/exec/ChipFile.h"
 #include "aimc/exec/Copy.h"
@@ -104,7 +106,7 @@ Result<void> Session::run(int32_t entryIndex, const aimc_tensor *inputs, int32_t
   if (!memory)
     return tl::unexpected(memory.error());
   static constexpr aimc_rt_table table = {&Session::rtDispatch, &Session::rtGrid, &Session::rtCopy,
-                                          &Session::rtFail};
+                                          &Session::rtFail, &Session::rtCheckIndices};
   failureStatus = 0;
   aimc_frame frame{};
   frame.abi_version = AIMC_ABI_VERSION;
@@ -120,8 +122,11 @@ Result<void> Session::run(int32_t entryIndex, const aimc_tensor *inputs, int32_t
   lastRunSeconds = secondsSince(start);
   if (failureStatus != 0) {
     std::lock_guard guard(failureMutex);
-    return fail(static_cast<aimc_status>(failureStatus.load()),
-                "entry " + quote(entry.symbol) + ": " + failureText);
+    auto failure = static_cast<aimc_status>(failureStatus.load());
+    // what is wrong with an argument is said in the caller's words alone
+    return fail(failure, failure == AIMC_INVALID_ARGUMENT
+                             ? failureText
+                             : "entry " + quote(entry.symbol) + ": " + failureText);
   }
   if (status != 0)
     return fail(AIMC_RUN_FAILED,
@@ -252,6 +257,17 @@ int32_t Session::rtCopy(void *ctx, void *dst, const int64_t *dstStrides, const v
 
 void Session::rtFail(void *ctx, const char *what) {
   static_cast<Session *>(ctx)->recordFailure(AIMC_RUN_FAILED, what);
+}
+
+int32_t Session::rtCheckIndices(void *ctx, const char *what, const void *indices,
+                                const int64_t *shape, int32_t rank, int32_t elementBytes,
+                                const int64_t *sizes, int32_t width) {
+  auto *self = static_cast<Session *>(ctx);
+  return self->guarded([&] {
+    auto valid = checkIndices(what, indices, shape, rank, elementBytes, sizes, width);
+    if (!valid)
+      self->recordFailure(valid.error().status, valid.error().message.c_str());
+  });
 }
 
 } // namespace aimc::exec

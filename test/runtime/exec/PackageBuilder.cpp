@@ -74,7 +74,7 @@ json PackageBuilder::manifest() const {
   json m = {{"format", "aimc-package"},
             {"version", 1},
             {"producer", "test"},
-            {"abi_version", 1},
+            {"abi_version", 2},
             {"isa",
              {{"triple", exec::hostArchitecture() + "-unknown-linux-gnu"},
               {"cpu", "generic"},

@@ -140,7 +140,7 @@ TEST_F(PackageTest, EveryFieldOfTheManifestIsChecked) {
       {set("/format", "zip"), "format: expected 'aimc-package'"},
       {erase("", "format"), "format: expected a string, but the key is missing"},
       {set("/version", 2), "version: expected version 1, but got 2"},
-      {set("/abi_version", 2), "abi_version: expected 1, but got 2, compile the model again"},
+      {set("/abi_version", 1), "abi_version: expected 2, but got 1, compile the model again"},
       {set("/producer", 5), "producer: expected a string, but got 5"},
       {erase("", "isa"), "isa: expected an object, but the key is missing"},
       {set("/isa/features", json{1}), "isa.features[0]: expected a string, but got 1"},

@@ -24,6 +24,8 @@ inline constexpr llvm::StringLiteral kEntriesAttr = "aimc.entries";
 inline constexpr llvm::StringLiteral kConstantsAttr = "aimc.constants";
 inline constexpr llvm::StringLiteral kGridsAttr = "aimc.grids";
 /// Name of a graph input or output on function arguments and results.
+/// On a function without results: the checks that its argument must pass (docs/Contracts.md 1).
+inline constexpr llvm::StringLiteral kIndexCheckAttr = "aimc.index_check";
 inline constexpr llvm::StringLiteral kNameAttr = "aimc.name";
 
 struct CodeGenOptions {

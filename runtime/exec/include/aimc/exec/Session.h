@@ -46,6 +46,9 @@ private:
                         const int64_t *srcStrides, const int64_t *sizes, int32_t rank,
                         int32_t elementBytes);
   static void rtFail(void *ctx, const char *what);
+  static int32_t rtCheckIndices(void *ctx, const char *what, const void *indices,
+                                const int64_t *shape, int32_t rank, int32_t elementBytes,
+                                const int64_t *sizes, int32_t width);
   template <class F> int32_t guarded(F &&body) noexcept;
   void recordFailure(aimc_status status, const char *what) noexcept;
 

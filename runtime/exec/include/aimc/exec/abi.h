@@ -15,7 +15,7 @@
 extern "C" {
 #endif
 
-#define AIMC_ABI_VERSION 1u
+#define AIMC_ABI_VERSION 2u
 
 /* A digital kernel: works on tiles [begin, end) of its own iteration space. */
 typedef void (*aimc_kernel_fn)(void *const *args, int64_t begin, int64_t end);
