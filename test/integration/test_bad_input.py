@@ -241,3 +241,50 @@ def test_help_and_version():
         assert done.status == 0
         assert name in done.stdout
         assert "0.1.0" in run_program(name, "--version").stdout
+
+
+@pytest.mark.parametrize("size", ["0", "-1", "x", "", "99999999999999999999"])
+def test_a_size_that_is_none_blames_the_flag(tmp_path, size):
+    """Not the Reshape that cannot split nothing."""
+    nodes = [
+        helper.make_node("Reshape", ["x", "shape"], ["r"]),
+        helper.make_node("MatMul", ["r", "w"], ["y"]),
+    ]
+    constants = {"w": models.weight(8, 8), "shape": np.array([-1, 8], np.int64)}
+    model = models.save(
+        tmp_path / "m.onnx", nodes, {"x": ["batch", 16]}, {"y": ["b", 8]}, constants
+    )
+    done = run_program("aimc-compile", model, "--dim", f"batch={size}", "-o", tmp_path / "m.aimc")
+    assert done.status in (1, 2)
+    assert done.stderr.startswith("aimc-compile: error: --dim: expected "), done.stderr
+    assert "a size of at least 1" in done.stderr and f"batch={size}" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_cache_of_no_positions_is_no_mistake(tmp_path):
+    """The first call of a decoder: a dimension of size 0 beside others that are not."""
+    nodes = [
+        helper.make_node("Concat", ["past", "new"], ["all"], axis=0),
+        helper.make_node("MatMul", ["all", "w"], ["y"]),
+    ]
+    shapes = {"past": ["past_length", 8], "new": [2, 8]}
+    constants = {"w": models.weight(8, 8)}
+    model = models.save(tmp_path / "m.onnx", nodes, shapes, {"y": ["n", 8]}, constants)
+    package = aimc.compile(model, dims={"past_length": 0}, target="ideal")
+    new = np.ones((2, 8), np.float32)
+    with aimc.Session(package, ideal=True) as session:
+        (y,) = session.run(None, {"past": np.zeros((0, 8), np.float32), "new": new})
+    np.testing.assert_allclose(y, new @ constants["w"], rtol=1e-5)
+
+
+@pytest.mark.parametrize("flag", ["--target", "--device", "--calibrate", "--mcpu", "--output"])
+def test_an_empty_value_is_not_taken_for_none(good, tmp_path, flag):
+    done = run_program("aimc-compile", good, *DIMS, flag, "")
+    assert done.status == 2
+    assert f"{flag}: expected a value, but got ''" in done.stderr
+
+
+def test_a_model_in_place_of_a_package_is_told_to_compile(good, tmp_path):
+    with pytest.raises(aimc.Error, match="compile it first: aimc-compile .*good.onnx"):
+        aimc.Session(good)
+    assert_one_error(run_program("aimc-run", good, "--input", good), "compile it first")

@@ -165,6 +165,26 @@ def test_target_overrides_change_the_circuit(linear_package):
         aimc.Session(linear_package, target={"geometry": {"rows": 256}})
 
 
+def test_what_is_wrong_with_every_layer_is_said_once(mlp_package):
+    """Of the worst layer, with the number of others and the remedy."""
+    feed = {"x": x(columns=64)}
+    few = {"adc": {"bits": 4, "lsb_fc": 0.5}}
+    with (
+        aimc.Session(mlp_package, target=few) as session,
+        pytest.warns(aimc.HardwareWarning) as told,
+    ):
+        session.run(None, feed)
+        layers = session.statistics()["grids"]
+    saturated = [str(w.message) for w in told if "saturate" in str(w.message)]
+    assert len(saturated) == 1
+    rates = {g["layer"]: g["weights"][0]["adc_clip_rate"] for g in layers}
+    worst = max(rates, key=rates.__getitem__)
+    others = sum(rate > 0.01 for rate in rates.values()) - 1
+    assert others >= 1
+    assert saturated[0].startswith(f"layer {worst}")
+    assert f"and likewise {others} other" in saturated[0] and "--calibrate" in saturated[0]
+
+
 def test_a_doubt_of_the_runtime_is_a_warning_once(linear_package):
     """An ADC step of a whole column's charge leaves no bits; the second run says nothing new."""
     feed = {"x": x(columns=96)}

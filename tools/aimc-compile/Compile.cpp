@@ -17,6 +17,7 @@
 #include "aimc/Transforms/Targets.h"
 #include "aimc/files/FileWriter.h"
 #include "mlir/Bytecode/BytecodeWriter.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Remarks.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
@@ -96,13 +97,51 @@ void onSignal(int number) {
   std::raise(number);
 }
 
+/// The first dimension that is given no elements, as "name=0", or "".
+std::string emptyDim(const Options &options) {
+  for (const auto &[name, size] : options.dims)
+    if (size == 0)
+      return name + "=0";
+  return "";
+}
+
+bool hasEmptyDim(const Options &options) { return !emptyDim(options).empty(); }
+
+bool computesAnything(ModuleOp module) {
+  auto main = module.lookupSymbol<func::FuncOp>("main");
+  return main && llvm::any_of(main.getResultTypes(), [](Type type) {
+           return cast<ShapedType>(type).getNumElements() > 0;
+         });
+}
+
 OwningOpRef<ModuleOp> readModel(MLIRContext &context, const Options &options) {
   llvm::StringRef extension = llvm::sys::path::extension(options.model);
   if (extension == ".mlir" || extension == ".mlirbc")
     return parseMlirFile(options.model, &context);
   ::aimc::onnx::LoadOptions load;
   load.dims = options.dims;
-  return importOnnx(&context, options.model, load);
+  OwningOpRef<ModuleOp> module;
+  std::string problem;
+  {
+    // A dimension of size 0 is a fine cache of a first call; where nothing can be computed with it,
+    // the flag is at fault and not the node that noticed.
+    ScopedDiagnosticHandler catcher(&context, [&](Diagnostic &diagnostic) {
+      if (!hasEmptyDim(options) || diagnostic.getSeverity() != DiagnosticSeverity::Error)
+        return failure();
+      if (problem.empty())
+        problem = diagnostic.str();
+      return success();
+    });
+    module = importOnnx(&context, options.model, load);
+  }
+  if (module && hasEmptyDim(options) && !computesAnything(*module)) {
+    problem = options.model + ": no output has an element";
+    module = nullptr;
+  }
+  if (!problem.empty())
+    emitError(UnknownLoc::get(&context)) << "--dim: expected a size of at least 1, but got "
+                                         << emptyDim(options) << " (" << problem << ")";
+  return module;
 }
 
 std::string outputPath(const Options &options) {

@@ -12,19 +12,23 @@
 #include "aimc/model/Scale.h"
 #include "llvm/Support/ErrorHandling.h"
 #include <CLI/CLI.hpp>
+#include <cctype>
+#include <cerrno>
 #include <cstring>
 #include <new>
 
 using aimc::compile::Emit;
 
-/// "name=size" with a size of at least 0; empty on success, else what is wrong.
+/// "name=size" with a size of at least 0 (the cache of a first call is empty; Compile.cpp judges
+/// the rest); empty on success, else what is wrong.
 static std::string parseDim(const std::string &text, aimc::compile::Options &options) {
   size_t at = text.find('=');
   char *end = nullptr;
   const char *number = at == std::string::npos ? "" : text.c_str() + at + 1;
+  errno = 0;
   long long size = std::strtoll(number, &end, 10);
-  if (at == 0 || *number == '\0' || *end != '\0' || size < 0)
-    return "--dim: expected name=size, but got '" + text + "'";
+  if (at == 0 || !std::isdigit(static_cast<unsigned char>(*number)) || *end != '\0' || errno != 0)
+    return "--dim: expected name=size with a size of at least 1, but got '" + text + "'";
   if (!options.dims.emplace(text.substr(0, at), size).second)
     return "--dim: expected each name once, but got '" + text.substr(0, at) + "' again";
   return "";
@@ -131,10 +135,14 @@ static int body(int argc, char **argv) {
                  : emit == "tiled" ? Emit::Tiled
                  : emit == "llvm"  ? Emit::Llvm
                                    : Emit::Package;
-  if (app.count("--output") != 0 && options.output.empty()) {
-    std::fprintf(stderr, "aimc-compile: error: -o: expected a path, but got ''\n");
-    return aimc::compile::kBadUsage;
-  }
+  for (auto [flag, value] :
+       {std::pair("--output", &options.output), std::pair("--target", &options.target),
+        std::pair("--device", &options.device), std::pair("--calibrate", &options.calibrate),
+        std::pair("--mcpu", &options.mcpu), std::pair("model", &options.model)})
+    if (app.count(flag) != 0 && value->empty()) {
+      std::fprintf(stderr, "aimc-compile: error: %s: expected a value, but got ''\n", flag);
+      return aimc::compile::kBadUsage;
+    }
   if (app.count("--emit-noise") != 0) {
     if (options.emitNoise.empty() || options.emit == Emit::Linalg) {
       std::fprintf(stderr, "aimc-compile: error: --emit-noise: expected %s\n",

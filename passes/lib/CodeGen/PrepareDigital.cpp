@@ -33,6 +33,8 @@ using namespace mlir::aimc;
 
 namespace {
 
+constexpr int64_t kMaxFusedInputs = 32;
+
 bool isExpensive(Operation *op) {
   return isa<math::MathDialect>(op->getDialect()) || isa<arith::DivFOp, tensor::ExtractOp>(op);
 }
@@ -50,6 +52,9 @@ bool worthFusing(OpOperand *operand) {
   auto producer = operand->get().getDefiningOp<linalg::LinalgOp>();
   auto consumer = dyn_cast<linalg::LinalgOp>(operand->getOwner());
   if (!producer || !consumer || !producer->hasOneUse())
+    return false;
+  // Each fusion lists all operands anew, so a sum of thousands would take the square of that.
+  if (producer.getNumDpsInputs() + consumer.getNumDpsInputs() > kMaxFusedInputs)
     return false;
   if (iterations(consumer) <= iterations(producer))
     return true;

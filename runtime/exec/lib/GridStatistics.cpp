@@ -46,7 +46,43 @@ std::string brief(double value) {
 const char *modeName(DacMode mode) {
   return mode == DacMode::Split ? "split" : mode == DacMode::BitSerial ? "bit_serial" : "one_pass";
 }
+/// The full scale is the LSB times the number of codes, so a lower `adc.bits` alone makes it
+/// smaller.
+constexpr const char *kRemedy =
+    "; compile with --calibrate to choose the ADC's range from data for these bits";
+
+/// What is wrong in one way with several layers is said once, of the worst of them.
+class SharedCause {
+public:
+  void add(double severity, std::string text) {
+    if (count == 0 || severity > worst) {
+      worst = severity;
+      said = std::move(text);
+    }
+    ++count;
+  }
+
+  void say(json &list, const char *remedy) const {
+    if (count == 0)
+      return;
+    const std::string others = std::to_string(count - 1) + (count == 2 ? " other" : " others");
+    list.push_back(said + (count > 1 ? ", and likewise " + others : "") + remedy);
+  }
+
+private:
+  int64_t count = 0;
+  double worst = 0;
+  std::string said;
+};
 } // namespace
+
+/// "layer encoder.0.query", or where a product has no name its place among them.
+std::string Grids::placeOf(size_t grid) const {
+  if (!manifest.grids[grid].layer.empty())
+    return "layer " + manifest.grids[grid].layer;
+  return "product " + std::to_string(grid + 1) + " of " + std::to_string(manifest.grids.size()) +
+         ", which has no name";
+}
 
 json Grids::statistics() const {
   json text = json::array();
@@ -109,18 +145,24 @@ json Grids::warnings() const {
                      brief(model::kReadNoiseMaxNs) + " ns, pulses of up to " + brief(longest) +
                      " ns count as that long");
   }
-  std::vector<size_t> clipping; // grids whose inputs lose too much beyond the DAC's range
+  SharedCause notFinite, dacClips, fewBits, adcClips;
   for (size_t g = 0; g < sites.size(); ++g) {
     const Site &site = sites[g];
     const Grid &grid = manifest.grids[g];
-    const std::string layer = "layer " + grid.layer;
+    const std::string layer = placeOf(g);
     if (site.notFinite > 0)
-      list.push_back(layer + ": " + std::to_string(site.notFinite) + " of " +
-                     std::to_string(site.rows) +
-                     " input vectors hold nan or inf, which no pulse stands for; their outputs are "
-                     "nan");
-    if (model::keepsFewBits(site.inputPower, site.lostPower))
-      clipping.push_back(g);
+      notFinite.add(double(site.notFinite) / double(site.rows),
+                    layer + ": " + std::to_string(site.notFinite) + " of " +
+                        std::to_string(site.rows) +
+                        " input vectors hold nan or inf, which no pulse stands for; their outputs "
+                        "are nan");
+    if (model::keepsFewBits(site.inputPower, site.lostPower)) {
+      const double loss = site.lostPower / site.inputPower;
+      dacClips.add(loss, layer + ": the DAC's range takes " + brief(100 * loss) +
+                             "% of the inputs' power, beyond it are " +
+                             brief(100 * double(site.clippedInputs) / double(site.inputs)) +
+                             "% of the inputs");
+    }
     for (size_t i = 0; i < grid.weights.size(); ++i) {
       const ReadCounters &reads = site.sums[i].reads;
       const Weight &weight = manifest.weights[static_cast<size_t>(grid.weights[i])];
@@ -134,32 +176,24 @@ json Grids::warnings() const {
       // most layers have one weight, which is called like them
       const std::string where =
           layer + (weight.name == grid.layer ? ": " : ", weight " + weight.name + ": ");
+      const std::string adc =
+          "adc lsb " + brief(lsb) + " fC, " + std::to_string(target.adc.bits) + " bits)";
       const json bits = effectiveBits(reads);
       if (bits.is_number() && bits.get<double>() < model::kFewBits)
-        list.push_back(where + "the ADC keeps " + brief(bits.get<double>()) +
-                       " effective bits (target " + target.name + ", dac mode " +
-                       modeName(target.dacMode) + ", adc lsb " + brief(lsb) + " fC, " +
-                       std::to_string(target.adc.bits) + " bits)");
-      const double clips = reads.codes ? double(reads.saturated) / double(reads.codes) : 0;
-      if (clips > kHeavyClipping)
-        list.push_back(where + brief(100 * clips) + "% of the ADC's codes saturate (target " +
-                       target.name + ", adc lsb " + brief(lsb) + " fC, " +
-                       std::to_string(target.adc.bits) + " bits)");
+        fewBits.add(-bits.get<double>(), where + "the ADC keeps " + brief(bits.get<double>()) +
+                                             " effective bits (target " + target.name +
+                                             ", dac mode " + modeName(target.dacMode) + ", " + adc);
+      const double saturated = reads.codes ? double(reads.saturated) / double(reads.codes) : 0;
+      if (saturated > kHeavyClipping)
+        adcClips.add(saturated, where + brief(100 * saturated) +
+                                    "% of the ADC's codes saturate (target " + target.name + ", " +
+                                    adc);
     }
   }
-  if (!clipping.empty()) {
-    auto loss = [&](size_t g) { return sites[g].lostPower / sites[g].inputPower; };
-    const size_t worst = *std::max_element(clipping.begin(), clipping.end(),
-                                           [&](size_t a, size_t b) { return loss(a) < loss(b); });
-    const Site &site = sites[worst];
-    list.push_back(
-        "layer " + manifest.grids[worst].layer + ": the DAC's range takes " +
-        brief(100 * loss(worst)) + "% of the inputs' power, beyond it are " +
-        brief(100 * double(site.clippedInputs) / double(site.inputs)) + "% of the inputs" +
-        (clipping.size() > 1 ? "; too much too in " + std::to_string(clipping.size() - 1) + " more"
-                             : "") +
-        "; a wider input range (--input-range auto), or none, keeps it");
-  }
+  notFinite.say(list, "");
+  dacClips.say(list, "; a wider input range (--input-range auto), or none, keeps it");
+  fewBits.say(list, kRemedy);
+  adcClips.say(list, kRemedy);
   return list;
 }
 

@@ -51,7 +51,11 @@ Result<std::shared_ptr<const Package>> Package::open(const std::string &path,
   if (::stat(path.c_str(), &info) != 0)
     return fail(AIMC_BAD_PACKAGE, path + ": cannot open: " + std::strerror(errno));
   if (!S_ISDIR(info.st_mode))
-    return fail(AIMC_BAD_PACKAGE, path + ": expected a package folder, but got a file");
+    return fail(AIMC_BAD_PACKAGE,
+                path + ": expected a package folder, but got a file" +
+                    (path.ends_with(".onnx") || path.ends_with(".mlir")
+                         ? "; compile it first: aimc-compile " + path + " (Python: aimc.compile)"
+                         : ""));
   if (auto done = package->readManifest(options); !done)
     return tl::unexpected(done.error());
   // The processor first: on the wrong machine nothing else matters. Hashes before anything is

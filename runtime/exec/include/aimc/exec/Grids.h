@@ -46,6 +46,8 @@ public:
   const Recording &recorded() const { return recording; }
 
 private:
+  std::string placeOf(size_t grid) const;
+
   /// Input rows [row, row + rows) through one DAC.
   struct Band {
     int64_t row = 0, rows = 0;
