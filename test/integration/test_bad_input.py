@@ -285,6 +285,6 @@ def test_an_empty_value_is_not_taken_for_none(good, tmp_path, flag):
 
 
 def test_a_model_in_place_of_a_package_is_told_to_compile(good, tmp_path):
-    with pytest.raises(aimc.Error, match="compile it first: aimc-compile .*good.onnx"):
+    with pytest.raises(aimc.Error, match=r"compile it first: aimc-compile .*good\.onnx"):
         aimc.Session(good)
     assert_one_error(run_program("aimc-run", good, "--input", good), "compile it first")

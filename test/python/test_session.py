@@ -169,11 +169,9 @@ def test_what_is_wrong_with_every_layer_is_said_once(mlp_package):
     """Of the worst layer, with the number of others and the remedy."""
     feed = {"x": x(columns=64)}
     few = {"adc": {"bits": 4, "lsb_fc": 0.5}}
-    with (
-        aimc.Session(mlp_package, target=few) as session,
-        pytest.warns(aimc.HardwareWarning) as told,
-    ):
-        session.run(None, feed)
+    with aimc.Session(mlp_package, target=few) as session:
+        with pytest.warns(aimc.HardwareWarning) as told:
+            session.run(None, feed)
         layers = session.statistics()["grids"]
     saturated = [str(w.message) for w in told if "saturate" in str(w.message)]
     assert len(saturated) == 1
