@@ -107,6 +107,7 @@ def library() -> ctypes.CDLL:
         "aimc_session_save_chip": (status, [handle, text]),
         "aimc_session_save_record": (status, [handle, text]),
         "aimc_session_destroy": (None, [handle]),
+        "aimc_target_read": (status, [text, text, ctypes.POINTER(text)]),
         "aimc_tile_create": (status, [text, text, data, i64, i64, out]),
         "aimc_tile_create_pairs": (status, [text, text, data, data, i64, i64, out]),
         "aimc_tile_charges": (status, [handle, text, data, i64, data]),
@@ -132,9 +133,46 @@ def check(status: int) -> None:
         raise _EXCEPTIONS.get(status, errors.RunError)(text.decode(errors="replace"))
 
 
-def check_target(target: Mapping[str, Any]) -> None:
-    """Raise what the runtime says against a target, given as a manifest has it."""
-    text, tile, weight = encode(target, "target").encode(), ctypes.c_void_p(), ctypes.c_float(0)
-    status = library().aimc_tile_create(text, None, ctypes.byref(weight), 1, 1, ctypes.byref(tile))
-    check(status)
-    library().aimc_tile_destroy(tile)
+def read_target_text(
+    text: str,
+    label: str = "target",
+    *,
+    partial: bool = True,
+    training: bool = False,
+    folder: str | None = None,
+) -> dict[str, Any]:
+    """The whole of a target's JSON as the runtime reads it, which alone judges one.
+
+    Args:
+        text: parts as a manifest has them.
+        label: opens the message.
+        partial: whether its author may leave things out, which the default target then says.
+        training: refuse what training has no model of.
+        folder: where a device's `file` lies; None: a device holds its table.
+
+    Raises:
+        InvalidArgumentError: for what no tile can be.
+        UnsupportedError: for what training has no model of.
+    """
+    given = {"label": label, "partial": partial, "training": training, "folder": folder}
+    options, whole = json.dumps(given), ctypes.c_char_p()
+    check(library().aimc_target_read(text.encode(), options.encode(), ctypes.byref(whole)))
+    parts: dict[str, Any] = json.loads(whole.value or b"{}")
+    return parts
+
+
+def read_target(
+    target: object, label: str = "target", *, partial: bool = True, training: bool = False
+) -> dict[str, Any]:
+    """The same of values; :func:`read_target_text` has the rules."""
+    try:
+        text = encode(target, "")
+    except errors.InvalidArgumentError as error:
+        raise errors.InvalidArgumentError(f"{label}: {str(error).removeprefix('.')}") from None
+    return read_target_text(text, label, partial=partial, training=training)
+
+
+@functools.cache
+def default_target() -> dict[str, Any]:
+    """What a target is where nobody says otherwise; not to be changed."""
+    return read_target({})

@@ -39,7 +39,7 @@ def compile(
     Args:
         model: path of the ONNX file; external data is looked for beside it.
         dims: size of each symbolic dimension, for example ``{"batch": 8, "seq": 32}``.
-        target: name of a preset, path of a .mlir file, or a :class:`Target`.
+        target: name of a preset, path of a .mlir or .json file, or a :class:`Target`.
         output: the package's folder; by default the model's path with the suffix .aimc.
         mcpu: processor to compile for; by default the one at hand.
         calibrate: inputs of the model to choose converter ranges from, as arrays by name or as
@@ -83,6 +83,8 @@ def compile(
             np.savez(calibrate, **arrays)  # type: ignore[arg-type]
         if calibrate is not None:
             command += ["--calibrate", os.fspath(calibrate)]
+        if not isinstance(target, Target) and os.fspath(target).endswith(".json"):
+            target = Target.load(target)  # which the compiler has no reader for
         if isinstance(target, Target):
             path = pathlib.Path(folder) / f"{target.name}.mlir"
             path.write_text(target.to_mlir(), encoding="utf-8")

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Hardware as Python values that print as the `aimc.target` op.
 
-The dialect's verifiers judge a target, not this file: a value that cannot be built is refused by
-the compiler with the name of the attribute and its limits.
+The runtime says what a target is where nothing is said, and judges one where it is used: a tile, a
+session, the compiler and training refuse the same ones, with the name of the key and its limits.
 """
 
 from __future__ import annotations
@@ -23,14 +23,19 @@ from aimc.files import read_json
 from aimc.locate import find_program
 
 
+def _default(part: str, key: str) -> Any:
+    """A field whose value is the default target's."""
+    return dataclasses.field(default_factory=lambda: abi.default_target()[part].get(key))
+
+
 @dataclasses.dataclass(frozen=True)
 class Geometry:
     """Size of a tile, pairs per weight with their factors, and where columns are read."""
 
-    rows: int = 512
-    cols: int = 512
-    pairs: int = 1
-    readout: str = "single"
+    rows: int = _default("geometry", "rows")
+    cols: int = _default("geometry", "cols")
+    pairs: int = _default("geometry", "pairs")
+    readout: str = _default("geometry", "readout")
     significance: tuple[float, ...] | None = None
 
 
@@ -42,19 +47,19 @@ class Device:
     :meth:`from_file` reads one.
     """
 
-    kind: str = "pcm"
-    g_min_us: float = 0.1
-    g_max_us: float = 25.0
-    programming_noise_scale: float = 1.0
-    read_noise_scale: float = 1.0
-    drift_scale: float = 1.0
-    stuck_off: float = 0.0
-    stuck_on: float = 0.0
-    chip_spread: float = 0.0
-    tile_spread: float = 0.0
-    column_spread: float = 0.0
-    device_spread: float = 0.0
-    acceptance_percent: float = 2.0
+    kind: str = _default("device", "kind")
+    g_min_us: float = _default("device", "g_min_us")
+    g_max_us: float = _default("device", "g_max_us")
+    programming_noise_scale: float = _default("device", "programming_noise_scale")
+    read_noise_scale: float = _default("device", "read_noise_scale")
+    drift_scale: float = _default("device", "drift_scale")
+    stuck_off: float = _default("device", "stuck_off")
+    stuck_on: float = _default("device", "stuck_on")
+    chip_spread: float = _default("device", "chip_spread")
+    tile_spread: float = _default("device", "tile_spread")
+    column_spread: float = _default("device", "column_spread")
+    device_spread: float = _default("device", "device_spread")
+    acceptance_percent: float = _default("device", "acceptance_percent")
     table: Mapping[str, Any] | None = None
 
     def __new__(cls, *args: Any, **settings: Any) -> Device:
@@ -64,57 +69,56 @@ class Device:
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str], **changes: Any) -> Device:
-        """The device that a table file describes, with its own conductance window.
+        """The device that a table file describes. Its conductance window is what `changes` say,
+        else the file's own, else that of the default target.
 
         Raises:
             InvalidArgumentError: names the file, and the key that docs/Devices.md has otherwise.
         """
         table = _json(path, "device file")
-        window: dict[str, Any] = {k: table[k] for k in ("g_min_us", "g_max_us") if k in table}
-        device = cls(kind="table", table=table, **(window | changes))
         try:
-            abi.check_target(Target(device=device).parts())
+            parts = abi.read_target({"device": {"kind": "table", "table": table} | changes})
         except InvalidArgumentError as error:
             said = re.sub(r"^target: device\.(table(\.|: ))?", "", str(error))
             raise InvalidArgumentError(f"{path}: {said}") from None
-        return device
+        return cls(**parts["device"])
 
 
 @dataclasses.dataclass(frozen=True)
 class Wire:
     """Wire resistance per cell and at the ends, and the state of idle rows."""
 
-    column_ohm: float = 0.15
-    row_ohm: float = 0.0
-    idle: str = "midrail"
-    driver_ohm: float = 0.0
-    adc_ohm: float = 0.0
-    spread: float = 0.0
-    fidelity: str = "one_product"
+    column_ohm: float = _default("wire", "column_ohm")
+    row_ohm: float = _default("wire", "row_ohm")
+    idle: str = _default("wire", "idle")
+    driver_ohm: float = _default("wire", "driver_ohm")
+    adc_ohm: float = _default("wire", "adc_ohm")
+    spread: float = _default("wire", "spread")
+    fidelity: str = _default("wire", "fidelity")
 
 
 @dataclasses.dataclass(frozen=True)
 class Dac:
     """How an input becomes pulses."""
 
-    bits: int = 8
-    mode: str = "one_pass"
-    v_read_v: float = 0.2
-    tick_ns: float = 1.0
-    lsb_bits: int = 0
+    bits: int = _default("dac", "bits")
+    mode: str = _default("dac", "mode")
+    v_read_v: float = _default("dac", "v_read_v")
+    tick_ns: float = _default("dac", "tick_ns")
+    lsb_bits: int = _default("dac", "lsb_bits")
 
 
 @dataclasses.dataclass(frozen=True)
 class Adc:
     """How a column's charge becomes a number; an ideal one has neither lsb_fc nor bits."""
 
-    kind: str = "cco"
-    lsb_fc: float = 16.03
-    bits: int = 12
-    gain_spread: float = 0.0
-    offset_spread_lsb: float = 0.0
-    calibrated: bool = True
-    v_off_v: float = 0.0
+    kind: str = _default("adc", "kind")
+    lsb_fc: float = _default("adc", "lsb_fc")
+    bits: int = _default("adc", "bits")
+    gain_spread: float = _default("adc", "gain_spread")
+    offset_spread_lsb: float = _default("adc", "offset_spread_lsb")
+    calibrated: bool = _default("adc", "calibrated")
+    v_off_v: float = _default("adc", "v_off_v")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,18 +126,19 @@ class Target:
     """One kind of tile. Change a part with :meth:`replace`."""
 
     name: str = "custom"
-    geometry: Geometry = Geometry()
-    device: Device = Device()
-    wire: Wire = Wire()
-    dac: Dac = Dac()
-    adc: Adc = Adc()
+    geometry: Geometry = dataclasses.field(default_factory=Geometry)
+    device: Device = dataclasses.field(default_factory=Device)
+    wire: Wire = dataclasses.field(default_factory=Wire)
+    dac: Dac = dataclasses.field(default_factory=Dac)
+    adc: Adc = dataclasses.field(default_factory=Adc)
 
     def __post_init__(self) -> None:
-        for field in dataclasses.fields(self):
-            value, kind = getattr(self, field.name), type(field.default)
+        kinds: dict[str, type[Any]] = {"name": str} | _PARTS
+        for name, kind in kinds.items():
+            value = getattr(self, name)
             if not isinstance(value, kind):
                 raise InvalidArgumentError(
-                    f"{field.name}: expected {called(kind)}, but got {called(type(value))}"
+                    f"{name}: expected {called(kind)}, but got {called(type(value))}"
                 )
 
     def replace(self, **changes: Any) -> Target:
@@ -156,48 +161,51 @@ class Target:
         path = pathlib.Path(source)
         if path.suffix != ".json":
             return cls.from_manifest(*_compiled(os.fspath(source)))
-        parts: dict[str, Any] = {key: {} for key in ("geometry", "device", "wire", "dac", "adc")}
-        parts |= _json(path, "target file")
         try:
-            device = parts.get("device")
-            if isinstance(device, Mapping) and isinstance(device.get("file"), str):
-                table = _json(path.parent / device["file"], "device file")
-                rest = {key: value for key, value in device.items() if key != "file"}
-                parts["device"] = {**rest, "table": table}
-            abi.check_target(parts)
-            return cls.from_manifest(path.stem, parts)
-        except InvalidArgumentError as error:
-            said = str(error).removeprefix("target: ")
-            raise InvalidArgumentError(f"{path}: {said}") from None
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InvalidArgumentError(f"{path}: cannot read the target file: {error}") from None
+        return cls._of(path.stem, abi.read_target_text(text, str(path), folder=str(path.parent)))
 
     @classmethod
-    def from_manifest(cls, name: str, parts: Mapping[str, Mapping[str, Any]]) -> Target:
-        """The target that a package records under `name`."""
+    def from_manifest(cls, name: str, parts: Mapping[str, Any]) -> Target:
+        """The target that a package records under `name`, or that somebody wrote in its terms:
+        what is left out is the default target's.
 
-        def part(kind: type[Any], values: Mapping[str, Any]) -> Any:
-            known = {field.name for field in dataclasses.fields(kind)}
-            return kind(**{key: value for key, value in values.items() if key in known})
+        Raises:
+            InvalidArgumentError: for what no tile can be, or a key that targets do not have.
+        """
+        return cls._of(name, abi.read_target(parts, f"target {name!r}"))
 
-        geometry = part(Geometry, parts["geometry"])
-        if geometry.significance is not None:
-            geometry = dataclasses.replace(geometry, significance=tuple(geometry.significance))
-        return cls(
-            name=name,
-            geometry=geometry,
-            device=part(Device, parts["device"]),
-            wire=part(Wire, parts["wire"]),
-            dac=part(Dac, parts["dac"]),
-            adc=part(Adc, parts["adc"]),
-        )
+    @classmethod
+    def _of(cls, name: str, whole: Mapping[str, Any]) -> Target:
+        geometry = dict(whole["geometry"])
+        if "significance" in geometry:
+            geometry["significance"] = tuple(geometry["significance"])
+        rest = {part: kind(**whole[part]) for part, kind in _PARTS.items() if part != "geometry"}
+        return cls(name=name, geometry=Geometry(**geometry), **rest)
+
+    def check(self, *, training: bool = False) -> None:
+        """Raise what the runtime says against this target.
+
+        Args:
+            training: refuse what training has no model of, too.
+
+        Raises:
+            InvalidArgumentError: for what no tile can be; names the key and its limits.
+            UnsupportedError: for what training has no model of.
+        """
+        abi.read_target(self.parts(), f"target {self.name!r}", training=training)
 
     def parts(self) -> dict[str, Any]:
-        """The target as a manifest has it; what is at its neutral value of None stays out."""
+        """The target as a manifest has it; `table` and `significance` stay out where they are
+        None."""
         parts = dataclasses.asdict(self)
         parts.pop("name")
-        return {
-            part: {key: value for key, value in values.items() if value is not None}
-            for part, values in parts.items()
-        }
+        for part, key in (("geometry", "significance"), ("device", "table")):
+            if parts[part][key] is None:
+                parts[part].pop(key)
+        return parts
 
     def to_mlir(self) -> str:
         """The target as MLIR text. Optional parameters at their neutral value are left out."""
@@ -205,11 +213,20 @@ class Target:
             "geometry": _text(self.geometry),
             "device": _text(self.device),
             "wire": _text(self.wire),
-            "dac": _text(self.dac, skip=() if self.dac.mode == "split" else ("lsb_bits",)),
+            "dac": _text(self.dac),
             "adc": _text(self.adc, skip=("lsb_fc", "bits") if self.adc.kind == "ideal" else ()),
         }
         body = ",\n".join(f"  {name} = #aimc.{name}<{text}>" for name, text in parts.items())
         return f"aimc.target @{_symbol(self.name)} {{\n{body}\n}}\n"
+
+
+_PARTS: dict[str, type[Any]] = {
+    "geometry": Geometry,
+    "device": Device,
+    "wire": Wire,
+    "dac": Dac,
+    "adc": Adc,
+}
 
 
 def _json(path: str | os.PathLike[str], what: str) -> dict[str, Any]:
@@ -251,7 +268,8 @@ def _compiled(source: str) -> tuple[str, dict[str, Any]]:
     return name, parts
 
 
-# Written in any case; all other fields are optional in the dialect, with these classes' defaults.
+# Written in any case; all other fields are optional in the dialect, which takes them for what the
+# default target has.
 _ALWAYS = {
     "rows", "cols", "pairs", "readout", "g_min_us", "g_max_us", "column_ohm", "row_ohm", "idle",
     "bits", "mode", "v_read_v", "tick_ns", "lsb_fc",
@@ -263,12 +281,19 @@ _KEYWORDS = {"kind", "readout", "idle", "fidelity", "mode"}
 def _text(part: Any, skip: tuple[str, ...] = ()) -> str:
     """The parameters of one attribute; a kind comes first and without its name."""
     items = []
+    neutral = abi.default_target()[type(part).__name__.lower()]
     for field in dataclasses.fields(part):
-        value = getattr(part, field.name)
-        if field.name in skip or (field.name not in _ALWAYS | {"kind"} and value == field.default):
+        name, value = field.name, getattr(part, field.name)
+        if name in skip:
             continue
-        text = value if field.name in _KEYWORDS else _literal(value, field.type)
-        items.append(text if field.name == "kind" else f"{field.name} = {text}")
+        if name not in _ALWAYS | {"kind"}:  # True is no 1.0
+            other = neutral.get(name)
+            if value == other and isinstance(value, bool) == isinstance(other, bool):
+                continue
+        if name in _KEYWORDS and not isinstance(value, str):
+            raise InvalidArgumentError(f"{name}: expected a word, but got {value!r}")
+        text = value if name in _KEYWORDS else _literal(value, field.type)
+        items.append(text if name == "kind" else f"{name} = {text}")
     return ", ".join(items)
 
 

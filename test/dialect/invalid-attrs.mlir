@@ -155,8 +155,26 @@ module attributes {test.a = #aimc.adc<cco, lsb_fc = 16.03, bits = 25>} {}
 // -----
 
 // place C1
-// expected-error @below {{expected `tile` in [0, 2147483647], but got -1}}
+// expected-error @below {{expected `tile` in [0, 1073741823], but got -1}}
 module attributes {test.a = #aimc.place<chip = 0, tile = -1, row = 0, col = 0>} {}
+
+// -----
+
+// place C1
+// expected-error @below {{expected `tile` in [0, 1073741823], but got 1073741824}}
+module attributes {test.a = #aimc.place<chip = 0, tile = 1073741824, row = 0, col = 0>} {}
+
+// -----
+
+// place C1
+// expected-error @below {{expected `chip` in [0, 1073741823], but got 1073741824}}
+module attributes {test.a = #aimc.place<chip = 1073741824, tile = 0, row = 0, col = 0>} {}
+
+// -----
+
+// place C2
+// expected-error @below {{expected `row` in [0, 16383], but got 16384}}
+module attributes {test.a = #aimc.place<chip = 0, tile = 0, row = 16384, col = 0>} {}
 
 // -----
 

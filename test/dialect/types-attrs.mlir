@@ -53,10 +53,10 @@ module attributes {
 
 // -----
 
-// CHECK: a0 = #aimc.place<chip = 0, tile = 2147483647, row = 1, col = 2>
+// CHECK: a0 = #aimc.place<chip = 0, tile = 1073741823, row = 1, col = 2>
 // CHECK: a1 = #aimc.external<"weird key \22quoted\22">
 module attributes {
-  test.a0 = #aimc.place<chip = 0, tile = 2147483647, row = 1, col = 2>,
+  test.a0 = #aimc.place<chip = 0, tile = 1073741823, row = 1, col = 2>,
   test.a1 = #aimc.external<"weird key \"quoted\"">} {}
 
 // -----

@@ -7,7 +7,7 @@
 // RUN: not aimc-opt %t/twice.mlir --aimc-partition 2>&1 | FileCheck %s --check-prefix=TWICE
 
 // NAME: error: expected an aimc.target named 'absent', but found none
-// FILE: error: expected a preset or a target file, but found no 'absent.mlir' in
+// FILE: error: expected a preset or a .mlir file, but got 'absent'; presets are
 // TWO: error: expected the option target to choose one of several targets, but got none
 // TWO: note: see target @pcm_256
 // TWO: note: see target @pcm

@@ -5,7 +5,7 @@
 // RUN: not aimc-opt %t/input.mlir --aimc-set-target='target=%t/wrong.mlir' 2>&1 | FileCheck %s --check-prefix=WRONG
 // RUN: not aimc-opt %t/clash.mlir --aimc-set-target 2>&1 | FileCheck %s --check-prefix=CLASH
 
-// PRESET: error: expected a preset or a target file, but found no 'absent.mlir' in
+// PRESET: error: expected a preset or a .mlir file, but got 'absent'; presets are
 // FILE: error: expected a target file, but found none at '{{.*}}absent.mlir'
 // NONE: error: expected one aimc.target in '{{.*}}none.mlir', but got 0
 // WRONG: wrong.mlir:2:{{.*}}error:

@@ -210,9 +210,9 @@ def test_load_knows_presets_and_device_files(tmp_path):
 @pytest.mark.parametrize(
     ("name", "text", "cause"),
     [
-        ("nope", None, "expected a preset or a target file, but found no 'nope.mlir'"),
+        ("pmc", None, "expected a preset or a .mlir file, but got 'pmc'; presets are pcm, "),
         ("", None, "expected a preset or a target file, but got ''"),
-        ("--help", None, "found no '--help.mlir'"),
+        ("--help", None, "but got '--help'; presets are "),
         ("none.mlir", None, "expected a target file, but found none at"),
         ("none.json", None, "cannot read the target file"),
         ("t.mlir", "aimc.target @x {", "t.mlir:1:15: expected attribute name"),

@@ -272,7 +272,7 @@ def test_convert_takes_presets_and_files(tmp_path):
     assert by_file[0].target == CASES["linear"][0]
     assert convert(mlp(), "pcm")[0].target == aimc.Target.load("pcm")
     assert convert(mlp(), "ideal")(samples()).shape == (256, 7)
-    with pytest.raises(aimc.InvalidArgumentError, match=r"found no 'pmc\.mlir'"):
+    with pytest.raises(aimc.InvalidArgumentError, match="but got 'pmc'; presets are pcm, "):
         convert(mlp(), "pmc")
     with pytest.raises(aimc.InvalidArgumentError, match=r"expected an aimc\.Target, but got 3"):
         convert(mlp(), 3)

@@ -206,7 +206,11 @@ def test_resume_refuses_other_options(tmp_path, data):
         ({"attention_mask": np.ones((EXAMPLES, 4), np.int64)}, [], "on axis 1 ('seq'), but got 4"),
         ({"attention_mask": None}, [], "expected an array for the model's input 'attention_mask'"),
         ({}, ["--trainable", "no.such.layer"], "'no.such.layer' matches none"),
-        ({}, ["--target", "no_such_chip"], "expected a target among "),
+        (
+            {},
+            ["--target", "no_such_chip"],
+            "expected a preset or a .mlir or .json file, but got 'no_such_chip'; presets are ",
+        ),
         ({}, ["--train-output", "nothing"], "but got 'nothing'"),
         ({}, ["--lr", "1e6", "--clip-norm", "0", "--epochs", "9"], "step "),
         ({"labels": np.full(EXAMPLES, -100)}, [], "but all are -100"),

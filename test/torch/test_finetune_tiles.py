@@ -109,7 +109,7 @@ def test_spec_and_target_agree(tmp_path, model, data):  # noqa: F811
         (("layers", 0, "rows"), 47, "expected blocks that cover the weight"),
         (("layers", 0, "blocks", 0, "at_row"), 500, "lie inside their tiles"),
         (("layers", 0, "blocks", 0, "target"), "x", "expected one of: t, but got 'x'"),
-        (("targets", "t", "wire", "spread"), 0.1, "training models 0.0 alone"),
+        (("targets", "t", "wire", "spread"), 0.1, "training models 0 alone"),
         (("targets", "t", "wire", "colum_ohm"), 1, "expected a key of wire, but got 'colum_ohm'"),
         (("targets", "t", "device", "g_max_us"), -1, "expected a number from 1e-06 to"),
         (("targets", "t", "device", "kind"), "table", "expected a device table for the kind table"),

@@ -75,7 +75,10 @@ def test_no_steps_evaluate_alone(classifier, data):
                "pcm", "--drift-time", "12h", "--eval-chips", 2, "--steps", 0]  # fmt: skip
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
     first, second, last = done.stdout.splitlines()
-    assert first.startswith("through ") and first.endswith(" tiles on pcm")
+    assert (
+        first.startswith("through ")
+        and " tiles on pcm (512 x 512, pcm 0.1 to 25 uS, 0.15 ohm " in first
+    )
     assert second.startswith("step 0: evaluation loss ") and "(2 chips, " in second
     assert last.startswith("0 steps") and "written" not in last and done.stderr == ""
 

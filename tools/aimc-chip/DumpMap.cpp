@@ -10,9 +10,9 @@
 #include "Commands.h"
 
 #include "MapFile.h"
-#include "Names.h"
 #include "aimc/exec/Chip.h"
 #include "aimc/exec/ChipFile.h"
+#include "aimc/exec/Names.h"
 
 namespace aimc::chip {
 
@@ -80,7 +80,7 @@ Result<void> dumpMap(const Arguments &arguments) {
   if (!found)
     return fail(AIMC_INVALID_ARGUMENT, "--weight: the package has no weight named " +
                                            quote(arguments.weight) + "; it has " +
-                                           run::nearestNames(arguments.weight, names));
+                                           nearestNames(arguments.weight, names));
 
   Threads threads(0);
   auto target = Chip::layOut(ChipSource(**package), *options, nullptr, threads);

@@ -6,6 +6,7 @@
 
 #include "aimc/exec/Chip.h"
 #include "aimc/exec/ChipFile.h"
+#include "aimc/exec/TargetFile.h"
 
 #include <cstdio>
 #include <map>
@@ -77,10 +78,8 @@ Result<void> info(const Arguments &arguments) {
   std::printf("scale %s, compensation %s, drift compensation %s\n", choice("scale").c_str(),
               choice("compensate").c_str(), choice("drift_compensation").c_str());
   for (const Target &target : chip.targets())
-    std::printf("target %s: %lld tiles of %lld x %lld, %d pairs, device %s, %lld devices used\n",
-                target.name.c_str(), static_cast<long long>(tiles[target.name]),
-                static_cast<long long>(target.rows), static_cast<long long>(target.cols),
-                target.pairs(), target.device.c_str(),
+    std::printf("target %s: %lld tiles of %s, %lld devices used\n", target.name.c_str(),
+                static_cast<long long>(tiles[target.name]), summaryOf(target).c_str(),
                 static_cast<long long>(devices[target.name]));
   std::printf("%zu weights\n", weights.size());
   return {};

@@ -75,7 +75,6 @@ namespace {
 struct Close {
   void operator()(aimc_package *package) const { aimc_package_close(package); }
   void operator()(aimc_session *session) const { aimc_session_destroy(session); }
-  void operator()(aimc_tile *tile) const { aimc_tile_destroy(tile); }
 };
 
 tl::unexpected<std::string> runtimeError() {
@@ -171,11 +170,9 @@ bool isRecord(const std::string &path) {
 }
 
 tl::expected<void, std::string> checkTarget(const std::string &targetJson) {
-  const float weight = 1.0f;
-  aimc_tile *created = nullptr;
-  if (aimc_tile_create(targetJson.c_str(), nullptr, &weight, 1, 1, &created) != AIMC_OK)
+  const char *whole = nullptr;
+  if (aimc_target_read(targetJson.c_str(), R"({"partial": false})", &whole) != AIMC_OK)
     return runtimeError();
-  std::unique_ptr<aimc_tile, Close> tile(created);
   return {};
 }
 

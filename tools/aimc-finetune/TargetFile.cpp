@@ -4,17 +4,17 @@
 //===----------------------------------------------------------------------===//
 //
 // A preset is one operation, whose five attributes are lists of `key = value`: enough of MLIR's
-// text is read here to turn it into the manifest's JSON, so that training does not need the
-// compiler.
+// text is read here to turn it into the manifest's JSON, which the runtime judges, so that training
+// does not need the compiler.
 //
 //===----------------------------------------------------------------------===//
 #include "TargetFile.h"
 
+#include "aimc/exec/Presets.h"
+#include "aimc/exec/TargetFile.h"
 #include "aimc/files/Json.h"
 
-#include <algorithm>
 #include <cctype>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -98,120 +98,61 @@ train::Result<json> partOf(const std::string &text, const std::string &name) {
   return part;
 }
 
-bool endsWith(const std::string &text, std::string_view end) {
-  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
-}
-
-/// Where presets may lie, in the order in which the compiler looks.
-std::vector<fs::path> folders() {
-  std::vector<fs::path> list;
-  if (const char *given = std::getenv("AIMC_TARGETS_DIR"))
-    list.emplace_back(given);
-  std::error_code failed;
-  fs::path self = fs::read_symlink("/proc/self/exe", failed);
-  if (!failed)
-    list.push_back(self.parent_path().parent_path() / "share/aimc/targets");
-  list.emplace_back(AIMC_TARGETS_SOURCE);
-  return list;
-}
-
-std::string fileOf(const std::string &name) {
-  if (endsWith(name, ".mlir") || endsWith(name, ".json"))
-    return name;
-  if (name.find('/') == std::string::npos)
-    for (const fs::path &folder : folders()) {
-      std::error_code failed;
-      fs::path path = folder / (name + ".mlir");
-      if (fs::exists(path, failed))
-        return path.string();
-    }
-  return "";
-}
-
-std::string presets() {
-  std::vector<std::string> names;
-  for (const fs::path &folder : folders()) {
-    std::error_code failed;
-    for (const auto &entry : fs::directory_iterator(folder, failed))
-      if (entry.path().extension() == ".mlir")
-        names.push_back(entry.path().stem().string());
+/// The parts that a .mlir file writes.
+train::Result<json> readMlir(const std::string &text) {
+  const std::string code = withoutComments(text);
+  json target = json::object();
+  for (const char *part : {"geometry", "device", "wire", "dac", "adc"}) {
+    auto read = partOf(code, part);
+    if (!read)
+      return tl::unexpected(read.error());
+    target[part] = *read;
   }
-  std::sort(names.begin(), names.end());
-  names.erase(std::unique(names.begin(), names.end()), names.end());
-  std::string list;
-  for (const std::string &name : names)
-    list += (list.empty() ? "" : ", ") + name;
-  return list;
-}
-/// What a device file holds; what it means is judged with the target.
-train::Result<json> readDevice(const fs::path &path) {
-  std::ifstream stream(path);
-  if (!stream)
-    return tl::unexpected(Error{"cannot read device file '" + path.string() + "'"});
-  std::stringstream text;
-  text << stream.rdbuf();
-  auto table = files::parseJson(text.str());
-  if (!table || !table->is_object())
-    return tl::unexpected(Error{"device file '" + path.string() +
-                                "': " + (table ? "expected a JSON object" : table.error())});
-  return *table;
+  return target;
 }
 
-/// Replaces the device by a file's, as aimc-compile --device does: with the file's window, or the
-/// target's where it has none.
-train::Result<> replaceDevice(json &target, const std::string &path) {
-  auto table = readDevice(path);
-  if (!table)
-    return tl::unexpected(table.error());
-  json device = {{"kind", "table"}, {"table", *table}};
-  for (const char *key : {"g_min_us", "g_max_us"})
-    if (table->contains(key))
-      device[key] = (*table)[key];
-    else if (target.contains("device") && target["device"].contains(key))
-      device[key] = target["device"][key];
-  target["device"] = device;
-  return {};
+tl::unexpected<Error> said(const exec::Error &error) {
+  return tl::unexpected(Error{error.message});
 }
 } // namespace
 
 train::Result<train::TileTarget> loadTarget(const std::string &name, const std::string &device) {
-  std::string path = fileOf(name);
-  if (path.empty())
-    return tl::unexpected(Error{"expected a target among " + presets() +
-                                ", or a .mlir or .json file, but got '" + name + "'"});
-  std::ifstream stream(path);
+  auto path = exec::findTarget(name, {".mlir", ".json"});
+  if (!path)
+    return said(path.error());
+  std::ifstream stream(*path);
   std::stringstream text;
   text << stream.rdbuf();
   if (!stream)
-    return tl::unexpected(Error{path + ": cannot open the file"});
-  json target = json::object();
-  if (endsWith(path, ".json")) {
-    auto read = files::parseJson(text.str());
-    if (!read || !read->is_object())
-      return tl::unexpected(Error{path + ": " + (read ? "expected a JSON object" : read.error())});
-    target = std::move(*read);
+    return tl::unexpected(Error{*path + ": cannot open the file"});
+  exec::TargetSource source;
+  source.name = name;
+  source.label = *path;
+  source.training = true;
+  source.folder = fs::path(*path).parent_path().string();
+  json target;
+  if (fs::path(*path).extension() == ".json") {
+    auto parsed = exec::parseJson(text.str(), *path, AIMC_INVALID_ARGUMENT);
+    if (!parsed)
+      return said(parsed.error());
+    target = std::move(*parsed);
   } else {
-    const std::string code = withoutComments(text.str());
-    for (const char *part : {"geometry", "device", "wire", "dac", "adc"}) {
-      auto read = partOf(code, part);
-      if (!read)
-        return tl::unexpected(Error{path + ": " + read.error().message});
-      target[part] = *read;
-    }
+    auto read = readMlir(text.str());
+    if (!read)
+      return tl::unexpected(Error{*path + ": " + read.error().message});
+    target = std::move(*read);
+    source.partial = false; // the compiler's parser wants every key too
   }
-  json &own = target["device"];
   if (!device.empty()) {
-    if (auto done = replaceDevice(target, device); !done)
-      return tl::unexpected(done.error());
-  } else if (own.is_object() && own.contains("file") &&
-             own["file"].is_string()) { // beside the target
-    auto table = readDevice(fs::path(path).parent_path() / own["file"].get<std::string>());
+    // As aimc-compile --device does: nothing is left of the target's own device.
+    auto table = exec::readDeviceFile(device);
     if (!table)
-      return tl::unexpected(Error{path + ": " + table.error().message});
-    own.erase("file");
-    own["table"] = *table;
+      return said(table.error());
+    target["device"] = {{"kind", "table"}, {"table", std::move(*table)}};
+    source.partial = true; // the file may say the window, or nobody does
+    source.label += ", --device " + exec::quote(device);
   }
-  return train::parseTarget(target.dump(), name);
+  return train::readTarget(target, source);
 }
 
 } // namespace aimc::finetune

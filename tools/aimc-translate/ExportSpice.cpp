@@ -10,13 +10,13 @@
 //===----------------------------------------------------------------------===//
 #include "ExportSpice.h"
 
-#include "Names.h"
 #include "Vector.h"
 #include "aimc/Analysis/ConstantView.h"
 #include "aimc/Analysis/MlirText.h"
 #include "aimc/Description/Mapping.h"
 #include "aimc/IR/AIMC.h"
 #include "aimc/exec/JsonReader.h"
+#include "aimc/exec/Names.h"
 #include "aimc/exec/TileState.h"
 #include "aimc/model/Converter.h"
 #include "aimc/spice/Netlist.h"
@@ -86,7 +86,7 @@ LogicalResult Exporter::findBlock() {
       return fail() << "expected a mapped module, but got one without tiles; aimc-compile --emit "
                        "tiled writes one";
     return fail() << "expected --tile to name an aimc.tile of the module, but got '"
-                  << options.block << "'; it has " << ::aimc::run::nearestNames(name, tiles);
+                  << options.block << "'; it has " << ::aimc::exec::nearestNames(name, tiles);
   }
   if (!block.getPlace())
     return block.emitError("expected a placed tile, but got one without a place (aimc-place)");

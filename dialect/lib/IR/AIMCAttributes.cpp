@@ -228,12 +228,14 @@ double AdcAttr::fullScaleFc() const {
 LogicalResult PlaceAttr::verify(EmitError emitError, int64_t chip, int64_t tile, int64_t row,
                                 int64_t col) {
   // C1
-  constexpr int64_t high = std::numeric_limits<int32_t>::max();
-  if (failed(inRange(emitError, "chip", chip, 0, high)) ||
-      failed(inRange(emitError, "tile", tile, 0, high)) ||
-      failed(inRange(emitError, "row", row, 0, high)))
+  if (failed(inRange(emitError, "chip", chip, limits::kChipOrTile)) ||
+      failed(inRange(emitError, "tile", tile, limits::kChipOrTile)))
     return failure();
-  return inRange(emitError, "col", col, 0, high);
+  // C2
+  constexpr limits::Integers inside{0, limits::kSide.high - 1};
+  if (failed(inRange(emitError, "row", row, inside)))
+    return failure();
+  return inRange(emitError, "col", col, inside);
 }
 
 LogicalResult ExternalAttr::verify(EmitError emitError, StringRef key) {

@@ -7,6 +7,7 @@
 
 #include "aimc/Analysis/ConstantView.h"
 #include "aimc/Analysis/TileModel.h"
+#include "aimc/model/Limits.h"
 
 #include <cmath>
 
@@ -144,6 +145,10 @@ llvm::Expected<Mapping> mlir::aimc::describeMapping(ModuleOp tiled, bool withVal
                      "' names a device file that has not been read; run aimc-set-target");
     mapping.targets[target.getSymName()] = llvm::cantFail(json::parse(targetText(target)));
   }
+  constexpr int64_t most = ::aimc::model::limits::kTargets.high;
+  if (static_cast<int64_t>(mapping.targets.size()) > most)
+    return problem("expected at most " + llvm::Twine(most) + " targets, but got " +
+                   llvm::Twine(mapping.targets.size()));
   for (auto tile : tiled.getOps<TileOp>()) {
     auto place = tile.getPlaceAttr();
     if (!place)

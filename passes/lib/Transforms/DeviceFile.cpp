@@ -123,12 +123,12 @@ LogicalResult mlir::aimc::replaceDevice(TargetOp target, StringRef path) {
   FailureOr<DictionaryAttr> table = readTable(path, target.getLoc());
   if (failed(table))
     return failure();
-  DeviceAttr old = target.getDevice();
+  constexpr ::aimc::model::DeviceRange window;
   const Real one(1.0), none(0.0), acceptance(2.0);
   auto emit = [&] { return emitError(target.getLoc()) << "device file '" << path << "': "; };
   auto device = DeviceAttr::getChecked(emit, target.getContext(), DeviceKind::Table,
-                                       Real(numberOf(*table, "g_min_us").value_or(old.getGMinUs())),
-                                       Real(numberOf(*table, "g_max_us").value_or(old.getGMaxUs())),
+                                       Real(numberOf(*table, "g_min_us").value_or(window.gMinUS)),
+                                       Real(numberOf(*table, "g_max_us").value_or(window.gMaxUS)),
                                        one, one, one, none, none, none, none, none, none,
                                        acceptance, *table, StringAttr());
   if (!device)

@@ -3,47 +3,28 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===----------------------------------------------------------------------===//
 //
-// The file is parsed and verified by MLIR itself; this file only looks for it and says which file
-// a diagnostic is about. Device tables stand beside it (DeviceFile.cpp).
+// The file is parsed and verified by MLIR itself; the runtime, which has presets too, says where it
+// is. Device tables stand beside it (DeviceFile.cpp).
 //
 //===----------------------------------------------------------------------===//
 #include "aimc/Transforms/Targets.h"
 
 #include "aimc/Analysis/MlirText.h"
+#include "aimc/exec/Presets.h"
 
 #include "mlir/IR/OperationSupport.h"
-#include "llvm/ADT/StringExtras.h"
-#include "llvm/Support/FileSystem.h"
-#include "llvm/Support/Path.h"
-#include "llvm/Support/Process.h"
 
 using namespace mlir;
 using namespace mlir::aimc;
 
 FailureOr<std::string> mlir::aimc::findTargetFile(StringRef nameOrPath, StringRef folder,
                                                   Location loc) {
-  // A name without a folder or an extension is a preset; all else is a path.
-  if (llvm::sys::path::has_parent_path(nameOrPath) || nameOrPath.ends_with(".mlir")) {
-    if (llvm::sys::fs::is_regular_file(nameOrPath))
-      return nameOrPath.str();
-    emitError(loc) << "expected a target file, but found none at '" << nameOrPath << "'";
-    return failure();
-  }
-  SmallVector<std::string> folders;
-  if (!folder.empty())
-    folders.push_back(folder.str());
-  if (auto fromEnvironment = llvm::sys::Process::GetEnv("AIMC_TARGETS_DIR"))
-    folders.push_back(*fromEnvironment);
-  folders.push_back(AIMC_INSTALLED_TARGETS_DIR);
-  folders.push_back(AIMC_SOURCE_TARGETS_DIR);
-  for (StringRef candidate : folders) {
-    SmallString<256> path(candidate);
-    llvm::sys::path::append(path, nameOrPath + ".mlir");
-    if (llvm::sys::fs::is_regular_file(path))
-      return path.str().str();
-  }
-  emitError(loc) << "expected a preset or a target file, but found no '" << nameOrPath
-                 << ".mlir' in " << llvm::join(folders, ", ");
+  auto found = ::aimc::exec::findTarget(nameOrPath.str(), {".mlir"}, folder.str());
+  if (found)
+    return *found;
+  InFlightDiagnostic error = emitError(loc) << found.error().message;
+  if (nameOrPath.ends_with(".json"))
+    error << "; aimc.Target.load of Python reads one, and its to_mlir() writes a .mlir file";
   return failure();
 }
 

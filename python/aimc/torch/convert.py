@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import fnmatch
 import os
 import warnings
@@ -161,24 +160,13 @@ def strip(module: nn.Module) -> nn.Module:
 
 def _target(given: Target | Mapping[str, Any] | str | os.PathLike[str] | None) -> Target:
     if isinstance(given, Target):
+        given.check(training=True)
         return given
     if isinstance(given, str | os.PathLike):
         return Target.load(given)
     if given is not None and not isinstance(given, Mapping):
         raise InvalidArgumentError(f"target: expected an aimc.Target, but got {given!r}")
-    names = ("geometry", "device", "wire", "dac", "adc")
-    parts: dict[str, dict[str, Any]] = {part: {} for part in names}
-    for part, values in (given or {}).items():
-        if part not in parts:
-            raise InvalidArgumentError(
-                f"{part}: expected one of {', '.join(parts)} of a target, but got an unknown part"
-            )
-        known = {f.name for f in dataclasses.fields(getattr(Target(), part))}
-        for key in values:
-            if key not in known:
-                raise InvalidArgumentError(f"{part}.{key}: expected a key of a target")
-        parts[part] = dict(values)
-    return Target.from_manifest("target", parts)
+    return Target.from_manifest("target", given or {})
 
 
 @contextlib.contextmanager

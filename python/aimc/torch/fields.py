@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import pathlib
 from collections.abc import Mapping, Sequence
@@ -14,19 +13,10 @@ import torch
 from torch import Tensor
 
 from aimc import abi
-from aimc.errors import InvalidArgumentError, UnsupportedError
+from aimc.errors import InvalidArgumentError
 from aimc.files import check_seal, has_seal_key
 from aimc.target import Target
-from aimc.torch.layout import check
 
-# The parts of a target and what a manifest always has of them.
-_PARTS = {
-    "geometry": ("rows", "cols", "pairs", "readout"),
-    "device": ("kind", "g_min_us", "g_max_us"),
-    "wire": ("column_ohm", "row_ohm", "idle"),
-    "dac": ("bits", "mode", "v_read_v", "tick_ns"),
-    "adc": ("kind", "bits", "lsb_fc"),
-}
 _LONGEST = 60  # what a message shows of a value
 
 
@@ -142,42 +132,16 @@ class Entry:
 
 
 def read_target(name: str, value: Any) -> Target:
-    """A target whose numbers the runtime takes and training has a model of.
+    """A target that a program has written: what is missing there is lost, and no default stands
+    for it.
 
-    A key that is not known would change results without a word.
+    Raises:
+        InvalidArgumentError: for what no tile can be.
+        UnsupportedError: for what training has no model of.
     """
-    where = f"target {name!r}: "
-    given = value if isinstance(value, Mapping) else {}
-    for part in _PARTS:
-        if not isinstance(given.get(part), Mapping):
-            raise InvalidArgumentError(
-                f"{where}expected a part {part!r}, but got {shown(given.get(part, value))}"
-            )
-    for part in given:
-        if part not in _PARTS:
-            raise InvalidArgumentError(
-                f"{where}expected one of {', '.join(_PARTS)}, but got {part!r}"
-            )
-    for part in _PARTS:
-        known = {f.name for f in dataclasses.fields(getattr(Target(), part))}
-        for key in given[part]:
-            if key not in known:
-                raise InvalidArgumentError(f"{where}expected a key of {part}, but got {key!r}")
-    ideal = given["adc"].get("kind") == "ideal"
-    for part, keys in _PARTS.items():
-        for key in keys[:1] if part == "adc" and ideal else keys:
-            if key not in given[part]:
-                raise InvalidArgumentError(
-                    f"{where}{part}.{key}: expected a value, but it is missing"
-                )
-    try:
-        abi.check_target(given)
-        target = Target.from_manifest(name, given)
-        check(target)
-    except (InvalidArgumentError, UnsupportedError) as error:
-        said = str(error).removeprefix("target").lstrip(":. ")
-        raise type(error)(where + said) from None
-    return target
+    label = f"target {name!r}"
+    abi.read_target(value, label, partial=False, training=True)
+    return Target.from_manifest(name, value)
 
 
 def read_tensors(spec: pathlib.Path, entry: Entry) -> Mapping[str, Tensor]:

@@ -6,11 +6,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from typing import Any
 
 import torch
 
-from aimc.errors import InvalidArgumentError, UnsupportedError
+from aimc.errors import InvalidArgumentError
 from aimc.target import Dac, Device, Geometry, Target
 from aimc.torch import operators  # noqa: F401, registers torch.ops.aimc
 
@@ -32,8 +31,21 @@ class Block:
 
     @staticmethod
     def stream_of(target: int, chip: int, tile: int) -> int:
-        """As TileId::stream() of runtime/exec."""
-        return target << 60 | chip << 30 | tile
+        """As the runtime names a tile: 64 bits, here as operators take them, with a sign.
+
+        Raises:
+            InvalidArgumentError: for a number beyond which two tiles would have the same devices.
+        """
+        try:
+            return int(torch.ops.aimc.tile_stream(target, chip, tile))
+        except ValueError as error:
+            raise InvalidArgumentError(str(error).partition("\n")[0]) from None
+
+
+def numbers_of_tiles() -> tuple[int, int]:
+    """How many targets there may be, and the largest number of a chip or of a tile."""
+    targets, number = torch.ops.aimc.tile_numbers()
+    return targets, number
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +58,12 @@ class Layout:
 
     @classmethod
     def cut(cls, rows: int, cols: int, target: Target) -> Layout:
-        """Full tiles first, the remainder last, each at the rows next to the ADC."""
+        """Full tiles first, the remainder last, each at the rows next to the ADC.
+
+        Raises:
+            InvalidArgumentError: for a target that no tile can be.
+        """
+        target.check()
         tile = target.geometry
         numbers = torch.ops.aimc.cut_blocks(
             rows, cols, tile.rows, tile.cols, tile.readout == "alternating"
@@ -107,22 +124,3 @@ def device_facts(device: Device) -> tuple[bool, float, float]:
     except ValueError as error:
         raise InvalidArgumentError(str(error).partition("\n")[0]) from None
     return noisy, off, on
-
-
-def check(target: Target) -> None:
-    """Refuses what a target asks for and training has no model of, instead of leaving it out."""
-    wanted: dict[str, tuple[Any, Any]] = {
-        "wire.spread": (target.wire.spread, 0),
-        "adc.gain_spread": (target.adc.gain_spread, 0),
-        "adc.offset_spread_lsb": (target.adc.offset_spread_lsb, 0),
-        "adc.v_off_v": (target.adc.v_off_v, 0),
-    }
-    if target.wire.idle == "open":
-        wanted["wire.row_ohm"] = (target.wire.row_ohm, 0)
-        wanted["wire.driver_ohm"] = (target.wire.driver_ohm, 0)
-    for key, (value, known) in wanted.items():
-        if value != known:
-            raise UnsupportedError(f"{key}: training models {known!r} alone, but got {value!r}")
-    device_facts(target.device)
-    if target.device.g_min_us >= target.device.g_max_us:
-        raise InvalidArgumentError("device.g_min_us: expected less than g_max_us")

@@ -17,7 +17,7 @@ from aimc.errors import HardwareWarning, InvalidArgumentError, UnsupportedError,
 from aimc.files import read_json
 from aimc.target import Target
 from aimc.torch.fields import Entry, read_target, read_tensors
-from aimc.torch.layout import Block, Layout
+from aimc.torch.layout import Block, Layout, numbers_of_tiles
 
 _BINS = 32  # of an activity
 _COMPENSATE = ("none", "gain", "weights", "weights+pulses")
@@ -30,7 +30,7 @@ _BLOCK_KEYS = (
     "lsb_fc", "compensate",
 )  # fmt: skip
 _EXTENT = 2**31 - 1
-_TILES, _TARGETS = 2**30 - 1, 8  # what a stream has bits for, as int64
+_TARGETS, _TILES = numbers_of_tiles()
 
 
 @dataclasses.dataclass(frozen=True)

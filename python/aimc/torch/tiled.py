@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from aimc.errors import InvalidArgumentError
 from aimc.target import Target
 from aimc.torch import operators  # noqa: F401, registers torch.ops.aimc
-from aimc.torch.layout import Layout, check, dac_passes, pair_shares, table_text
+from aimc.torch.layout import Layout, dac_passes, pair_shares, table_text
 from aimc.torch.moment import Moment
 from aimc.torch.recipes import Recipe
 
@@ -48,7 +48,7 @@ class TiledWeight(nn.Module):  # type: ignore[misc]
         name: str,
     ) -> None:
         super().__init__()
-        check(target)
+        target.check(training=True)
         outputs, inputs = weight.shape if transposed else weight.shape[::-1]
         self.in_features, self.out_features = int(inputs), int(outputs)
         self.weight = weight

@@ -7,6 +7,7 @@
 #include "ChipParts.h"
 #include "aimc/exec/Options.h"
 #include "aimc/files/Seal.h"
+#include "aimc/model/Limits.h"
 
 #include <algorithm>
 #include <cstring>
@@ -18,8 +19,8 @@ namespace aimc::exec {
 using nlohmann::json;
 
 namespace {
+namespace limits = model::limits;
 constexpr int64_t kMaxExtent = int64_t{1} << 40;
-constexpr int64_t kMaxIndex = int64_t{1} << 30;
 
 json mappingText(const Manifest &manifest) {
   json weights = json::array();
@@ -44,9 +45,9 @@ void readTile(const JsonObject &object, const std::vector<Target> &targets, Chip
     return;
   }
   tile.target = static_cast<size_t>(found - targets.begin());
-  tile.id = {static_cast<uint64_t>(object.integer("target_index", 0, 15)),
-             static_cast<uint64_t>(object.integer("chip", 0, kMaxIndex)),
-             static_cast<uint64_t>(object.integer("tile", 0, kMaxIndex))};
+  tile.id = {static_cast<uint64_t>(object.integer("target_index", 0, limits::kTargets.high - 1)),
+             static_cast<uint64_t>(object.integer("chip", limits::kChipOrTile)),
+             static_cast<uint64_t>(object.integer("tile", limits::kChipOrTile))};
   tile.key = tileKey(target, tile.id);
   for (const JsonObject &item : object.objects("blocks")) {
     ChipBlock b;

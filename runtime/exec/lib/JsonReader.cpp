@@ -14,13 +14,13 @@ namespace aimc::exec {
 
 using nlohmann::json;
 
-namespace {
 std::string numberText(double value) {
   char text[32];
   std::snprintf(text, sizeof text, "%.9g", value);
   return text;
 }
 
+namespace {
 std::string describe(const json &value) {
   if (value.is_string())
     return "the string " + quote(value.get_ref<const std::string &>());

@@ -6,6 +6,7 @@
 
 #include "aimc/exec/Safetensors.h"
 #include "aimc/exec/abi.h"
+#include "aimc/model/Limits.h"
 
 #include <algorithm>
 #include <map>
@@ -17,8 +18,8 @@ namespace aimc::exec {
 using nlohmann::json;
 
 namespace {
+namespace limits = model::limits;
 constexpr int64_t kMaxExtent = int64_t{1} << 40;
-constexpr int64_t kMaxIndex = int64_t{1} << 30;
 
 bool isFileName(const std::string &name) {
   return !name.empty() && name[0] != '.' && name.find('/') == std::string::npos &&
@@ -120,8 +121,8 @@ void readWeights(const JsonObject &root, Manifest &m) {
       b.rows = item.integer("rows", 1, std::min(w.rows - b.row, found->rows));
       b.col = item.integer("col", 0, w.cols - 1);
       b.cols = item.integer("cols", 1, std::min(w.cols - b.col, found->cols));
-      b.chip = item.integer("chip", 0, kMaxIndex);
-      b.tile = item.integer("tile", 0, kMaxIndex);
+      b.chip = item.integer("chip", limits::kChipOrTile);
+      b.tile = item.integer("tile", limits::kChipOrTile);
       b.atRow = item.integer("at_row", 0, found->rows - b.rows);
       b.atCol = item.integer("at_col", 0, found->cols - b.cols);
       readCalibration(item, b);
@@ -293,9 +294,9 @@ Result<Manifest> Manifest::parse(std::string_view text, const std::string &file)
     if (const json *text = targets.raw(name))
       m.targetTexts.push_back(*text);
   }
-  // Random streams name a tile in 64 bits, four of which are the target's.
-  if (m.targets.size() > 16)
-    root.mistake("targets", "expected at most 16, but got " + std::to_string(m.targets.size()));
+  if (static_cast<int64_t>(m.targets.size()) > limits::kTargets.high)
+    root.mistake("targets", "expected at most " + std::to_string(limits::kTargets.high) +
+                                ", but got " + std::to_string(m.targets.size()));
   readWeights(root, m);
   if (!reader.failed())
     checkPlacement(root, m);

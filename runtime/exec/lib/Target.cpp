@@ -17,13 +17,6 @@ using nlohmann::json;
 namespace {
 namespace limits = model::limits;
 
-int64_t integer(const JsonObject &object, const char *key, limits::Integers range) {
-  return object.integer(key, range.low, range.high);
-}
-double number(const JsonObject &object, const char *key, limits::Reals range) {
-  return object.number(key, range.low, range.high);
-}
-
 void oneOf(const JsonObject &object, std::string_view key, const std::string &value,
            std::initializer_list<std::string_view> known) {
   std::string list;
@@ -34,16 +27,17 @@ void oneOf(const JsonObject &object, std::string_view key, const std::string &va
   }
   object.mistake(key, "expected one of: " + list + ", but got " + quote(value));
 }
-/// A value that a writer may leave out.
-double optional(const JsonObject &object, const char *key, double neutral, limits::Reals range) {
-  return object.has(key) ? number(object, key, range) : neutral;
+/// A value that a writer may leave out where it is neutral, as it is before.
+void optional(const JsonObject &object, const char *key, double &value, limits::Reals range) {
+  if (object.has(key))
+    value = object.number(key, range);
 }
 
 void readGeometry(const JsonObject &object, Target &t) {
   object.allow({"rows", "cols", "pairs", "readout", "significance"});
-  t.rows = integer(object, "rows", limits::kSide);
-  t.cols = integer(object, "cols", limits::kSide);
-  const int64_t pairs = integer(object, "pairs", limits::kPairs);
+  t.rows = object.integer("rows", limits::kSide);
+  t.cols = object.integer("cols", limits::kSide);
+  const int64_t pairs = object.integer("pairs", limits::kPairs);
   t.significance.assign(static_cast<size_t>(pairs), 1.0);
   if (object.has("significance")) {
     t.significance =
@@ -66,26 +60,34 @@ void readDevice(const JsonObject &object, Target &t) {
   t.device = object.string("kind");
   oneOf(object, "kind", t.device,
         {"pcm", "ideal", "hermes1", "hermes2", "reram_wan", "reram_cmo", "table"});
-  t.range.gMaxUS = number(object, "g_max_us", limits::kGMaxUS);
+  t.range.gMaxUS = object.number("g_max_us", limits::kGMaxUS);
   t.range.gMinUS = object.number("g_min_us", 0, t.range.gMaxUS);
   if (t.range.gMinUS >= t.range.gMaxUS)
     object.mistake("g_min_us", "expected less than g_max_us");
-  t.programmingNoiseScale = optional(object, "programming_noise_scale", 1, limits::kNoiseScale);
-  t.readNoiseScale = optional(object, "read_noise_scale", 1, limits::kNoiseScale);
-  t.driftScale = optional(object, "drift_scale", 1, limits::kNoiseScale);
-  t.stuckOff = optional(object, "stuck_off", 0, limits::kProbability);
-  t.stuckOn = optional(object, "stuck_on", 0, limits::kProbability);
+  optional(object, "programming_noise_scale", t.programmingNoiseScale, limits::kNoiseScale);
+  optional(object, "read_noise_scale", t.readNoiseScale, limits::kNoiseScale);
+  optional(object, "drift_scale", t.driftScale, limits::kNoiseScale);
+  optional(object, "stuck_off", t.stuckOff, limits::kProbability);
+  optional(object, "stuck_on", t.stuckOn, limits::kProbability);
   if (t.stuckOff + t.stuckOn > 1)
     object.mistake("stuck_on", "expected stuck_off + stuck_on of at most 1");
-  t.chipSpread = optional(object, "chip_spread", 0, limits::kSpread);
-  t.tileSpread = optional(object, "tile_spread", 0, limits::kSpread);
-  t.columnSpread = optional(object, "column_spread", 0, limits::kSpread);
-  t.deviceSpread = optional(object, "device_spread", 0, limits::kSpread);
-  t.acceptancePercent =
-      optional(object, "acceptance_percent", 2, {limits::kAcceptance[0], limits::kAcceptance[1]});
+  optional(object, "chip_spread", t.chipSpread, limits::kSpread);
+  optional(object, "tile_spread", t.tileSpread, limits::kSpread);
+  optional(object, "column_spread", t.columnSpread, limits::kSpread);
+  optional(object, "device_spread", t.deviceSpread, limits::kSpread);
+  optional(object, "acceptance_percent", t.acceptancePercent,
+           {limits::kAcceptance[0], limits::kAcceptance[1]});
   if (t.acceptancePercent != limits::kAcceptance[0] &&
       t.acceptancePercent != limits::kAcceptance[1])
     object.mistake("acceptance_percent", "expected 0.2 or 2");
+  if (t.device != "reram_cmo" && t.acceptancePercent != 2)
+    object.mistake("acceptance_percent", "expected none for a device other than reram_cmo");
+  if (t.device == "ideal")
+    for (const auto &[key, scale] :
+         {std::pair{"programming_noise_scale", t.programmingNoiseScale},
+          std::pair{"read_noise_scale", t.readNoiseScale}, std::pair{"drift_scale", t.driftScale}})
+      if (scale != 1)
+        object.mistake(key, "expected none for an ideal device, which has neither noise nor drift");
   if (const json *table = object.raw("table"))
     t.table = *table;
   if ((t.device == "table") != t.table.is_object())
@@ -110,11 +112,11 @@ void readDevice(const JsonObject &object, Target &t) {
 
 void readWire(const JsonObject &object, Target &t) {
   object.allow({"column_ohm", "row_ohm", "idle", "driver_ohm", "adc_ohm", "spread", "fidelity"});
-  t.columnOhm = number(object, "column_ohm", limits::kWireOhm);
-  t.rowOhm = number(object, "row_ohm", limits::kWireOhm);
-  t.driverOhm = optional(object, "driver_ohm", 0, limits::kTerminalOhm);
-  t.adcOhm = optional(object, "adc_ohm", 0, limits::kTerminalOhm);
-  t.wireSpread = optional(object, "spread", 0, limits::kSpread);
+  t.columnOhm = object.number("column_ohm", limits::kWireOhm);
+  t.rowOhm = object.number("row_ohm", limits::kWireOhm);
+  optional(object, "driver_ohm", t.driverOhm, limits::kTerminalOhm);
+  optional(object, "adc_ohm", t.adcOhm, limits::kTerminalOhm);
+  optional(object, "spread", t.wireSpread, limits::kSpread);
   const std::string idle = object.string("idle");
   oneOf(object, "idle", idle, {"midrail", "open"});
   t.idle = idle == "open" ? model::Idle::Open : model::Idle::Midrail;
@@ -132,14 +134,14 @@ void readWire(const JsonObject &object, Target &t) {
 
 void readDac(const JsonObject &object, Target &t) {
   object.allow({"bits", "mode", "v_read_v", "tick_ns", "lsb_bits"});
-  t.dacBits = static_cast<int>(integer(object, "bits", limits::kDacBits));
+  t.dacBits = static_cast<int>(object.integer("bits", limits::kDacBits));
   const std::string mode = object.string("mode");
   oneOf(object, "mode", mode, {"one_pass", "split", "bit_serial"});
   t.dacMode = mode == "split"        ? DacMode::Split
               : mode == "bit_serial" ? DacMode::BitSerial
                                      : DacMode::OnePass;
-  t.readV = number(object, "v_read_v", limits::kReadV);
-  t.tickNs = number(object, "tick_ns", limits::kTickNs);
+  t.readV = object.number("v_read_v", limits::kReadV);
+  t.tickNs = object.number("tick_ns", limits::kTickNs);
   // Both passes of a split hold at least one of the bits - 1 magnitude bits.
   if (t.dacMode == DacMode::Split)
     t.lsbBits = static_cast<int>(object.integer("lsb_bits", 1, t.dacBits - 2));
@@ -158,8 +160,8 @@ void readAdc(const JsonObject &object, Target &t) {
   // An ideal converter has none of these; a writer may leave them out or at zero.
   const bool real = t.adc.kind != model::AdcKind::Ideal;
   if (real) {
-    t.adc.bits = static_cast<int>(integer(object, "bits", limits::kAdcBits));
-    t.adc.lsbFc = number(object, "lsb_fc", limits::kLsbFC);
+    t.adc.bits = static_cast<int>(object.integer("bits", limits::kAdcBits));
+    t.adc.lsbFc = object.number("lsb_fc", limits::kLsbFC);
   } else {
     if (object.has("bits"))
       object.integer("bits", 0, limits::kAdcBits.high);
@@ -167,12 +169,33 @@ void readAdc(const JsonObject &object, Target &t) {
       object.number("lsb_fc", 0, limits::kLsbFC.high);
   }
   constexpr limits::Reals none{0, 0};
-  t.adcGainSpread = optional(object, "gain_spread", 0, real ? limits::kSpread : none);
-  t.adcOffsetSpreadLsb =
-      optional(object, "offset_spread_lsb", 0, real ? limits::kOffsetSpreadLsb : none);
+  optional(object, "gain_spread", t.adcGainSpread, real ? limits::kSpread : none);
+  optional(object, "offset_spread_lsb", t.adcOffsetSpreadLsb,
+           real ? limits::kOffsetSpreadLsb : none);
   if (object.has("calibrated"))
     t.adcCalibrated = object.boolean("calibrated");
-  t.vOffV = optional(object, "v_off_v", 0, limits::kOffsetV);
+  optional(object, "v_off_v", t.vOffV, limits::kOffsetV);
+}
+/// What two parts say together; the rules of the op aimc.target.
+void checkTogether(const JsonObject &object, const Target &t) {
+  const JsonObject adc = object.object("adc");
+  if (t.device == "pcm" && t.tickNs < limits::kPcmPulseNs.low)
+    object.object("dac").mistake("tick_ns", "expected at least 1 for a pcm device, whose read "
+                                            "noise is known from 1 ns on");
+  if (t.adc.kind == model::AdcKind::Ideal)
+    return;
+  const double cellFc = t.readV * t.tickNs * (t.range.gMaxUS - t.range.gMinUS);
+  const double codes = static_cast<double>((int64_t{1} << (t.adc.bits - 1)) - 1);
+  const double columnFc = cellFc * t.maxPulseTicks() * static_cast<double>(t.rows);
+  if (t.adc.lsbFc * codes < cellFc)
+    adc.mistake("lsb_fc", "expected a full scale of at least the charge of one cell in one tick, " +
+                              numberText(cellFc) + " fC, but got " +
+                              numberText(t.adc.lsbFc * codes) +
+                              " fC, so that the ADC saturates on every input");
+  if (t.adc.lsbFc > columnFc)
+    adc.mistake("lsb_fc", "expected at most the largest charge of a column, " +
+                              numberText(columnFc) + " fC, but got " + numberText(t.adc.lsbFc) +
+                              ", so that the ADC reads zero on every input");
 }
 } // namespace
 
@@ -205,7 +228,72 @@ Target readTarget(const JsonObject &object, const std::string &name) {
   readWire(object.object("wire"), t);
   readDac(object.object("dac"), t);
   readAdc(object.object("adc"), t);
+  checkTogether(object, t);
   return t;
+}
+
+json defaultTarget() {
+  constexpr model::DeviceRange window;
+  return {
+      {"geometry", {{"rows", 512}, {"cols", 512}, {"pairs", 1}, {"readout", "single"}}},
+      {"device",
+       {{"kind", "pcm"},
+        {"g_min_us", window.gMinUS},
+        {"g_max_us", window.gMaxUS},
+        {"programming_noise_scale", 1.0},
+        {"read_noise_scale", 1.0},
+        {"drift_scale", 1.0},
+        {"stuck_off", 0.0},
+        {"stuck_on", 0.0},
+        {"chip_spread", 0.0},
+        {"tile_spread", 0.0},
+        {"column_spread", 0.0},
+        {"device_spread", 0.0},
+        {"acceptance_percent", 2.0}}},
+      {"wire",
+       {{"column_ohm", 0.15},
+        {"row_ohm", 0.0},
+        {"idle", "midrail"},
+        {"driver_ohm", 0.0},
+        {"adc_ohm", 0.0},
+        {"spread", 0.0},
+        {"fidelity", "one_product"}}},
+      {"dac",
+       {{"bits", 8}, {"mode", "one_pass"}, {"v_read_v", 0.2}, {"tick_ns", 1.0}, {"lsb_bits", 0}}},
+      {"adc",
+       {{"kind", "cco"},
+        {"bits", 12},
+        {"lsb_fc", 16.03},
+        {"gain_spread", 0.0},
+        {"offset_spread_lsb", 0.0},
+        {"calibrated", true},
+        {"v_off_v", 0.0}}}};
+}
+
+json completeTarget(const JsonObject &given, const json &defaults) {
+  json whole = defaults;
+  given.allow({"geometry", "device", "wire", "dac", "adc"});
+  for (const std::string &part : given.keys()) {
+    const JsonObject values = given.object(part);
+    auto says = [&](const char *key, const char *word) {
+      const json *value = values.raw(key);
+      return value && *value == word;
+    };
+    if (part == "adc" && says("kind", "ideal")) {
+      whole[part].erase("bits");
+      whole[part].erase("lsb_fc");
+    } else if (part == "dac" && says("mode", "split")) {
+      whole[part].erase("lsb_bits"); // 0 is none of its values
+    } else if (part == "device") {
+      const json *table = values.raw("table");
+      for (const char *key : {"g_min_us", "g_max_us"})
+        if (table && table->is_object() && table->contains(key))
+          whole[part][key] = (*table)[key];
+    }
+    for (const std::string &key : values.keys())
+      whole[part][key] = *values.raw(key);
+  }
+  return whole;
 }
 
 json mergeTarget(const json &base, const JsonObject &overrides) {

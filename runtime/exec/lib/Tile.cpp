@@ -5,6 +5,7 @@
 #include "aimc/exec/Tile.h"
 
 #include "aimc/model/AihwkitCompat.h"
+#include "aimc/model/Limits.h"
 #include "aimc/model/Place.h"
 
 #include <algorithm>
@@ -15,18 +16,9 @@ namespace aimc::exec {
 using nlohmann::json;
 
 namespace {
-constexpr int64_t kMaxSide = 1 << 14;
-constexpr int64_t kMaxIndex = (int64_t{1} << 30) - 1;
+namespace limits = model::limits;
+constexpr int64_t kMaxSide = limits::kSide.high;
 constexpr const char *kName = "tile";
-
-/// What a target's missing parts and keys stand for.
-json defaultTarget(int64_t rows, int64_t cols) {
-  return {{"geometry", {{"rows", rows}, {"cols", cols}, {"pairs", 1}, {"readout", "single"}}},
-          {"device", {{"kind", "pcm"}, {"g_min_us", 0.1}, {"g_max_us", 25.0}}},
-          {"wire", {{"column_ohm", 0.15}, {"row_ohm", 0.0}, {"idle", "midrail"}}},
-          {"dac", {{"bits", 8}, {"mode", "one_pass"}, {"v_read_v", 0.2}, {"tick_ns", 1.0}}},
-          {"adc", {{"kind", "cco"}, {"bits", 12}, {"lsb_fc", 16.03}}}};
-}
 
 Result<void> checkFinite(const char *what, const float *data, int64_t rows, int64_t cols) {
   for (int64_t i = 0; i < rows * cols; ++i)
@@ -117,15 +109,11 @@ Result<Tile::Given> Tile::parse(const char *targetJson, const char *optionsJson,
 
   JsonReader targetReader("target", AIMC_INVALID_ARGUMENT);
   JsonObject targetRoot = targetReader.root(*targetText);
-  targetRoot.allow({"geometry", "device", "wire", "dac", "adc"});
-  json whole = defaultTarget(rows, cols);
-  for (const std::string &part : targetRoot.keys()) {
-    JsonObject values = targetRoot.object(part);
-    if (part == "adc" && values.has("kind") && *values.raw("kind") == "ideal")
-      whole["adc"] = json::object();
-    for (const std::string &key : values.keys())
-      whole[part][key] = *values.raw(key);
-  }
+  // One array has no other size to be than that of what is put on it.
+  json defaults = defaultTarget();
+  defaults["geometry"]["rows"] = rows;
+  defaults["geometry"]["cols"] = cols;
+  const json whole = completeTarget(targetRoot, defaults);
   Given given;
   if (!targetReader.failed())
     given.manifest.targets.push_back(readTarget(JsonObject(targetReader, &whole, ""), kName));
@@ -158,8 +146,8 @@ Result<Tile::Given> Tile::parse(const char *targetJson, const char *optionsJson,
   block.atRow = root.has("at_row") ? integer("at_row", target.rows - rows)
                                    : model::rowFromAdc(target.readout, target.rows, rows);
   block.atCol = integer("at_col", target.cols - cols);
-  block.chip = integer("chip", kMaxIndex);
-  block.tile = integer("tile", kMaxIndex);
+  block.chip = integer("chip", limits::kChipOrTile.high);
+  block.tile = integer("tile", limits::kChipOrTile.high);
   weight.blocks.push_back(block);
   given.manifest.weights.push_back(std::move(weight));
   Grid grid;

@@ -20,6 +20,7 @@
 #include "Record.h"
 
 #include "aimc/model/Device.h"
+#include "aimc/model/Limits.h"
 #include "aimc/model/Random.h"
 #include "aimc/torch/Operators.h"
 
@@ -320,6 +321,23 @@ model::Stream streamOf(int64_t seed, int64_t kind, int64_t id, int64_t sub) {
                            static_cast<uint64_t>(id), static_cast<uint32_t>(sub));
 }
 
+/// How many targets a stream can name, and the largest number of a chip or of a tile.
+std::tuple<int64_t, int64_t> tileNumbers() {
+  return {model::limits::kTargets.high, model::limits::kChipOrTile.high};
+}
+
+/// The 64 bits that name a tile, as the number with a sign that operators take.
+int64_t tileStream(int64_t target, int64_t chip, int64_t tile) {
+  namespace limits = model::limits;
+  for (const auto &[name, value, high] : {std::tuple{"target", target, limits::kTargets.high - 1},
+                                          std::tuple{"chip", chip, limits::kChipOrTile.high},
+                                          std::tuple{"tile", tile, limits::kChipOrTile.high}})
+    TORCH_CHECK_VALUE(value >= 0 && value <= high, name, ": expected an integer from 0 to ", high,
+                      ", but got ", value);
+  return static_cast<int64_t>(limits::tileStream(
+      static_cast<uint64_t>(target), static_cast<uint64_t>(chip), static_cast<uint64_t>(tile)));
+}
+
 Tensor drawNormals(int64_t seed, int64_t kind, int64_t id, int64_t sub, int64_t row, int64_t col,
                    int64_t rows, int64_t cols, std::optional<double> time) {
   auto stream = streamOf(seed, kind, id, sub);
@@ -361,6 +379,8 @@ TORCH_LIBRARY_IMPL(aimc, CPU, m) {
 TORCH_LIBRARY_IMPL(aimc, CompositeExplicitAutograd, m) {
   m.impl("normals", aimc::ops::drawNormals);
   m.impl("uniforms", aimc::ops::drawUniforms);
+  m.impl("tile_numbers", aimc::ops::tileNumbers);
+  m.impl("tile_stream", aimc::ops::tileStream);
   m.impl("device_state", aimc::ops::stateComposite);
   m.impl("device_state_slope", aimc::ops::slopeComposite);
 }

@@ -48,6 +48,8 @@ TORCH_LIBRARY(aimc, m) {
       "device_curves(str kind, float g_min, float g_max, float programming_scale=1., float "
       "read_scale=1., float drift_scale=1., float acceptance_percent=2., float? time_s=None, str? "
       "table=None) -> (Tensor curves, float[] law)");
+  m.def("tile_numbers() -> (int, int)");
+  m.def("tile_stream(int target, int chip, int tile) -> int");
   m.def("device_facts(str kind, float g_min, float g_max, float stuck_off=0., float stuck_on=0., "
         "str? table=None) -> (bool noisy_reads, float stuck_off, float stuck_on)");
   m.def("device_state(Tensor target, Tensor? programming, Tensor? life, Tensor? low_frequency, "

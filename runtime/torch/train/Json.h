@@ -57,7 +57,4 @@ private:
   std::string path;
 };
 
-/// A target's object as a manifest has it.
-TileTarget readTarget(const nlohmann::json &object);
-
 } // namespace aimc::train

@@ -8,6 +8,7 @@
 //===----------------------------------------------------------------------===//
 #include "Json.h"
 
+#include "aimc/exec/TargetFile.h"
 #include "aimc/files/Seal.h"
 
 #include <ATen/ATen.h>
@@ -20,9 +21,8 @@ namespace aimc::train {
 using nlohmann::json;
 
 namespace {
+namespace limits = model::limits;
 constexpr int64_t kExtent = (int64_t(1) << 31) - 1, kBins = 32;
-/// What a stream of draws, an int64, has bits for.
-constexpr int64_t kTiles = (int64_t(1) << 30) - 1, kTargets = 8;
 
 using Targets = std::map<std::string, std::shared_ptr<const TileTarget>>;
 
@@ -51,9 +51,14 @@ TileBlock readBlock(const Entry &entry, const Targets &targets, const TensorFile
   block.scales = entry.tensor("scales", tensors, {block.cols});
   if (entry.has("lsb_fc"))
     block.lsbFC = entry.real("lsb_fc", 1e-9, 1e9);
-  // As TileId::stream() of runtime/exec, which numbers targets by their sorted names.
-  block.stream = std::distance(targets.begin(), target) << 60 |
-                 entry.integer("chip", 0, kTiles) << 30 | entry.integer("tile", 0, kTiles);
+  // Targets are numbered by their sorted names, as the runtime does.
+  auto number = [&](const char *key) {
+    return static_cast<uint64_t>(
+        entry.integer(key, limits::kChipOrTile.low, limits::kChipOrTile.high));
+  };
+  const uint64_t chip = number("chip"), tile = number("tile");
+  block.stream = static_cast<int64_t>(limits::tileStream(
+      static_cast<uint64_t>(std::distance(targets.begin(), target)), chip, tile));
   return block;
 }
 
@@ -116,36 +121,22 @@ SiteSpec readLayer(const Entry &entry, const Targets &targets, const TensorFile 
   }
 }
 
-/// What a manifest always has; a file that a user writes for --target may leave it out.
-void checkComplete(const json &target) {
-  const bool ideal = target["adc"].value("kind", "") == "ideal";
-  const std::vector<std::pair<const char *, std::vector<const char *>>> keys{
-      {"geometry", {"rows", "cols", "pairs", "readout"}},
-      {"device", {"kind", "g_min_us", "g_max_us"}},
-      {"wire", {"column_ohm", "row_ohm", "idle"}},
-      {"dac", {"bits", "mode", "v_read_v", "tick_ns"}},
-      {"adc", ideal ? std::vector{"kind"} : std::vector{"kind", "bits", "lsb_fc"}}};
-  for (const auto &[part, names] : keys)
-    for (const char *name : names)
-      if (!target[part].contains(name))
-        throw Fault(std::string(part) + "." + name + ": expected a value, but it is missing");
-}
-
 Targets readTargets(const Entry &spec) {
   const json *named = spec.raw("targets");
   if (!named || !named->is_object() || named->empty() ||
-      named->size() > static_cast<size_t>(kTargets))
-    throw spec.wrong("targets", "an object of 1 to " + std::to_string(kTargets) + " targets");
+      named->size() > static_cast<size_t>(limits::kTargets.high))
+    throw spec.wrong("targets",
+                     "an object of 1 to " + std::to_string(limits::kTargets.high) + " targets");
   Targets targets;
   for (const auto &[name, object] : named->items()) {
-    try {
-      auto target = std::make_shared<TileTarget>(readTarget(object));
-      checkComplete(object);
-      target->name = name;
-      targets[name] = target;
-    } catch (const Fault &fault) {
-      throw Fault("target '" + name + "': " + fault.what());
-    }
+    // A program has written it: what is missing is lost, and no default stands for it.
+    exec::TargetSource source{name, "target " + exec::quote(name)};
+    source.partial = false;
+    source.training = true;
+    auto target = readTarget(object, source);
+    if (!target)
+      throw Fault(target.error().message);
+    targets[name] = std::make_shared<TileTarget>(std::move(*target));
   }
   return targets;
 }

@@ -154,6 +154,8 @@ public:
     std::string names;
     for (const std::string &name : targets)
       names += (names.empty() ? "" : ", ") + name;
+    if (whole) // of which its author may have said little
+      names += " (" + whole->summary + ")";
     return "through " + std::to_string(tiles) + (tiles == 1 ? " tile" : " tiles") + " on " + names;
   }
 

@@ -191,6 +191,8 @@ TEST_F(PackageTest, EveryFieldOfTheManifestIsChecked) {
       {set("/weights/0/blocks/0/at_col", 20), "at_col: expected an integer from 0 to 19"},
       {set("/weights/0/blocks/1/tile", 0), "share devices of chip 0, tile 0"},
       {set("/weights/0/blocks/0/chip", -1), "chip: expected an integer from 0"},
+      {set("/weights/0/blocks/0/chip", 1 << 30), "chip: expected an integer from 0 to 1073741823"},
+      {set("/weights/0/blocks/0/tile", 1 << 30), "tile: expected an integer from 0 to 1073741823"},
       {set("/grids/0/weights", json::array()), "grids[0].weights: expected at least one index"},
       {set("/grids/0/weights", json{2}), "grids[0].weights[0]: expected an integer"},
       {set("/grids/0/input_range", 0), "grids[0].input_range: expected a number"},

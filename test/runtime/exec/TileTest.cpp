@@ -59,6 +59,39 @@ double nodalCurrent(const std::vector<double> &load, const std::vector<double> &
 }
 } // namespace
 
+TEST(Target, IsWholeOrRefused) {
+  const char *text = nullptr;
+  ASSERT_EQ(aimc_target_read(nullptr, nullptr, &text), AIMC_OK);
+  const json whole = json::parse(text);
+  // What is whole is taken as a manifest's, and stays as it is.
+  ASSERT_EQ(aimc_target_read(whole.dump().c_str(), R"({"partial": false})", &text), AIMC_OK);
+  EXPECT_EQ(json::parse(text), whole);
+  struct Case {
+    const char *target, *options, *message;
+    aimc_status status = AIMC_INVALID_ARGUMENT;
+  };
+  const Case cases[] = {
+      {"{}", R"({"partial": false})",
+       "target: geometry: expected an object, but the key is missing"},
+      {R"({"wire": {"spread": 0.1}})", R"({"training": true, "label": "t"})",
+       "t: wire.spread: training models 0 alone, but got 0.1", AIMC_UNSUPPORTED},
+      {R"({"device": {"file": "absent.json"}})", R"({"folder": "/nowhere"})",
+       "cannot read device file '/nowhere/absent.json'"},
+      {R"({"device": {"file": "absent.json"}})", "", "device: unknown key 'file'"},
+      {"[]", "", "target: expected a JSON object"},
+      {"{", "", "target: expected JSON"},
+      {"{}", R"({"partially": true})", "target options: unknown key 'partially'"},
+  };
+  for (const Case &one : cases) {
+    EXPECT_EQ(aimc_target_read(one.target, one.options, &text), one.status) << one.message;
+    EXPECT_STREQ(text, "");
+    EXPECT_NE(std::string(aimc_last_error()).find(one.message), std::string::npos)
+        << one.message << "\n"
+        << aimc_last_error();
+  }
+  EXPECT_EQ(aimc_target_read("{}", nullptr, nullptr), AIMC_INVALID_ARGUMENT);
+}
+
 TEST(Tile, ReadsAsTheSameBlockOfAPackage) {
   for (const json &patch :
        {json::object(), json{{"wire", {{"idle", "open"}}}}, json{{"wire", {{"row_ohm", 2.0}}}},

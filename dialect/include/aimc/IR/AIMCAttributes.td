@@ -251,7 +251,9 @@ def AIMC_PlaceAttr : AIMC_Attr<"Place", "place"> {
     `row` and `col` are the block's first row and column inside the tile. Which rows a block takes
     changes the result: cells far from the ADC see more wire.
 
-    - (C1) all four numbers are at least 0 and below 2^31.
+    - (C1) `chip` and `tile` are at least 0 and below 2^30: random streams name a tile by them, and
+      beyond it two tiles would have the same devices.
+    - (C2) `row` and `col` are at least 0 and below 16384, the most rows and columns of a tile.
 
     ```mlir
     #aimc.place<chip = 0, tile = 4, row = 0, col = 0>

@@ -17,9 +17,9 @@
 
 namespace mlir::aimc {
 
-/// Finds the file of a preset ("pcm") or checks that a path exists. Looks in `folder` (may be
-/// empty), in $AIMC_TARGETS_DIR, in the installed folder, then in the source tree's. Fails with a
-/// diagnostic at `loc` that lists the folders.
+/// Finds the file of a preset ("pcm"), in `folder` (may be empty) and where the runtime looks
+/// (aimc/exec/Presets.h), or checks that a path exists. Fails with a diagnostic at `loc` that lists
+/// the presets, those of a like name first.
 FailureOr<std::string> findTargetFile(llvm::StringRef nameOrPath, llvm::StringRef folder,
                                       Location loc);
 
@@ -33,8 +33,9 @@ FailureOr<TargetOp> insertTarget(ModuleOp module, llvm::StringRef nameOrPath,
 /// cover is warned about.
 LogicalResult completeTarget(TargetOp target);
 
-/// Replaces the device of `target` by the one of a device table (docs/Devices.md); its conductance
-/// window is the table's where that has one.
+/// Replaces the device of `target` by the one of a device table (docs/Devices.md), whose
+/// conductance window is the table's or, where that has none, the default target's, as for every
+/// reader.
 LogicalResult replaceDevice(TargetOp target, llvm::StringRef path);
 
 /// Replaces the fidelity of reads with open idle rows: `exact`, `segments` or `one_product`.

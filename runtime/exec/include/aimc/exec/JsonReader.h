@@ -11,6 +11,7 @@
 #pragma once
 
 #include "aimc/exec/Error.h"
+#include "aimc/model/Limits.h"
 
 #include <cstdint>
 #include <initializer_list>
@@ -52,8 +53,14 @@ public:
   bool has(std::string_view key) const;
   bool isNull(std::string_view key) const;
   int64_t integer(std::string_view key, int64_t low, int64_t high) const;
+  int64_t integer(std::string_view key, model::limits::Integers range) const {
+    return integer(key, range.low, range.high);
+  }
   uint64_t unsignedInteger(std::string_view key) const;
   double number(std::string_view key, double low, double high) const;
+  double number(std::string_view key, model::limits::Reals range) const {
+    return number(key, range.low, range.high);
+  }
   bool boolean(std::string_view key) const;
   std::string string(std::string_view key) const;
   std::vector<std::string> strings(std::string_view key) const;
@@ -82,5 +89,8 @@ Result<nlohmann::json> parseJson(std::string_view text, const std::string &file,
 
 /// A short printable form of any text for messages: control characters escaped, cut at 80.
 std::string quote(std::string_view text);
+
+/// A number as messages show it.
+std::string numberText(double value);
 
 } // namespace aimc::exec

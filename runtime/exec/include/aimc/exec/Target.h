@@ -4,7 +4,8 @@
 //===----------------------------------------------------------------------===//
 //
 // A target as the manifest carries it (docs/Contracts.md 4). Unknown keys are refused: a setting
-// that this runtime does not model would change results without a word.
+// that this runtime does not model would change results without a word. What a user writes may
+// leave parts and keys out; one default target stands in their place, whoever reads.
 //
 //===----------------------------------------------------------------------===//
 #pragma once
@@ -66,8 +67,18 @@ struct Target {
   int32_t maxPulseTicks() const;
 };
 
-/// Reads and checks one target object.
+/// Reads and checks one target object, of which nothing but neutral values is left out.
 Target readTarget(const JsonObject &object, const std::string &name);
+
+/// What a target is where its author says nothing, with every key that every target has.
+nlohmann::json defaultTarget();
+
+/// What an author says of a target, with `defaults` in place of the rest, key by key: bits of
+/// another number keep the default's lsb_fc, as an override does. Three keys follow others: an
+/// ideal ADC has neither bits nor lsb_fc, a split DAC says its lsb_bits, and a device table brings
+/// the window that its target does not name.
+nlohmann::json completeTarget(const JsonObject &given,
+                              const nlohmann::json &defaults = defaultTarget());
 
 /// `base` with the values of `overrides` in their place, key by key. A key that `base` does not
 /// have, or any change of the geometry, is a mistake of the reader.

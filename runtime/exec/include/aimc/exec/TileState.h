@@ -16,6 +16,7 @@
 #include "aimc/exec/Kernels.h"
 #include "aimc/exec/Target.h"
 #include "aimc/model/Compensation.h"
+#include "aimc/model/Limits.h"
 #include "aimc/model/Scale.h"
 
 #include <cstdint>
@@ -48,11 +49,11 @@ struct TileBlock {
   model::Compensate compensate = model::Compensate::None;
 };
 
-/// Names a tile in random streams. Target indices are below 16, chip and tile below 2^30.
+/// Names a tile in random streams; its numbers lie in model::limits::kTargets and kChipOrTile.
 struct TileId {
   uint64_t target = 0, chip = 0, tile = 0;
-  uint64_t stream() const { return target << 60 | chip << 30 | tile; }
-  uint64_t chipStream() const { return target << 60 | chip << 30; }
+  uint64_t stream() const { return model::limits::tileStream(target, chip, tile); }
+  uint64_t chipStream() const { return model::limits::tileStream(target, chip, 0); }
 };
 
 /// One crossbar: pair k of every block of a tile. Row-major [rows x cols] of the whole array.

@@ -136,11 +136,25 @@ AIMC_API aimc_status aimc_session_save_record(aimc_session *session, const char 
 AIMC_API void aimc_session_destroy(aimc_session *session);
 
 /*===----------------------------------------------------------------------===*
+ * Targets
+ *===----------------------------------------------------------------------===*/
+
+/* What a target says, judged, and the whole of it as JSON: what its author left out has the default
+ * target's value (docs/Contracts.md 4). NULL or "" as `target_json` is the default target itself.
+ * The text lives until the next call of this function on the same thread. `options_json` is one
+ * JSON object or NULL:
+ *   label "target"   what opens the message that aimc_last_error() gives
+ *   partial true     parts and keys may be left out; false: neutral values alone, as in a manifest
+ *   training false   refuse what training has no model of, with AIMC_UNSUPPORTED
+ *   folder null      a device may name a `file` in this folder instead of holding its table */
+AIMC_API aimc_status aimc_target_read(const char *target_json, const char *options_json,
+                                      const char **json);
+
+/*===----------------------------------------------------------------------===*
  * One tile without a package
  *===----------------------------------------------------------------------===*
- * `target_json`: a target as in a manifest (docs/Contracts.md 4), every part and key optional. What
- * is left out: geometry as large as the weights, device pcm 0.1 to 25 uS, wire 0.15 ohm along
- * columns with idle = midrail, dac 8 bits one_pass 0.2 V 1 ns, adc cco 12 bits 16.03 fC.
+ * `target_json`: a target as aimc_target_read takes it, every part and key optional. What is left
+ * out is the default target's, but for the size of the array, which is that of the weights.
  * `options_json` or NULL: `seed`, `time_s`, `effects`, `compensate`, `scale`, `drift_compensation`,
  * `compare_exact` and `threads` as for a session, and
  *   at_row, at_col 0       where the block's first cell lies in the tile; at_row is by default

@@ -44,6 +44,15 @@ inline constexpr Reals kLsbFC{1e-9, 1e9}, kOffsetSpreadLsb{0, 1e6}, kOffsetV{-1,
 /// Pulse lengths for which the read noise of PCM is known, ns. Longer ones count as the longest.
 inline constexpr Reals kPcmPulseNs{1, 4096};
 
+/// What names a tile in random streams, whoever draws: 4 bits of the target's number, 30 of the
+/// chip's, 30 of the tile's. Beyond them two tiles would have the same devices.
+inline constexpr int kTargetBits = 4, kTileBits = 30;
+inline constexpr Integers kTargets{1, int64_t{1} << kTargetBits};
+inline constexpr Integers kChipOrTile{0, (int64_t{1} << kTileBits) - 1};
+constexpr uint64_t tileStream(uint64_t target, uint64_t chip, uint64_t tile) {
+  return target << (2 * kTileBits) | chip << kTileBits | tile;
+}
+
 /// Bins of a row's activity over the DAC's range.
 inline constexpr int64_t kActivityBins = 32;
 

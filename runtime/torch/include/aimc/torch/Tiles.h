@@ -14,7 +14,12 @@
 #include "aimc/torch/Model.h"
 #include "aimc/torch/Operators.h"
 
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
+
+namespace aimc::exec {
+struct TargetSource;
+}
 
 namespace aimc::train {
 
@@ -25,7 +30,8 @@ struct TileTarget {
   std::vector<double> significance{1}; ///< one factor per pair, low to high
   std::string device = "pcm";
   std::string table; ///< of kind table: the device file's JSON
-  std::string text;  ///< the object itself, of one form for one content
+  std::string text;  ///< the object with all that it leaves out, of one form for one content
+  std::string summary;
   double programmingScale = 1, readScale = 1, driftScale = 1, acceptancePercent = 2;
   double stuckOff = 0, stuckOn = 0; ///< a table's where the target names none
   bool noisyReads = true;           ///< its devices have read noise of nanoseconds
@@ -34,9 +40,9 @@ struct TileTarget {
   ops::Circuit circuit; ///< geometry, wires and converters, as the operators take them
 };
 
-/// A target's object as a manifest has it; `name` is for messages. What training has no model of is
-/// refused instead of being left out.
-Result<TileTarget> parseTarget(const std::string &json, const std::string &name);
+/// A target's object. What training has no model of is refused instead of being left out, where
+/// `source` says so.
+Result<TileTarget> readTarget(const nlohmann::json &object, const exec::TargetSource &source);
 
 struct TileBlock {
   int64_t row = 0, rows = 0, col = 0, cols = 0, atRow = 0, atCol = 0;

@@ -8,10 +8,10 @@
 #include <string_view>
 #include <vector>
 
-namespace aimc::run {
+namespace aimc::exec {
 
 /// The names next to `wanted` for a message, nearest first: "a, b, c and 12 more". Names that hold
 /// it whole come first, then those that differ by few letters, most of all letters left out.
 std::string nearestNames(std::string_view wanted, std::vector<std::string> names, size_t most = 8);
 
-} // namespace aimc::run
+} // namespace aimc::exec

@@ -2,12 +2,12 @@
 // Part of the AIMC project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===----------------------------------------------------------------------===//
-#include "Names.h"
+#include "aimc/exec/Names.h"
 
 #include <algorithm>
 #include <utility>
 
-namespace aimc::run {
+namespace aimc::exec {
 
 namespace {
 /// Edit distance from what was written to a name. Letters that were left out count little: parts of
@@ -47,4 +47,4 @@ std::string nearestNames(std::string_view wanted, std::vector<std::string> names
   return text;
 }
 
-} // namespace aimc::run
+} // namespace aimc::exec
