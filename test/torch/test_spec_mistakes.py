@@ -157,6 +157,7 @@ MISTAKES = [
     (("targets", "t", "geometry", "rows"), "a",
      TARGET + "geometry.rows: expected an integer from 1 to 16384, but got the string 'a'"),
 ]  # fmt: skip
+SIXTEEN = (("targets",), {name: spec_of()["targets"]["t"] for name in "abcdefghijklmnot"})
 MISTAKE = pytest.mark.parametrize("path, value, said", MISTAKES, ids=lambda v: str(v)[:40])
 
 
@@ -202,7 +203,7 @@ def test_finetune_takes_what_is_right(tmp_path, trainee):
     finetune(trainee, write(tmp_path, *NAMED), 0)
     optional = [(("layers", 0, key), None) for key in ("input_range", "activity")]
     optional += [((*BLOCK, key), None) for key in ("lsb_fc", "compensate", "scales")]
-    last = [((*BLOCK, key), 2**30 - 1) for key in ("chip", "tile")]
+    last = [((*BLOCK, key), 2**30 - 1) for key in ("chip", "tile")] + [SIXTEEN]
     finetune(trainee, write(tmp_path, *NAMED, *optional, *last), 0)
 
 
@@ -254,11 +255,11 @@ def test_the_spec_without_mistakes_is_read(tmp_path):
     )  # fmt: skip
     optional = [(("layers", 0, key), None) for key in ("input_range", "activity", "initializer")]
     optional += [((*BLOCK, key), None) for key in ("lsb_fc", "compensate", "scales")]
-    last = [((*BLOCK, key), 2**30 - 1) for key in ("chip", "tile")]
+    last = [((*BLOCK, key), 2**30 - 1) for key in ("chip", "tile")] + [SIXTEEN]
     (site,) = load_spec(write(tmp_path, *optional, *last, (("layers", 0, "activity"), "a"))).layers
     (block,) = site.layout.blocks
     assert (site.input_range, block.lsb_fc, block.compensate, block.scales) == (None,) * 4
-    assert block.stream == 2**60 - 1 and site.activity.shape == (ROWS, 32)
+    assert block.stream % 2**64 == 2**64 - 1 and site.activity.shape == (ROWS, 32)
 
 
 def test_a_layer_without_inputs_or_outputs_stays_digital():
