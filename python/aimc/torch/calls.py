@@ -4,11 +4,13 @@
 
 Calls are counted within a pass. What is computed again while gradients are taken (gradient
 checkpointing) comes outside a pass and in another order: it is known by its inputs, which are those
-of the call that it repeats, bit for bit.
+of the call that it repeats, bit for bit. So is the pass whose noise it has to see, where others
+have been made since.
 """
 
 from __future__ import annotations
 
+import collections
 from typing import Any
 
 import torch
@@ -59,6 +61,48 @@ class Calls:
             if torch.equal(known, wanted):
                 return call
         return None
+
+
+class Recall:
+    """What the last calls of a layer under gradient checkpointing were made with.
+
+    Of several with the same inputs the latest that was not asked for is meant: gradients are taken
+    in the reverse order of passes.
+    """
+
+    _CALLS = 32
+
+    def __init__(self) -> None:
+        self._made: collections.deque[list[Any]] = collections.deque(maxlen=self._CALLS)
+
+    def keep(self, x: Tensor, what: Any) -> None:
+        """A call with inputs `x`."""
+        if not _wrapped(x):
+            self._made.append([mark(x), what, False])
+
+    def find(self, x: Tensor) -> Any:
+        """What the call that this one repeats was made with; None where it is not known."""
+        if not self._made or _wrapped(x):
+            return None
+        wanted = mark(x)
+        fits = [made for made in reversed(self._made) if torch.equal(made[0], wanted)]
+        for made in sorted(fits, key=lambda made: made[2]):
+            made[2] = True
+            return made[1]
+        return None
+
+
+def taking_gradients() -> bool:
+    """Whether gradients are being taken: what runs then for the second time is no new pass."""
+    return bool(torch._C._current_graph_task_id() != -1)
+
+
+def checkpointed(training: bool) -> bool:
+    """Whether what runs may be computed again: trains without gradients (reentrant), or has hooks
+    on what is saved for them."""
+    if not torch.is_grad_enabled():
+        return training
+    return torch._C._autograd._top_saved_tensors_default_hooks(True) is not None
 
 
 def _wrapped(x: Tensor) -> bool:

@@ -44,8 +44,13 @@ class DeviceWeight(RangedWeight):
         self._factors = {}
         super().refresh()
 
+    @property
+    def _key(self) -> Tensor:
+        """Seed, site and step, by which draws are known."""
+        return self.clock if self.held is None else self.held["key"]
+
     def _draw(self, part: str, shape: Iterable[int], offset: int = 0) -> Tensor:
-        key = self.clock
+        key = self._key
         if self.chip is not None:
             key = torch.stack([key.new_tensor(self.chip), key[1], key.new_tensor(2**31)])
         number = PART[part] + offset % 2 + offset // 2 * PAIR
@@ -67,7 +72,7 @@ class DeviceWeight(RangedWeight):
         """What `draw` makes of each block and of what the runtime's draws name its tile by."""
         out = torch.empty(self.in_features, self.out_features)
         for index, b in enumerate(self.layout.blocks):
-            own = int(self.clock[1]) << 12 | index if b.stream is None else b.stream
+            own = self.site << 12 | index if b.stream is None else b.stream
             out[b.row : b.row + b.rows, b.col : b.col + b.cols] = draw(b, own)
         out = out.to(like.device)
         return out.t() if self.transposed else out

@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -15,7 +16,7 @@ from torch.nn import functional
 from aimc.errors import InvalidArgumentError, UnsupportedError
 from aimc.target import Target
 from aimc.torch import joint
-from aimc.torch.calls import mark
+from aimc.torch.calls import Recall, checkpointed, mark, taking_gradients
 from aimc.torch.devices import CALL, PAIR, PART, DeviceWeight
 from aimc.torch.layout import Layout
 from aimc.torch.moment import Moment
@@ -26,13 +27,22 @@ _OPS = torch.ops.aimc
 _ADC = {"ideal": 0, "linear": 1, "cco": 2}
 _ROUND = 2
 _CIRCUIT = (*LEARNED, "scales", "shape", "gains")  # in single precision, or the weight's double
-_COMPILED = ("scales", "shape", "gains")  # what refresh makes of the weights
+COMPILED = ("scales", "shape", "gains")  # what refresh makes of the weights
 
 
 @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
 def _for_onnx() -> bool:
     """Tracing by itself takes this for never."""
     return bool(torch.onnx.is_in_onnx_export())
+
+
+@dataclasses.dataclass(frozen=True)
+class _Pass:
+    """What noise and circuit of a pass are made of."""
+
+    moment: Moment
+    factors: dict[tuple[float | None, ...], Tensor]
+    held: dict[str, Tensor]
 
 
 class AnalogLinear(DeviceWeight):
@@ -69,6 +79,7 @@ class AnalogLinear(DeviceWeight):
         )
         self._start_ranges(input_range, {"device": weight.device, "dtype": self._dtype()})
         self._start_devices(seed, site)
+        self.recall = Recall()
         self.set_step(0)
         self.refresh()
 
@@ -77,7 +88,7 @@ class AnalogLinear(DeviceWeight):
     def set_step(self, step: int, ahead: bool = True) -> None:
         """Strengths of the recipe at a step; draws are those of this step. `ahead` looks at the
         next one too, which compiled passes read; without it that is this step."""
-        self.clock[2] = step
+        self.clock[2], self.held = step, None
         self._moment = self._ahead = self._at(step)
         self.counted = False
         if ahead:
@@ -107,9 +118,34 @@ class AnalogLinear(DeviceWeight):
                 f"{self.name or 'layer'}: expected a plain layer for ONNX, but got one on tiles; "
                 "aimc.torch.strip(model) makes it plain again"
             )
-        recipe = self.recipe
         noisy = self.training or self.chip is not None
-        weight = self.weight
+        if not noisy or torch.compiler.is_compiling():
+            return self._through(x, noisy)
+        if taking_gradients():  # once more, with the noise that it had
+            with self._as_in(self.recall.find(x)):
+                return self._through(x, noisy)
+        if checkpointed(self.training):
+            self.recall.keep(x, self._this_pass())
+        return self._through(x, noisy)
+
+    def _this_pass(self) -> _Pass:
+        kept = {name: getattr(self, name) for name in COMPILED}
+        held = {"key": self.clock.clone(), **kept}
+        return _Pass(self._moment, self._factors, held)
+
+    @contextlib.contextmanager
+    def _as_in(self, made: _Pass | None) -> Iterator[None]:
+        """As in an earlier pass, where it is known."""
+        before = self._moment, self._factors, self.held
+        try:
+            if made is not None:
+                self._moment, self._factors, self.held = made.moment, made.factors, made.held
+            yield
+        finally:
+            self._moment, self._factors, self.held = before
+
+    def _through(self, x: Tensor, noisy: bool) -> Tensor:
+        recipe, weight = self.recipe, self.weight
         if recipe.gaussian:
             weight = self._gaussian(weight, noisy)
         if recipe.circuit is None:
@@ -145,7 +181,8 @@ class AnalogLinear(DeviceWeight):
         circuit, target = self.recipe.circuit, self.target
         assert circuit is not None  # the caller looked
         device, dac, adc = target.device, target.dac, target.adc
-        scale = self._trained_scale(weight)
+        scale, shape = self._trained_scale(weight), self._made("shape")
+        made = self._made("gains")
         wired = self._level["wire"]
         ohm = target.wire.column_ohm * wired
         adc_ohm = target.wire.adc_ohm if wired > 0 else 0.0
@@ -162,9 +199,9 @@ class AnalogLinear(DeviceWeight):
         simple = wire.idle != "open" and not plane and (not passes or not mode)
         if (not devices or jointly) and simple and len(self._shares) == 1:
             gains = None
-            if self.shape is not None:
+            if shape is not None:
                 bound = self._wide(scale)
-                weight, gains = weight.clamp(-bound, bound) * self.shape[0], self.gains[0]
+                weight, gains = weight.clamp(-bound, bound) * shape[0], made[0]
             g_max = device.g_max_us
             if jointly:
                 (weight,), (gains,) = self._joint_devices(
@@ -184,7 +221,7 @@ class AnalogLinear(DeviceWeight):
         total = None
         count = len(self._shares)
         pairs = [self._targets(weight, scale, k) for k in range(count)]
-        digital = [None if self.gains is None else self.gains[k] for k in range(count)]
+        digital = [None if made is None else made[k] for k in range(count)]
         if jointly:
             span = device.g_max_us - device.g_min_us
             own = [(plus - minus) / span for plus, minus in pairs]
@@ -202,8 +239,8 @@ class AnalogLinear(DeviceWeight):
                     self.blocks, self.transposed, target.geometry.rows, ohm, adc_ohm,
                     self._alternating(), device.g_min_us, device.g_max_us, dac.v_read_v,
                     dac.tick_ns, *converters,
-                    self.shape is not None and self._compensation() == "weights+pulses", noise,
-                    self.clock, drawn + PAIR * k, passes,
+                    shape is not None and self._compensation() == "weights+pulses", noise,
+                    self._key, drawn + PAIR * k, passes,
                 )  # fmt: skip
             else:
                 weff, transfer = self._fold(plus, minus, ohm, adc_ohm, plane)
@@ -212,7 +249,7 @@ class AnalogLinear(DeviceWeight):
                     x, weff, scale, gains, ranges, lsb, plus if read else None,
                     minus if read else None, transfer if read else None, self.blocks,
                     self.transposed, device.g_min_us, device.g_max_us, dac.v_read_v, dac.tick_ns,
-                    *converters, noise, self.clock, drawn + PAIR * k, None, passes,
+                    *converters, noise, self._key, drawn + PAIR * k, None, passes,
                 )  # fmt: skip
             if len(self._shares) > 1:
                 y = y * factor
@@ -246,7 +283,7 @@ class AnalogLinear(DeviceWeight):
         fixed = self.range_mode == "fixed" and self.calibrated
         learned = isinstance(self.adc_lsb, nn.Parameter)
         return {
-            **{name: getattr(self, name) for name in _COMPILED},
+            **{name: getattr(self, name) for name in COMPILED},
             "factors": dict(self._factors),
             "input_range": self.input_range.clone() if fixed else None,
             "adc_lsb": None if learned else self.adc_lsb.clone(),
@@ -279,7 +316,7 @@ class AnalogLinear(DeviceWeight):
 
     def load_compiled_state(self, state: Mapping[str, Any]) -> None:
         """The reverse of :meth:`compiled_state`."""
-        for name in _COMPILED:
+        for name in COMPILED:
             value = state[name]
             setattr(self, name, None if value is None else value.to(self.weight.device))
         self._factors = {k: v.to(self.weight.device) for k, v in state["factors"].items()}

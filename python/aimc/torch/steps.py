@@ -4,8 +4,12 @@
 
 An eager pass moves its layers on before it starts. A compiled one cannot: strengths are constants
 of its code. So each layer also knows the next step's moment, which is what a compiled pass reads,
-and guards on; an operator inside the pass counts, draws a new key and refreshes scales and
-compensation, and one at its end prepares the moment after. Both run whenever the pass does.
+and guards on; an operator inside the pass counts, hands out the pass's keys and refreshes scales
+and compensation, and one at its end prepares the moment after. Both run whenever the pass does.
+
+A compiled pass reads its keys and copies of its own, never the buffers that they come from: what is
+computed for a gradient, or again for it (checkpointing), needs the numbers of its pass, and buffers
+may have moved on by then.
 """
 
 from __future__ import annotations
@@ -20,11 +24,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from aimc.torch.layer import AnalogLinear
+from aimc.torch.calls import taking_gradients
+from aimc.torch.layer import COMPILED, AnalogLinear
 
 _RANK = 0x9E3779B97F4A7C15  # an odd number far from small ones: ranks do not meet
 _WORD = 2**63
-_KEPT = ("clock", "scales", "shape", "gains")  # what moving on may change, as buffers
 _NUMBERS = itertools.count(1)
 
 
@@ -146,7 +150,7 @@ def forget_steps(module: nn.Module) -> None:
 
 
 def _state(layers: list[AnalogLinear]) -> list[Tensor]:
-    kept = [getattr(layer, name) for layer in layers for name in _KEPT]
+    kept = [getattr(layer, name) for layer in layers for name in COMPILED]
     return [tensor for tensor in kept if tensor is not None]
 
 
@@ -156,16 +160,20 @@ def _advance(module: nn.Module, _: Any) -> None:
     if not module.training or steps.held:
         return
     if not torch.compiler.is_compiling():
-        steps.set(steps.step + 1)
+        if not taking_gradients():
+            steps.set(steps.step + 1)
         return
     layers = _layers(module, steps.key)
     if torch.compiler.is_exporting():  # the program is another process's: only draws move on
         for layer in layers:
             layer.clock[2] += 1
         return
-    torch.ops.aimc_steps.advance(_state(layers), steps.number)
-    for layer in layers:
-        layer.counted = True
+    clocks = [layer.clock for layer in layers]
+    keys = torch.ops.aimc_steps.advance(clocks, _state(layers), steps.number)
+    for index, layer in enumerate(layers):
+        made = {name: getattr(layer, name) for name in COMPILED}
+        own = {name: tensor.clone() for name, tensor in made.items() if tensor is not None}
+        layer.counted, layer.held = True, {"key": keys[index], **own}
 
 
 def _settle(module: nn.Module, _: Any, __: Any) -> None:
@@ -175,7 +183,7 @@ def _settle(module: nn.Module, _: Any, __: Any) -> None:
     steps = module._aimc_steps
     layers = _layers(module, steps.key)
     for layer in layers:
-        layer.counted = False
+        layer.counted, layer.held = False, None
     torch.ops.aimc_steps.prepare([layer.clock for layer in layers], steps.number)
 
 
@@ -183,25 +191,30 @@ def _settle(module: nn.Module, _: Any, __: Any) -> None:
 _TAGS = (torch.Tag.cudagraph_unsafe,)
 
 
-@torch.library.custom_op("aimc_steps::advance", mutates_args=("state",), tags=_TAGS)  # type: ignore[untyped-decorator]
-def _advance_op(state: list[Tensor], number: int) -> None:
+@torch.library.custom_op("aimc_steps::advance", mutates_args=("clocks", "state"), tags=_TAGS)  # type: ignore[untyped-decorator]
+def _advance_op(clocks: list[Tensor], state: list[Tensor], number: int) -> Tensor:
+    """The keys of this pass, [layers, 3], which nothing changes any more."""
     steps = _LIVE[number]
-    steps.set(steps.step + 1, ahead=False)
-    own = _state(_layers(steps.module, steps.key))
-    for given, made in zip(state, own, strict=True):
+    if not taking_gradients():
+        steps.set(steps.step + 1, ahead=False)
+    layers = _layers(steps.module, steps.key)
+    own = [layer.clock for layer in layers] + _state(layers)
+    for given, made in zip(clocks + state, own, strict=True):
         if given is not made:
             given.copy_(made)
+    return torch.stack(clocks)
 
 
 # The clocks stay as they are: they say that this comes after the pass has begun.
 @torch.library.custom_op("aimc_steps::prepare", mutates_args=("clocks",), tags=_TAGS)  # type: ignore[untyped-decorator]
 def _prepare_op(clocks: list[Tensor], number: int) -> None:
-    _LIVE[number].prepare()
+    if not taking_gradients():
+        _LIVE[number].prepare()
 
 
 @_advance_op.register_fake  # type: ignore[untyped-decorator]
-def _(state: list[Tensor], number: int) -> None:
-    return None
+def _(clocks: list[Tensor], state: list[Tensor], number: int) -> Tensor:
+    return clocks[0].new_empty(len(clocks), 3)
 
 
 @_prepare_op.register_fake  # type: ignore[untyped-decorator]

@@ -69,6 +69,8 @@ class TiledWeight(nn.Module):  # type: ignore[misc]
         self._start_rows()
         for empty in ("scales", "shape", "gains"):
             self.register_buffer(empty, None, persistent=False)
+        # A compiled pass's, or one's that is computed again: its key, and these as they were then.
+        self.held: dict[str, Tensor] | None = None
 
     def _start_rows(self) -> None:
         """How rows conduct, which open columns load by: from the spec's histogram or by default."""
@@ -83,6 +85,11 @@ class TiledWeight(nn.Module):  # type: ignore[misc]
     @property
     def _now(self) -> Moment:
         return self._ahead if self.counted else self._moment
+
+    def _made(self, name: str) -> Any:
+        """A buffer as this pass has it."""
+        held = self.held
+        return held[name] if held is not None and name in held else getattr(self, name)
 
     @property
     def _level(self) -> Mapping[str, float]:
@@ -169,13 +176,14 @@ class TiledWeight(nn.Module):  # type: ignore[misc]
 
     def _targets(self, weight: Tensor, scale: Tensor, k: int) -> Any:
         """The same with what compensation makes of them."""
-        if self.shape is None:
+        shape = self._made("shape")
+        if shape is None:
             return self._pair(weight, scale, k)
         device, wide = self.target.device, self._wide(scale)
         if len(self._shares) == 1:
-            shaped = weight.clamp(-wide, wide) * self.shape[k]
+            shaped = weight.clamp(-wide, wide) * shape[k]
         else:
-            shaped = self._normalised(weight, scale, k) * self.shape[k]
+            shaped = self._normalised(weight, scale, k) * shape[k]
             wide = torch.ones_like(wide)
         return _OPS.target_pairs(shaped, wide, device.g_min_us, device.g_max_us)
 
@@ -197,8 +205,9 @@ class TiledWeight(nn.Module):  # type: ignore[misc]
 
     def _scale(self, weight: Tensor) -> Tensor:
         """s_j [bands, outputs]: fixed, or by a rule from the weight."""
-        if self.scales is not None:
-            return self.scales
+        scales: Tensor | None = self._made("scales")
+        if scales is not None:
+            return scales
         rule = self.recipe.circuit.scale if self.recipe.circuit else "max"
         rule = rule if rule.startswith("sigma:") else "max"
         scale: Tensor = _OPS.column_scales(weight.detach(), self.blocks, self.transposed, rule)
