@@ -15,11 +15,12 @@ from torch import nn
 
 from aimc.errors import HardwareWarning, InvalidArgumentError
 from aimc.target import Target
-from aimc.torch import linears
+from aimc.torch import adapters, linears
 from aimc.torch.calls import count_calls, forget_calls
 from aimc.torch.layer import AnalogLinear
 from aimc.torch.recipes import Circuit, Part, Recipe, check_number
-from aimc.torch.spec import Spec, SpecLayer, load_spec
+from aimc.torch.report import tell
+from aimc.torch.spec import Spec, load_spec
 from aimc.torch.steps import analog_layers, count_steps, forget_steps
 
 
@@ -39,10 +40,13 @@ def convert(
     replaced, each placed as it was mapped; without one every layer is, placed by the target's
     geometry.
 
-    Layers that are more than that stay digital, and a warning names them: subclasses of nn.Linear,
-    weights that are computed from others, and the projections of nn.MultiheadAttention, which
-    reads its weights itself. A module may be converted part by part: each layer keeps its first
-    target and recipe, and passes of the whole are counted once.
+    What else multiplies by weights stays digital, and one warning counts it by type and names the
+    first of each: convolutions, recurrent layers, modules with matrices of their own, subclasses of
+    nn.Linear, weights that are computed from others, and the projections of nn.MultiheadAttention,
+    which reads its weights itself. So do adapters of peft, unless a spec names them, without a
+    warning; the layers that they adapt go on tiles. The logger ``aimc.torch`` has what became of
+    everything as a line of level INFO. A module may be converted part by part: each layer keeps its
+    first target and recipe, and passes of the whole are counted once.
 
     Args:
         module: changed in place, and returned (a bare nn.Linear is replaced and returned).
@@ -50,7 +54,8 @@ def convert(
             :meth:`aimc.Target.load` takes: a preset or a file; a spec brings its own.
         recipe: what training sees of it; default ``Circuit()``.
         spec: a noise spec or the path of one.
-        skip: names of layers that stay digital; ``*`` and ``?`` match as in file names.
+        skip: names of layers that stay digital, with what is inside of them, and are not warned
+            about; ``*`` and ``?`` match as in file names.
         seed: of all draws; ranks of a process group draw differently from one seed.
 
     Raises:
@@ -69,12 +74,19 @@ def convert(
     there = list(analog_layers(module))
     first = 1 + max((layer.site for layer in there), default=-1)
     found, reasons = linears.find(module)
+    if spec is None:  # a spec that names adapters puts them on tiles
+        for name in adapters.parts(module):
+            found.pop(name, None)
+            reasons.pop(name, None)
     if not found:
         what = "one that is not on tiles yet" if there else "a module with nn.Linear or Conv1D"
         raise InvalidArgumentError(f"{type(module).__name__}: expected {what}, but got none")
-    layers = spec.match({name: linears.shape(m) for name, m in found.items()}) if spec else None
+    layers = None
+    if spec is not None:
+        shapes = {name: linears.shape(m) for name, m in found.items()}
+        layers = spec.match(shapes, adapters.unwrapped(module))
+        reasons = {name: why for name, why in reasons.items() if name in layers}
     skipped = _skipped(module, skip)
-    _warn(reasons, skipped, layers)
     made: dict[int, AnalogLinear] = {}
     for site, (name, linear) in enumerate(found.items(), first):
         sites = layers.get(name, ()) if layers is not None else ()
@@ -106,6 +118,7 @@ def convert(
     if any(layer.calls.expected > 1 for layer in made.values()):
         count_calls(module)
     linears.leave_fast_paths(module)
+    tell(module, made.values(), reasons, skipped, spec is not None)
     return module
 
 
@@ -122,27 +135,6 @@ def _skipped(module: nn.Module, skip: Iterable[str]) -> set[str]:
             )
         skipped.update(fits)
     return skipped
-
-
-def _warn(
-    reasons: Mapping[str, str],
-    skipped: set[str],
-    layers: Mapping[str, tuple[SpecLayer, ...]] | None,
-) -> None:
-    """Says what stays digital that was not asked to."""
-    told = [
-        f"{name or 'layer'}: {why}"
-        for name, why in reasons.items()
-        if name not in skipped
-        and name.rpartition(".")[0] not in skipped
-        and (layers is None or name in layers)
-    ]
-    if told:
-        warnings.warn(
-            f"expected plain linear layers, but these stay digital: {'; '.join(told)}",
-            HardwareWarning,
-            stacklevel=3,
-        )
 
 
 def strip(module: nn.Module) -> nn.Module:

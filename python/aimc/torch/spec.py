@@ -16,6 +16,7 @@ from torch import Tensor
 from aimc.errors import HardwareWarning, InvalidArgumentError, UnsupportedError, level_outside
 from aimc.files import read_json
 from aimc.target import Target
+from aimc.torch.adapters import without_wrappers
 from aimc.torch.fields import Entry, read_target, read_tensors
 from aimc.torch.layout import Block, Layout, numbers_of_tiles
 
@@ -58,20 +59,23 @@ class Spec:
     layers: tuple[SpecLayer, ...]
     path: str = "spec"
 
-    def match(self, shapes: Mapping[str, tuple[int, int]]) -> dict[str, tuple[SpecLayer, ...]]:
+    def match(
+        self, shapes: Mapping[str, tuple[int, int]], unwrapped: Mapping[str, str] | None = None
+    ) -> dict[str, tuple[SpecLayer, ...]]:
         """Sites by the module's own layer names, given with numbers of inputs and outputs.
 
         Names agree from their ends, so that a module may be part of the model that was compiled,
         or hold it. A layer that is called several times has a site for each call, in their order:
-        one weight at one place, each call with its own input range.
+        one weight at one place, each call with its own input range. `unwrapped` has the names of
+        layers before adapters wrapped them, by which a spec from before knows them, and one from
+        after knows a module without adapters.
         """
+        before = {name: (unwrapped or {}).get(name, name) for name in shapes}
         found: dict[str, tuple[SpecLayer, ...]] = {}
         for site in self.layers:
-            full = "." + site.layer
-            fits = [n for n in shapes if n and (full.endswith("." + n) or ("." + n).endswith(full))]
-            if len(fits) > 1:
-                longest = max(min(len(n), len(site.layer)) for n in fits)
-                fits = [n for n in fits if min(len(n), len(site.layer)) == longest]
+            fits = _fits(site.layer, {name: name for name in shapes})
+            if not fits:
+                fits = _fits(without_wrappers(site.layer), before)
             if len(fits) != 1:
                 near = difflib.get_close_matches(site.layer, shapes, 1, 0.0)
                 hint = f"; closest is {near[0]!r}" if near and not fits else ""
@@ -99,6 +103,17 @@ class Spec:
                 )
             found[name] = (*found.get(name, ()), site)
         return found
+
+
+def _fits(layer: str, names: Mapping[str, str]) -> list[str]:
+    """The keys whose names end as a layer's does, or the layer's as theirs, in most of it."""
+    common = {
+        key: min(len(name), len(layer))
+        for key, name in names.items()
+        if name and (f".{layer}".endswith(f".{name}") or f".{name}".endswith(f".{layer}"))
+    }
+    longest = max(common.values(), default=0)
+    return [key for key, length in common.items() if length == longest]
 
 
 def load_spec(path: str | os.PathLike[str]) -> Spec:
