@@ -50,10 +50,12 @@ static json::Value orNull(const json::Value *value) {
 
 static json::Array describeSites(ModuleOp tiled, const Mapping &mapping) {
   json::Array layers;
+  int64_t number = -1; // as lowering counts grids
   tiled.walk([&](GridOp grid) {
     if (SymbolTable::getNearestSymbolTable(grid) != tiled)
       return;
     FloatAttr range = grid.getInputRangeAttr();
+    ++number;
     for (auto [symbol, location] : llvm::zip_equal(
              grid.getWeights().getAsRange<FlatSymbolRefAttr>(), productLocations(grid))) {
       auto weight = SymbolTable::lookupNearestSymbolFrom<WeightOp>(grid, symbol);
@@ -67,6 +69,7 @@ static json::Array describeSites(ModuleOp tiled, const Mapping &mapping) {
           {"transposed", *known.get("transposed")},
           {"rows", *known.get("rows")},
           {"cols", *known.get("cols")},
+          {"grid", number},
           {"input_range", range ? json::Value(range.getValueAsDouble()) : json::Value(nullptr)},
           {"activity", orNull(known.get("activity"))},
           {"blocks", *known.get("blocks")}});

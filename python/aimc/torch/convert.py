@@ -105,6 +105,7 @@ def convert(
             name=name,
             site=site,
             seed=seed,
+            grids=[site.reads for site in sites] or (None,),
         )
         linears.carry(linear, layer)
     if id(module) in made:
@@ -165,8 +166,11 @@ def _target(given: Target | Mapping[str, Any] | str | os.PathLike[str] | None) -
 def on_chip(module: nn.Module, chip: int, time_s: float | None = None) -> Iterator[nn.Module]:
     """Evaluate on one chip instance, `time_s` after programming.
 
-    Devices are drawn from the seed `chip` as the runtime draws them. With a spec, which says on
-    which tile each block lies, it is the same chip as in :class:`aimc.Session` with that seed.
+    Devices are drawn from the seed `chip` as the runtime draws them. So is the
+    noise of reads, anew for each vector: what is read first is read 0. With a spec, which says on
+    which tile each block lies, it is the same chip as in :class:`aimc.Session` with that seed, and
+    reads that come in the session's order are its own. To enter again is to reset: reads start
+    from 0.
 
     Warns:
         HardwareWarning: where nothing in the recipe differs from chip to chip.
@@ -189,13 +193,15 @@ def on_chip(module: nn.Module, chip: int, time_s: float | None = None) -> Iterat
             HardwareWarning,
             stacklevel=3,
         )
-    before = [(layer.chip, layer.time_s) for layer in layers]
+    before = [(layer.chip, layer.time_s, layer.reads.clone()) for layer in layers]
     try:
         for layer in layers:
             layer.chip = chip
+            layer.reads.zero_()
             layer.age(time_s)
         yield module
     finally:
-        for layer, (old, time) in zip(layers, before, strict=True):
+        for layer, (old, time, reads) in zip(layers, before, strict=True):
             layer.chip = old
+            layer.reads.copy_(reads)
             layer.age(time)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from aimc.torch import joint
-from aimc.torch.layout import Block, device_facts
+from aimc.torch.layout import Block, device_facts, reads_of
 from aimc.torch.ranges import RangedWeight
 
 _OPS = torch.ops.aimc
@@ -28,14 +28,19 @@ class DeviceWeight(RangedWeight):
     """Adds what devices make of targets, and the digital factors that undo drift."""
 
     clock: Tensor
+    reads: Tensor
 
-    def _start_devices(self, seed: int, site: int) -> None:
+    def _start_devices(self, seed: int, site: int, grids: Sequence[int | None]) -> None:
         self.chip: int | None = None
         self.seed, self.site = seed, site
         self.steps_key: int | None = None  # of the count that this layer follows
         device = self.weight.device
         key = torch.tensor([seed, site, 0], dtype=torch.int64, device=device)
         self.register_buffer("clock", key, persistent=False)
+        # What a session's reads are named by: the call site with the weight's first block in it,
+        # and how many vectors it has read.
+        self.grids = [reads_of(site) if grid is None else grid for grid in grids]
+        self.register_buffer("reads", key.new_zeros(len(grids)), persistent=False)
         self._factors: dict[tuple[float | None, ...], Tensor] = {}
         self._facts = device_facts(self.target.device)
 
@@ -55,6 +60,16 @@ class DeviceWeight(RangedWeight):
             key = torch.stack([key.new_tensor(self.chip), key[1], key.new_tensor(2**31)])
         number = PART[part] + offset % 2 + offset // 2 * PAIR
         return _OPS.noise(list(shape), key, number)
+
+    def _read_key(self, x: Tensor, call: int | None) -> Tensor:
+        """What the noise of this call's reads is drawn by: the step's key, or of a chip instance
+        those of a session, which numbers vectors from its start."""
+        if self.chip is None:
+            return self._key
+        at, reads = min(call or 0, len(self.grids) - 1), self._made("reads")
+        first = reads[at].clone()
+        reads[at] += x.numel() // self.in_features
+        return torch.stack([first.new_tensor(self.chip), first.new_tensor(self.grids[at]), first])
 
     def _device_draw(self, name: str, like: Tensor, which: int) -> Tensor:
         """Draws for devices; of a chip instance those that the runtime makes from the same seed."""

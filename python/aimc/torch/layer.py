@@ -66,6 +66,7 @@ class AnalogLinear(DeviceWeight):
         name: str = "",
         site: int = 0,
         seed: int = 0,
+        grids: Sequence[int | None] = (None,),
     ) -> None:
         super().__init__(
             weight,
@@ -78,7 +79,7 @@ class AnalogLinear(DeviceWeight):
             name=name,
         )
         self._start_ranges(input_range, {"device": weight.device, "dtype": self._dtype()})
-        self._start_devices(seed, site)
+        self._start_devices(seed, site, grids)
         self.recall = Recall()
         self.set_step(0)
         self.refresh()
@@ -130,7 +131,7 @@ class AnalogLinear(DeviceWeight):
 
     def _this_pass(self) -> _Pass:
         kept = {name: getattr(self, name) for name in COMPILED}
-        held = {"key": self.clock.clone(), **kept}
+        held = {"key": self.clock.clone(), "reads": self.reads.clone(), **kept}
         return _Pass(self._moment, self._factors, held)
 
     @contextlib.contextmanager
@@ -139,7 +140,8 @@ class AnalogLinear(DeviceWeight):
         before = self._moment, self._factors, self.held
         try:
             if made is not None:
-                self._moment, self._factors, self.held = made.moment, made.factors, made.held
+                self._moment, self._factors = made.moment, made.factors
+                self.held = {**made.held, "reads": made.held["reads"].clone()}
             yield
         finally:
             self._moment, self._factors, self.held = before
@@ -218,6 +220,7 @@ class AnalogLinear(DeviceWeight):
         if simple and not noise:
             passes = []  # linear: passes add up to one
         drawn = PART["read"] + CALL * (call or 0)
+        key = self._read_key(x, call) if noise else self._key
         total = None
         count = len(self._shares)
         pairs = [self._targets(weight, scale, k) for k in range(count)]
@@ -233,6 +236,7 @@ class AnalogLinear(DeviceWeight):
             pairs, digital = self._aged_devices(pairs, digital, wires)
         for k, (_, _, factor) in enumerate(self._shares):
             (plus, minus), gains = pairs[k], digital[k]
+            of_pair = key if self.chip is None else torch.cat([key, key.new_tensor([k])])
             if wire.idle == "open":
                 y = _OPS.open_read(
                     x, plus, minus, self.probability, self.share, scale, gains, ranges, lsb,
@@ -240,7 +244,7 @@ class AnalogLinear(DeviceWeight):
                     self._alternating(), device.g_min_us, device.g_max_us, dac.v_read_v,
                     dac.tick_ns, *converters,
                     shape is not None and self._compensation() == "weights+pulses", noise,
-                    self._key, drawn + PAIR * k, passes,
+                    of_pair, drawn + PAIR * k, passes,
                 )  # fmt: skip
             else:
                 weff, transfer = self._fold(plus, minus, ohm, adc_ohm, plane)
@@ -249,7 +253,7 @@ class AnalogLinear(DeviceWeight):
                     x, weff, scale, gains, ranges, lsb, plus if read else None,
                     minus if read else None, transfer if read else None, self.blocks,
                     self.transposed, device.g_min_us, device.g_max_us, dac.v_read_v, dac.tick_ns,
-                    *converters, noise, self._key, drawn + PAIR * k, None, passes,
+                    *converters, noise, of_pair, drawn + PAIR * k, None, passes,
                 )  # fmt: skip
             if len(self._shares) > 1:
                 y = y * factor

@@ -48,6 +48,12 @@ def numbers_of_tiles() -> tuple[int, int]:
     return targets, number
 
 
+def reads_of(grid: int, first: int = 0) -> int:
+    """What a session's draws name reads of a call site by, and there of its block number `first`:
+    drawId of runtime/exec."""
+    return grid << 32 | first
+
+
 @dataclasses.dataclass(frozen=True)
 class Layout:
     """The blocks of one weight, band by band."""

@@ -18,13 +18,13 @@ from aimc.files import read_json
 from aimc.target import Target
 from aimc.torch.adapters import without_wrappers
 from aimc.torch.fields import Entry, read_target, read_tensors
-from aimc.torch.layout import Block, Layout, numbers_of_tiles
+from aimc.torch.layout import Block, Layout, numbers_of_tiles, reads_of
 
 _BINS = 32  # of an activity
 _COMPENSATE = ("none", "gain", "weights", "weights+pulses")
 _LAYER_KEYS = (
-    "layer", "weight", "initializer", "transposed", "rows", "cols", "input_range", "activity",
-    "blocks",
+    "layer", "weight", "initializer", "transposed", "rows", "cols", "grid", "input_range",
+    "activity", "blocks",
 )  # fmt: skip
 _BLOCK_KEYS = (
     "name", "target", "row", "rows", "col", "cols", "chip", "tile", "at_row", "at_col", "scales",
@@ -39,7 +39,8 @@ class SpecLayer:
     """One call site of a weight.
 
     `initializer` is the weight's name in the model's file, stored [inputs, outputs] or, where
-    `transposed`, [outputs, inputs]; None where it is a part of one or computed.
+    `transposed`, [outputs, inputs]; None where it is a part of one or computed. `reads` is what a
+    session's draws name its first block's reads by; None in specs that do not number call sites.
     """
 
     layer: str
@@ -50,6 +51,7 @@ class SpecLayer:
     layout: Layout
     input_range: float | None
     activity: Tensor | None = None
+    reads: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,7 +143,9 @@ def load_spec(path: str | os.PathLike[str]) -> Spec:
         if not isinstance(named, dict) or not 1 <= len(named) <= _TARGETS:
             raise spec.wrong("targets", f"an object of 1 to {_TARGETS} targets")
         targets = {name: read_target(name, parts) for name, parts in named.items()}
-        layers = tuple(_layer(entry, targets, tensors) for entry in spec.entries("layers"))
+        layers = _numbered(
+            [(_layer(entry, targets, tensors), _grid(entry)) for entry in spec.entries("layers")]
+        )
     except (InvalidArgumentError, UnsupportedError) as error:
         raise type(error)(f"{file}: {error}") from None
     neighbours, count = _neighbours(layers)
@@ -229,6 +233,23 @@ def _site(
         input_range=entry.real("input_range", 1e-30, 1e30) if entry.has("input_range") else None,
         activity=entry.tensor("activity", tensors, (rows, _BINS)),
     )
+
+
+def _grid(entry: Entry) -> int | None:
+    return entry.integer("grid", 0, _EXTENT) if entry.has("grid") else None
+
+
+def _numbered(sites: Sequence[tuple[SpecLayer, int | None]]) -> tuple[SpecLayer, ...]:
+    """Sites with the numbers of their first blocks: those of one grid are counted together."""
+    blocks: dict[int, int] = {}
+    numbered = []
+    for site, grid in sites:
+        if grid is not None:
+            first = blocks.get(grid, 0)
+            blocks[grid] = first + len(site.layout.blocks)
+            site = dataclasses.replace(site, reads=reads_of(grid, first))
+        numbered.append(site)
+    return tuple(numbered)
 
 
 def _check(layout: Layout, target: Target) -> None:

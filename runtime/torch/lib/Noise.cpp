@@ -6,6 +6,10 @@
 // N(0,1) as a pure function of a key (seed, site, step): a run that was interrupted, a batch that
 // is recomputed, another number of threads see the same noise. Other devices get the CPU's numbers.
 //
+// A key (seed, call, read, pair) means the draws of reads in a session of that seed: `call` names
+// the first block of a call site as runtime/exec's drawId does, `read` is the number of the first
+// vector since the session began, and blocks are columns of the result beside each other.
+//
 //===----------------------------------------------------------------------===//
 #include "Torch.h"
 
@@ -21,13 +25,51 @@ using at::Tensor;
 
 constexpr int64_t kRow = 4096; ///< values per row of the stream
 constexpr int kSiteBits = 40;  ///< of a stream's number that the site and a byte take
+constexpr int kPairBits = 24;  ///< of a read's, that the block takes; then comes the pair
+constexpr uint64_t kBlocks = (uint64_t(1) << kPairBits) - 1;
 
-Tensor noiseOf(c10::SymIntArrayRef size, const Tensor &key, int64_t part) {
-  TORCH_CHECK_VALUE(key.scalar_type() == at::kLong && key.dim() == 1 && key.size(0) == 3,
-                    "expected a key of three int64 numbers, seed, site and step, but got shape ",
+/// Draws of a session's reads. `blocks`: number within the call site, with its pass, and columns.
+void drawReads(const int64_t *words, at::IntArrayRef blocks, int64_t rows, int64_t columns,
+               float *data) {
+  const auto seed = static_cast<uint64_t>(words[0]), call = static_cast<uint64_t>(words[1]),
+             first = static_cast<uint64_t>(words[2]), pair = static_cast<uint64_t>(words[3]);
+  int64_t column = 0;
+  for (size_t i = 0; i + 1 < blocks.size(); i += 2) {
+    const auto number = static_cast<uint64_t>(blocks[i]);
+    const uint64_t id = (call + (number & kBlocks)) | pair << kPairBits | (number & ~kBlocks);
+    at::parallel_for(0, rows, 16, [&](int64_t begin, int64_t end) {
+      for (int64_t row = begin; row < end; ++row) {
+        const uint64_t read = first + static_cast<uint64_t>(row);
+        const auto stream =
+            model::makeStream(seed, model::StreamKind::Read, id, static_cast<uint32_t>(read >> 32));
+        model::normals(stream, static_cast<uint32_t>(read), 0, blocks[i + 1],
+                       data + row * columns + column);
+      }
+    });
+    column += blocks[i + 1];
+  }
+}
+
+Tensor noiseOf(c10::SymIntArrayRef size, const Tensor &key, int64_t part, at::IntArrayRef blocks) {
+  const bool reads = key.dim() == 1 && key.size(0) == 4;
+  TORCH_CHECK_VALUE(key.scalar_type() == at::kLong && key.dim() == 1 && (key.size(0) == 3 || reads),
+                    "expected a key of three int64 numbers, seed, site and step, or of four, seed, "
+                    "call, read and pair, but got shape ",
                     key.sizes());
   const Tensor host = key.to(at::kCPU).contiguous();
   const int64_t *words = host.const_data_ptr<int64_t>();
+  if (reads) {
+    Tensor out = at::empty(C10_AS_INTARRAYREF_SLOW(size), at::kFloat);
+    int64_t columns = 0;
+    for (size_t i = 1; i < blocks.size(); i += 2)
+      columns += blocks[i];
+    TORCH_CHECK_VALUE(out.dim() > 0 && out.size(-1) == columns && blocks.size() % 2 == 0,
+                      "expected the columns of all blocks, ", columns, ", but got shape ",
+                      out.sizes());
+    if (out.numel() > 0)
+      drawReads(words, blocks, out.numel() / columns, columns, out.mutable_data_ptr<float>());
+    return out.to(key.device());
+  }
   // The low byte of a part lies below the site, what is above (calls, pairs) over it.
   const auto low = static_cast<uint64_t>(part) & 0xff, high = static_cast<uint64_t>(part) >> 8;
   const auto stream =
@@ -45,14 +87,14 @@ Tensor noiseOf(c10::SymIntArrayRef size, const Tensor &key, int64_t part) {
   return out.to(key.device());
 }
 
-Tensor noiseMeta(c10::SymIntArrayRef size, const Tensor &key, int64_t) {
+Tensor noiseMeta(c10::SymIntArrayRef size, const Tensor &key, int64_t, at::IntArrayRef) {
   return at::empty_symint(size, key.options().dtype(at::kFloat));
 }
 
 } // namespace
 
 Tensor noise(at::IntArrayRef size, const Tensor &key, int64_t part) {
-  return noiseOf(c10::fromIntArrayRefSlow(size), key, part);
+  return noiseOf(c10::fromIntArrayRefSlow(size), key, part, {});
 }
 
 } // namespace aimc::ops

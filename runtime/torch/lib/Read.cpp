@@ -23,6 +23,8 @@
 namespace aimc::ops {
 namespace {
 
+constexpr int kPassBits = 28; ///< of a read's number, before that of its pass
+
 using at::Tensor;
 using MaybeTensor = std::optional<Tensor>;
 using MaybeGenerator = std::optional<at::Generator>;
@@ -112,7 +114,7 @@ template <class Product> Tensor readWith(const Reading &r, bool single, const Pr
   static const auto toTicks = findOp<Convert>("aimc::dac"), toCode = findOp<Convert>("aimc::adc");
   static const auto power = findOp<Power>("aimc::read_power");
   static const auto named =
-      findOp<Tensor(c10::SymIntArrayRef, const Tensor &, int64_t)>("aimc::noise");
+      findOp<Tensor(c10::SymIntArrayRef, const Tensor &, int64_t, at::IntArrayRef)>("aimc::noise");
   TORCH_CHECK_VALUE(r.adc == static_cast<int64_t>(AdcMode::Ideal) || r.lsb,
                     "expected an LSB per block for an ADC, but got none");
   Tensor digital = r.scale * model::digitalScale(1.0, r.readVolt, r.tickNs, r.gMin, r.gMax);
@@ -154,8 +156,11 @@ template <class Product> Tensor readWith(const Reading &r, bool single, const Pr
             at::zeros({}, variance.options()));
         const int64_t drawn =
             r.noisePart + static_cast<int64_t>(i) + p * static_cast<int64_t>(groups.size());
+        std::vector<int64_t> places; // as a session's reads name them
+        for (const auto &[block, cols] : g.columns)
+          places.insert(places.end(), {block | p << kPassBits, cols});
         const Tensor xi =
-            r.key ? named.call(charge.sym_sizes(), *r.key, drawn).to(charge.scalar_type())
+            r.key ? named.call(charge.sym_sizes(), *r.key, drawn, places).to(charge.scalar_type())
                   : at::randn_symint(charge.sym_sizes(), r.generator, charge.options());
         charge = charge + deviation * xi * r.noiseScale;
       }

@@ -62,7 +62,7 @@ TORCH_LIBRARY(aimc, m) {
         "Tensor");
   m.def("best_range(float[] shares, float[] values, float codes, bool nearest) -> float");
   m.def("effective_bits(float signal_power, float error_power) -> (float bits, bool few)");
-  m.def("noise(SymInt[] size, Tensor key, int part=0) -> Tensor");
+  m.def("noise(SymInt[] size, Tensor key, int part=0, int[] blocks=[]) -> Tensor");
 
   m.def("cut_blocks(int rows, int cols, int tile_rows, int tile_cols, bool alternating=False) -> "
         "int[]");

@@ -83,8 +83,8 @@ void checkBlocks(const SiteSpec &site) {
 }
 
 SiteSpec readSite(const Entry &entry, const Targets &targets, const TensorFile &tensors) {
-  entry.allow({"layer", "weight", "initializer", "transposed", "rows", "cols", "input_range",
-               "activity", "blocks"});
+  entry.allow({"layer", "weight", "initializer", "transposed", "rows", "cols", "grid",
+               "input_range", "activity", "blocks"});
   SiteSpec site;
   for (const Entry &block : entry.entries("blocks")) {
     const auto &target = targets.at(block.word("target", namesOf(targets)));
@@ -104,6 +104,8 @@ SiteSpec readSite(const Entry &entry, const Targets &targets, const TensorFile &
   if (entry.has("initializer"))
     site.initializer = entry.name("initializer");
   entry.flag("transposed"); // the model's file says it too
+  if (entry.has("grid"))
+    entry.integer("grid", 0, kExtent); // names draws of reads, which aimc.torch evaluates with
   if (entry.has("input_range"))
     site.inputRange = entry.real("input_range", 1e-30, 1e30);
   site.activity = entry.tensor("activity", tensors, {site.rows, kBins});

@@ -71,7 +71,8 @@ std::tuple<at::Tensor, at::Tensor> fold(const at::Tensor &plus, const at::Tensor
                                         const Circuit &circuit);
 
 /// y = x through folded tiles. `plus`, `minus`, `transfer` are needed for read noise alone, whose
-/// draws are noise(key, part + band) where a key is given, and else come from `generator`.
+/// draws are noise(key, part + band) where a key is given, and else come from `generator`. A key of
+/// four numbers, seed, call, read and pair, means those of a session's reads (Noise.cpp).
 struct ReadNoiseInputs {
   at::Tensor plus, minus, transfer;
   double scale = 1;
