@@ -122,10 +122,12 @@ class Tile(Owner):
 
     def array(self, name: str) -> Doubles:
         """A part of the tile's state by name, as runtime.h lists them: ``target_plus``, ``plus``,
-        ``transfer``, ``effective``, ``scale``, ``adc_gain``, ... Conductances are in uS."""
+        ``transfer``, ``effective``, ``scale``, ``drift_factor``, ``adc_gain``, ... Conductances are
+        in uS."""
         rows, cols = self.shape
         tile = self.target["geometry"]
-        shapes: dict[str, tuple[int, ...]] = {"scale": (cols,), "weights": (rows, cols)}
+        shapes: dict[str, tuple[int, ...]] = {"weights": (rows, cols)}
+        shapes |= dict.fromkeys(("scale", "drift_factor"), (cols,))
         shapes |= dict.fromkeys(_OF_BLOCK, (self.pairs, rows, cols))
         shapes |= dict.fromkeys(_OF_TILE, (self.pairs, tile["rows"], tile["cols"]))
         shapes |= dict.fromkeys(_OF_COLUMNS, (self.pairs, cols))
@@ -137,6 +139,7 @@ class Tile(Owner):
     def age(self, time_s: float) -> None:
         """The same devices ``time_s`` seconds after their programming."""
         self._call("age", float(time_s))
+        self._warner.tell(self._warnings(), level=2)
 
     def reset(self) -> None:
         """Restart the read-noise stream and clear the statistics."""

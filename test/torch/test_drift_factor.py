@@ -69,3 +69,38 @@ def test_pairs_of_a_weight_have_one_factor():
     with on_chip(model, 3, MONTH_S), torch.no_grad():
         got = model.eval()(x).numpy()
     assert np.linalg.norm(got - wanted) < 0.02 * np.linalg.norm(wanted)
+
+
+@pytest.mark.parametrize("pairs", [1, 2])
+def test_a_coarse_converter_finds_what_training_computes(pairs):
+    torch.manual_seed(0)
+    weight = torch.randn(ROWS, 6) * 0.05
+    for column, count in enumerate((2, 8, 32)):
+        weight[count:, column] = 0
+    target = aimc.Target(
+        geometry=aimc.Geometry(rows=ROWS, pairs=pairs), adc=aimc.Adc("linear", bits=5, lsb_fc=370.0)
+    )
+    x = torch.eye(ROWS)
+
+    def trained(chip: int, compensated: bool) -> torch.Tensor:
+        layer = nn.Linear(ROWS, 6, bias=False)
+        layer.weight.data.copy_(weight.T)
+        recipe = Circuit(adc=False) + Device(times_s=(MONTH_S,), compensate_drift=compensated)
+        model = convert(nn.Sequential(layer), target, recipe=recipe).eval()
+        with on_chip(model, chip, MONTH_S), torch.no_grad():
+            return model(x)
+
+    ratios = []
+    for chip in range(8):
+        tile = aimc.Tile(
+            weight.numpy(), target, seed=chip, time_s=MONTH_S, drift_compensation="column"
+        )
+        plain, scaled = trained(chip, False), trained(chip, True)
+        # reads have the same noise, so a factor is the whole difference
+        ratios.append(
+            tile.array("drift_factor") / ((plain * scaled).sum(0) / plain.square().sum(0))
+        )
+    found = np.array([np.asarray(r) for r in ratios])
+    error = np.abs(found.mean(0) - 1)
+    assert np.all(error < 0.01 + 3 * found.std(0) / np.sqrt(len(found))), found.mean(0)
+    assert np.all(found.std(0) < 0.1)

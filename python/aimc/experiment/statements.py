@@ -49,9 +49,9 @@ CONFIRMATION = """## The trainer's accuracy and the runtime's
 
 The weights of seed 0, on the same chip instances (the trainer draws every device as the runtime
 does, from the chip's seed), with the same converters and wires. Reads have noise of their own, and
-the trainer computes drift factors from conductances, the runtime from reads through the ADC: where
-that is coarse, factors of columns with little signal come out too small, which costs the runtime
-accuracy that the trainer does not see.
+the trainer computes drift factors from conductances, the runtime from reads through the ADC. The
+figures are of a runtime whose factors of columns with little signal came out too small, which cost
+it accuracy that the trainer did not see; factors are without that bias since.
 """
 
 PROTOTYPE = """## Against the prototype

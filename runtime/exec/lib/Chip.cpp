@@ -53,8 +53,6 @@ struct Chip::Scratch {
   TileState state;
   std::vector<TileBlock> list;
   AlignedVector<float> transfer, weff, outUS;
-  std::vector<std::vector<float>> driftFactors; ///< per block; empty: none
-  std::vector<float> scale;
 };
 
 Chip::Chip(ChipSource source, const Options &options, std::shared_ptr<const ChipFile> saved)
@@ -138,12 +136,25 @@ void Chip::devices(const Tile &tile, std::vector<TileBlock> &list, TileState &st
 void Chip::buildTile(Tile &tile, Scratch &scratch) {
   makeDevices(tile, options.timeS.has_value(), scratch.list, scratch.state);
   tile.scaled = scratch.state.scaleReport();
+  tile.driftFactors.clear();
+  const size_t planes = scratch.state.planes().size();
+  // Compensation reads the tile as it was, too.
+  std::vector<std::vector<PackedBlock>> fresh;
+  if (options.timeS && options.driftCompensation != DriftCompensation::None) {
+    scratch.state.setTime(std::nullopt);
+    for (size_t k = 0; k < planes; ++k)
+      packPlane(tile, k, scratch);
+    for (const Placed &placed : tile.placed) {
+      std::vector<PackedBlock> &packed = blocks[placed.weight][placed.block];
+      fresh.emplace_back(std::move(packed));
+      packed.resize(planes);
+    }
+  }
   scratch.state.setTime(options.timeS);
-  scratch.driftFactors.clear();
-  if (options.timeS && options.driftCompensation != DriftCompensation::None)
-    compensateDrift(tile, scratch.driftFactors);
-  for (size_t k = 0; k < scratch.state.planes().size(); ++k)
+  for (size_t k = 0; k < planes; ++k)
     packPlane(tile, k, scratch);
+  if (!fresh.empty())
+    compensateDrift(tile, fresh);
 }
 
 /// Folds the wires of a plane and packs its part of every block.
@@ -196,12 +207,6 @@ void Chip::packPlane(const Tile &tile, size_t plane, Scratch &scratch) {
       from.transferStride = stride;
     }
     from.columnScale = state.digitalScales(b, plane).data();
-    if (!scratch.driftFactors.empty()) {
-      scratch.scale.assign(from.columnScale, from.columnScale + block.cols);
-      for (size_t j = 0; j < scratch.scale.size(); ++j)
-        scratch.scale[j] *= scratch.driftFactors[b][j];
-      from.columnScale = scratch.scale.data();
-    }
     from.range = target.range;
     from.readVolt = target.readV;
     from.tickNs = target.tickNs;
@@ -332,8 +337,16 @@ json Chip::statistics() const {
                   {"blocks", tile.placed.size()},
                   {"used_cells", tile.usedDevices},
                   {"utilisation", static_cast<double>(tile.usedDevices) / devices}};
-    if (options.timeS && options.driftCompensation != DriftCompensation::None)
-      entry["drift_factor"] = tile.driftFactor;
+    if (!tile.driftFactors.empty()) {
+      double sum = 0, columns = 0;
+      for (const std::vector<float> &block : tile.driftFactors)
+        for (float factor : block) {
+          sum += static_cast<double>(factor);
+          columns += 1;
+        }
+      entry["drift_factor"] = sum / columns;
+      entry["drift_factors"] = tile.driftFactors;
+    }
     text["tiles"].push_back(std::move(entry));
     auto &[count, used] = totals[target.name];
     ++count;

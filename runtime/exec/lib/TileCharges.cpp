@@ -317,6 +317,14 @@ Result<void> Tile::array(const std::string &name, double *data, int64_t count) {
            values.insert(values.end(), folded.weff.begin(), folded.weff.end());
          }
        }},
+      {"drift_factor",
+       [&] {
+         const auto &factors = chip->tiles()[0].driftFactors;
+         if (factors.empty())
+           values.assign(static_cast<size_t>(block().cols), 1.0);
+         else
+           values.assign(factors[0].begin(), factors[0].end());
+       }},
       {"scale",
        [&] {
          for (float s : state.scales(0))

@@ -59,7 +59,8 @@ public:
     std::vector<Placed> placed;
     int64_t usedDevices = 0;
     model::ScaleReport scaled;
-    double driftFactor = 1; ///< mean factor of drift compensation
+    /// Of drift compensation, per block of `placed` and column; empty: none.
+    std::vector<std::vector<float>> driftFactors;
   };
 
   /// `saved`, where given, brings the devices.
@@ -111,9 +112,9 @@ private:
                    TileState &state) const;
   void buildTile(Tile &tile, Scratch &scratch);
   void packPlane(const Tile &tile, size_t plane, Scratch &scratch);
-  void compensateDrift(Tile &tile, std::vector<std::vector<float>> &factors) const;
-  Result<std::vector<std::vector<float>>> readCalibration(const Tile &tile,
-                                                          std::optional<double> seconds) const;
+  /// Finds the factors of a tile from its packed blocks, `fresh` as programmed, and puts them into
+  /// those of its time.
+  void compensateDrift(Tile &tile, const std::vector<std::vector<PackedBlock>> &fresh);
   void packExact(size_t weight);
   Result<void> checkWeights(Threads &threads) const;
   model::WeightView view(size_t weight, int64_t row, int64_t rows, int64_t col, int64_t cols) const;

@@ -204,6 +204,8 @@ AIMC_API aimc_status aimc_tile_read(aimc_tile *tile, const float *x, int64_t n, 
  *   transfer                           [pairs x rows x cols] T of each cell (midrail, column wires)
  *   effective                          [pairs x rows x cols] fC per ns of a unit input (midrail)
  *   scale                              [cols] s_j
+ *   drift_factor                       [cols] what drift compensation multiplies outputs with; 1
+ *                                      where there is none
  *   digital                            [pairs x cols] output per fC and unit of (range / levels)
  *   adc_gain, adc_offset_lsb           [pairs x cols] as drawn, before digital calibration
  *   column_factor, row_factor          [pairs x tile rows x tile cols] wire spread */
