@@ -3,9 +3,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===----------------------------------------------------------------------===//
 //
-// What the runtime's drift compensation finds per column by reading calibration vectors, here from
-// all of a column's devices, as python/aimc/torch/devices.py does: the factor that brings outputs
-// to inputs without correlation closest to what they were when they were programmed, both through
+// What the runtime's drift compensation finds per column by reading calibration vectors
+// (runtime/model's DriftFactor.h), here from all of a column's devices, as
+// python/aimc/torch/devices.py does: the factor that brings outputs to inputs without correlation
+// closest to what they were when they were programmed, all pairs of a weight together and through
 // the wires, which take less of smaller currents.
 //
 //===----------------------------------------------------------------------===//
@@ -33,19 +34,31 @@ at::Tensor TileSite::arriving(const at::Tensor &plus, const at::Tensor &minus) c
   return plus - minus;
 }
 
-at::Tensor TileSite::driftFactor(const at::Tensor &plusTarget, const at::Tensor &minusTarget,
-                                 const at::Tensor &plus, const at::Tensor &minus,
-                                 int64_t which) const {
+at::Tensor TileSite::driftFactor(const std::vector<Pair> &before,
+                                 const std::vector<Pair> &now) const {
   c10::NoGradGuard guard;
-  at::Tensor before = arriving(devices(plusTarget, which, std::nullopt),
-                               devices(minusTarget, which + 1, std::nullopt)),
-             now = arriving(plus, minus);
+  std::vector<at::Tensor> whole[2]; // per pair, then and now
+  for (size_t k = 0; k < now.size(); ++k) {
+    whole[0].push_back(arriving(before[k].first, before[k].second));
+    whole[1].push_back(arriving(now[k].first, now[k].second));
+  }
+  // What a band makes of its inputs, all pairs together.
+  auto output = [&](const std::vector<at::Tensor> &pairs, size_t b) {
+    const auto [row, height] = bands[b];
+    at::Tensor total;
+    for (size_t k = 0; k < pairs.size(); ++k) {
+      at::Tensor own = pairs[k];
+      own = transposed ? own.narrow(1, row, height).t() : own.narrow(0, row, height);
+      own = own * shares[k].share;
+      if (const auto gain = gainOf(k))
+        own = own * (*gain)[static_cast<int64_t>(b)];
+      total = total.defined() ? total + own : own;
+    }
+    return total;
+  };
   std::vector<at::Tensor> factors;
-  for (auto [row, height] : bands) {
-    auto band = [&, row = row, height = height](const at::Tensor &t) {
-      return transposed ? t.narrow(1, row, height).t() : t.narrow(0, row, height);
-    };
-    at::Tensor then = band(before), aged = band(now), power = (aged * aged).sum(0);
+  for (size_t b = 0; b < bands.size(); ++b) {
+    at::Tensor then = output(whole[0], b), aged = output(whole[1], b), power = (aged * aged).sum(0);
     factors.push_back(at::where(power > 0, ((then * aged).sum(0) / power).clamp_min(0.0),
                                 at::ones({}, power.options())));
   }

@@ -194,20 +194,31 @@ at::Tensor TileSite::throughDevices(const at::Tensor &x, const at::Tensor &weigh
   ops::Circuit circuit = given;
   if (simple(circuit) && strength == 0)
     circuit.passes.clear(); // linear: passes add up to one
-  at::Tensor total;
+  std::vector<Pair> pairs, fresh;
+  const bool compensated = noisy && options.compensateDrift && timeNow();
   for (size_t k = 0; k < shares.size(); ++k) {
     auto [plus, minus] = targets(weight, scale, k);
-    std::optional<at::Tensor> gain = gainOf(k);
+    const auto first = static_cast<int64_t>(2 * k);
+    if (compensated) {
+      c10::NoGradGuard guard;
+      fresh.emplace_back(devices(plus, first, std::nullopt),
+                         devices(minus, first + 1, std::nullopt));
+    }
     if (noisy) {
-      const auto first = static_cast<int64_t>(2 * k);
-      const at::Tensor plusTarget = plus, minusTarget = minus;
       plus = devices(plus, first, timeNow());
       minus = devices(minus, first + 1, timeNow());
-      if (options.compensateDrift && timeNow()) {
-        const at::Tensor lost = driftFactor(plusTarget, minusTarget, plus, minus, first);
-        gain = gain ? *gain * lost : lost;
-      }
     }
+    pairs.emplace_back(plus, minus);
+  }
+  std::optional<at::Tensor> lost;
+  if (compensated)
+    lost = driftFactor(fresh, pairs);
+  at::Tensor total;
+  for (size_t k = 0; k < shares.size(); ++k) {
+    const auto &[plus, minus] = pairs[k];
+    std::optional<at::Tensor> gain = gainOf(k);
+    if (lost)
+      gain = gain ? *gain * *lost : *lost;
     // Draws of this site: a weight that is read twice is read with other noise.
     at::Tensor y = ops::throughTiles(x, plus, minus, conducting, scale, gain, range, steps, blocks,
                                      transposed, circuit, compensates && mode == "weights+pulses",

@@ -71,10 +71,10 @@ private:
   at::Tensor stuck(const at::Tensor &g, int64_t which) const;
   at::Tensor devices(const at::Tensor &target, int64_t which, std::optional<double> time) const;
   at::Tensor arriving(const at::Tensor &plus, const at::Tensor &minus) const;
-  /// What drift compensation multiplies columns with [bands, cols]: from devices `which` and its
-  /// partner as programmed to their targets to what they are now.
-  at::Tensor driftFactor(const at::Tensor &plusTarget, const at::Tensor &minusTarget,
-                         const at::Tensor &plus, const at::Tensor &minus, int64_t which) const;
+  using Pair = std::pair<at::Tensor, at::Tensor>;
+  /// What drift compensation multiplies columns with [bands, cols], from the devices of all pairs
+  /// as they were programmed and as they are now.
+  at::Tensor driftFactor(const std::vector<Pair> &before, const std::vector<Pair> &now) const;
   at::Tensor normalised(const at::Tensor &weight, const at::Tensor &scale, size_t pair) const;
   /// The weight as the one pair that holds it is told, clipped and pre-distorted.
   at::Tensor shaped(const at::Tensor &weight, const at::Tensor &scale) const;
