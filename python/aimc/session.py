@@ -116,6 +116,7 @@ class Session(Owner):
     def age(self, time_s: float) -> None:
         """The same chip ``time_s`` seconds after its programming, whatever time it was before."""
         abi.check(abi.library().aimc_session_age(self._open_handle(), float(time_s)))
+        self._warner.tell(self._warnings(), level=2)
 
     def save_chip(self, path: str | os.PathLike[str]) -> None:
         """Write the chip instance; ``Session(package, chip=path)`` goes on from here."""

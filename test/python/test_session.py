@@ -193,5 +193,15 @@ def test_a_doubt_of_the_runtime_is_a_warning_once(linear_package):
             warnings.simplefilter("error")
             session.run(None, feed)
             aimc.Session(linear_package).run(None, feed)
-    with pytest.warns(aimc.HardwareWarning, match="drift_compensation has no effect"):
+    with pytest.warns(aimc.HardwareWarning, match="drift compensation has no effect"):
         aimc.Session(linear_package, drift_compensation="column").run(None, feed)
+
+
+def test_an_ideal_session_says_what_it_leaves_out(linear_package):
+    with pytest.warns(aimc.HardwareWarning, match="scale, time_s have no effect in a session wi"):
+        aimc.Session(linear_package, ideal=True, scale="optimal", time_s=60.0)
+    session = aimc.Session(
+        linear_package, target={"device": {"drift_scale": 0.0, "read_noise_scale": 0.0}}
+    )
+    with pytest.warns(aimc.HardwareWarning, match="a time since programming has no effect"):
+        session.age(60.0)

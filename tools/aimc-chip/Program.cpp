@@ -7,6 +7,7 @@
 #include "aimc/exec/Chip.h"
 #include "aimc/exec/ChipFile.h"
 #include "aimc/exec/TargetFile.h"
+#include "aimc/model/Ageing.h"
 
 #include <cstdio>
 #include <map>
@@ -16,6 +17,12 @@ namespace aimc::chip {
 using namespace aimc::exec;
 using nlohmann::json;
 
+namespace {
+void warn(const std::string &line) {
+  std::fprintf(stderr, "aimc-chip: warning: %s\n", line.c_str());
+}
+} // namespace
+
 Result<void> program(const Arguments &arguments) {
   auto package = Package::open(arguments.package, {});
   if (!package)
@@ -24,6 +31,8 @@ Result<void> program(const Arguments &arguments) {
   auto options = Options::parse(arguments.session.dump().c_str(), manifest, "options");
   if (!options)
     return tl::unexpected(options.error());
+  for (const std::string &line : options->withoutEffect(false))
+    warn(line);
   Threads threads(0);
   auto chip = Chip::layOut(ChipSource(**package), *options, nullptr, threads);
   if (!chip)
@@ -38,6 +47,14 @@ Result<void> age(const Arguments &arguments) {
     return tl::unexpected(chip.error());
   if (auto known = checkTime((*chip)->targets(), *arguments.time); !known)
     return fail(known.error().status, "--time: " + known.error().message);
+  Effects effects;
+  JsonReader reader("chip", AIMC_INVALID_ARGUMENT);
+  readEffects(reader.root((*chip)->options()).object("effects"), effects);
+  std::vector<model::DeviceModel> devices;
+  for (const Target &target : (*chip)->targets())
+    devices.push_back(deviceInForce(target, effects));
+  if (const auto line = model::ageingWithoutEffect(devices, {true, false}))
+    warn(*line);
   return (*chip)->saveAs(arguments.output, arguments.time);
 }
 

@@ -16,6 +16,7 @@ from torch import nn
 from aimc.errors import HardwareWarning, InvalidArgumentError
 from aimc.target import Target
 from aimc.torch import adapters, linears
+from aimc.torch.ageing import warn_without_effect
 from aimc.torch.calls import count_calls, forget_calls
 from aimc.torch.layer import AnalogLinear
 from aimc.torch.recipes import Circuit, Part, Recipe, check_number
@@ -120,6 +121,13 @@ def convert(
         count_calls(module)
     linears.leave_fast_paths(module)
     tell(module, made.values(), reasons, skipped, spec is not None)
+    if chosen.device is not None:
+        warn_without_effect(
+            made.values(),
+            time=bool(chosen.device.times_s),
+            compensation=chosen.device.compensate_drift,
+            level=2,
+        )
     return module
 
 
@@ -173,7 +181,8 @@ def on_chip(module: nn.Module, chip: int, time_s: float | None = None) -> Iterat
     from 0.
 
     Warns:
-        HardwareWarning: where nothing in the recipe differs from chip to chip.
+        HardwareWarning: where nothing in the recipe differs from chip to chip, and for a time that
+            changes nothing, as none of the devices ages.
 
     Raises:
         InvalidArgumentError: for a time with recipes without a device, which nothing ages in.
@@ -193,6 +202,8 @@ def on_chip(module: nn.Module, chip: int, time_s: float | None = None) -> Iterat
             HardwareWarning,
             stacklevel=3,
         )
+    if time_s is not None:  # the recipe's own was told when it was given
+        warn_without_effect(layers, time=True, compensation=False, level=3)
     before = [(layer.chip, layer.time_s, layer.reads.clone()) for layer in layers]
     try:
         for layer in layers:

@@ -120,15 +120,13 @@ json Grids::statistics() const {
 
 json Grids::warnings() const {
   json list = json::array();
-  if (options.ideal || options.record)
-    return list;
-  for (const std::string &option : options.withoutEffect)
-    list.push_back(option);
-  bool ran = false; // a time may still come
+  bool ran = false;
   for (const Site &site : sites)
     ran = ran || site.rows > 0;
-  if (ran && options.driftCompensation != DriftCompensation::None && !options.timeS)
-    list.push_back("drift_compensation has no effect without a time since programming (time_s)");
+  for (std::string &line : options.withoutEffect(ran))
+    list.push_back(std::move(line));
+  if (options.ideal || options.record)
+    return list;
   // The optimal scale clips where noise would take more.
   const model::ScaleReport scaled = chip.scaleReport();
   if (options.scale && options.scale->kind == model::ScaleRule::Kind::Sigma &&

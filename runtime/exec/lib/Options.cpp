@@ -55,7 +55,6 @@ void mergeTargets(const JsonObject &root, JsonReader &reader, const Manifest &ma
                   Options &options) {
   if (root.has("targets"))
     checkTargetNames(root.object("targets"), manifest);
-  std::vector<bool> fidelity(manifest.targets.size(), false);
   for (size_t i = 0; i < manifest.targets.size() && !reader.failed(); ++i) {
     const std::string &name = manifest.targets[i].name;
     json &text = options.targetTexts[i];
@@ -63,31 +62,34 @@ void mergeTargets(const JsonObject &root, JsonReader &reader, const Manifest &ma
       text = mergeTarget(text, overrides);
       if (overrides.has("adc") && overrides.object("adc").has("lsb_fc"))
         options.lsbGiven[i] = true;
-      fidelity[i] =
-          fidelity[i] || (overrides.has("wire") && overrides.object("wire").has("fidelity"));
+      if (overrides.has("wire") && overrides.object("wire").has("fidelity"))
+        options.given.insert("targets." + name + ".wire.fidelity");
     };
     if (root.has("target"))
       merge(root.object("target"));
     if (root.has("targets") && root.object("targets").has(name))
       merge(root.object("targets").object(name));
     options.targets[i] = readTarget(JsonObject(reader, &text, "target"), name);
-    if (fidelity[i] && options.targets[i].idle == model::Idle::Midrail)
-      options.withoutEffect.push_back("target " + name +
-                                      ": wire.fidelity has no effect where idle rows are at "
-                                      "mid-rail, which is exact");
   }
 }
 
-/// Options that change nothing here: a slip of the pen, or an expectation that is not met.
-void findWithoutEffect(Options &options) {
-  bool open = options.targets.empty();
-  for (const Target &target : options.targets)
-    open = open || target.idle == model::Idle::Open;
-  auto note = [&](const char *text) { options.withoutEffect.emplace_back(text); };
-  if (!open && options.compensate == model::Compensate::WeightsAndPulses)
-    note("compensate: weights+pulses does what weights does where idle rows are at mid-rail");
-  if (!open && options.compareExact > 0)
-    note("compare_exact has no effect where idle rows are at mid-rail, which is exact");
+/// Notes what is asked for by name. A default that is spelt out asks for nothing, but an effect
+/// that is: somebody expects it.
+void noteGiven(const JsonObject &root, Options &options) {
+  auto note = [&](const char *key, bool asks) {
+    if (root.has(key) && asks)
+      options.given.insert(key);
+  };
+  note("time_s", options.timeS.has_value());
+  note("drift_compensation", options.driftCompensation != DriftCompensation::None);
+  note("compensate",
+       options.compensate.value_or(model::Compensate::None) != model::Compensate::None);
+  note("scale", options.scale.has_value());
+  note("compare_exact", options.compareExact > 0);
+  note("compare_ideal", options.compareIdeal);
+  if (root.has("effects"))
+    for (const std::string &key : root.object("effects").keys())
+      options.given.insert("effects." + key);
 }
 
 /// Options with nothing asked for.
@@ -143,7 +145,7 @@ Result<Options> apply(Options options, const char *text, const Manifest &manifes
     mergeTargets(root, reader, manifest, options);
   if (reader.failed())
     return reader.result();
-  findWithoutEffect(options);
+  noteGiven(root, options);
   if (options.timeS)
     if (auto known = checkTime(options.targets, *options.timeS); !known)
       return fail(AIMC_INVALID_ARGUMENT, label + ": " + known.error().message);

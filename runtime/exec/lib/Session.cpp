@@ -153,6 +153,7 @@ Result<void> Session::age(double seconds) {
     return known;
   std::lock_guard lock(mutex);
   options.timeS = seconds;
+  options.given.insert("time_s");
   chip->rebuild(threads);
   grids->replan();
   return {};

@@ -182,10 +182,14 @@ Result<Tile::Given> Tile::parse(const char *targetJson, const char *optionsJson,
   if (!options)
     return tl::unexpected(options.error());
   given.options = std::move(*options);
-  if (target.idle == model::Idle::Midrail && targetRoot.has("wire") &&
-      targetRoot.object("wire").has("fidelity") && target.fidelity != model::Fidelity::OneProduct)
-    given.options.withoutEffect.push_back("wire.fidelity has no effect where idle rows are at "
-                                          "mid-rail, which is exact");
+  // Targets from Python spell out the default.
+  if (targetRoot.has("wire") && targetRoot.object("wire").has("fidelity") &&
+      target.fidelity != model::Fidelity::OneProduct)
+    given.options.given.insert(std::string("targets.") + kName + ".wire.fidelity");
+  if (!given.activity.empty())
+    given.options.given.insert("activity");
+  if (given.manifest.grids[0].inputRange && !given.compat)
+    given.options.given.insert("input_range");
   // One tile is little work; a caller with many of them has threads of its own.
   if (!root.has("threads"))
     given.options.threads = 1;
@@ -320,6 +324,7 @@ Result<void> Tile::age(double seconds) {
   if (auto known = checkTime(options.targets, seconds); !known)
     return known;
   options.timeS = seconds;
+  options.given.insert("time_s");
   chip->rebuild(threads);
   grids->replan();
   bare.reset();

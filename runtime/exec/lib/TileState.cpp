@@ -4,6 +4,7 @@
 //===----------------------------------------------------------------------===//
 #include "aimc/exec/TileState.h"
 
+#include "aimc/model/Ageing.h"
 #include "aimc/model/DeviceVariation.h"
 #include "aimc/model/Random.h"
 
@@ -45,6 +46,15 @@ std::vector<model::DacPass> dacPasses(const Target &target) {
     break;
   }
   return model::onePass(target.dacBits);
+}
+
+model::DeviceModel deviceInForce(const Target &target, const Effects &effects) {
+  model::DeviceModel device = target.deviceModel();
+  if (!effects.programming)
+    device.programmingScale = 0;
+  if (!effects.readNoise)
+    device.readScale = 0;
+  return device;
 }
 
 model::Stream TileState::stream(model::StreamKind kind, uint32_t sub) const {
@@ -304,11 +314,7 @@ void TileState::program(const Request &wantedState) {
 
 std::vector<Plane> &TileState::restore(const Request &wantedState) {
   request = wantedState;
-  kind = request.target->deviceModel();
-  if (!request.effects.programming)
-    kind.programmingScale = 0;
-  if (!request.effects.readNoise)
-    kind.readScale = 0;
+  kind = deviceInForce(*request.target, request.effects);
   aged = false;
   scaled = {};
   state.resize(static_cast<size_t>(request.target->pairs()));
@@ -350,7 +356,7 @@ void TileState::age(size_t k, const TileBlock &block, uint32_t device, double se
 }
 
 void TileState::setTime(std::optional<double> seconds) {
-  aged = seconds && (kind.drifts() || kind.fluctuates());
+  aged = seconds && model::ages(kind);
   if (!aged)
     return;
   plusNow.resize(state.size());

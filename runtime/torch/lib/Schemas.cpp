@@ -52,6 +52,8 @@ TORCH_LIBRARY(aimc, m) {
   m.def("tile_stream(int target, int chip, int tile) -> int");
   m.def("device_facts(str kind, float g_min, float g_max, float stuck_off=0., float stuck_on=0., "
         "str? table=None) -> (bool noisy_reads, float stuck_off, float stuck_on)");
+  m.def("ageing_without_effect(str kind, float g_min, float g_max, float programming_scale, float "
+        "read_scale, float drift_scale, bool time, bool compensation, str? table=None) -> str");
   m.def("device_state(Tensor target, Tensor? programming, Tensor? life, Tensor? low_frequency, "
         "Tensor curves, float[] law, Tensor? spread=None) -> Tensor");
   m.def("device_state_slope(Tensor target, Tensor? programming, Tensor? life, Tensor? "

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -45,7 +46,9 @@ struct Options {
   std::vector<Target> targets;             ///< as Manifest::targets
   std::vector<nlohmann::json> targetTexts; ///< the same, as merged
   std::vector<bool> lsbGiven;              ///< per target: an override names the ADC's LSB
-  std::vector<std::string> withoutEffect;  ///< what was asked for and changes nothing, a line each
+  /// What somebody asked for by name and that is no default: "time_s", "effects.wire",
+  /// "targets.<name>.wire.fidelity"; what a saved chip brings is not asked for.
+  std::set<std::string> given;
 
   /// `text` may be null or empty: all defaults. `label` opens messages.
   static Result<Options> parse(const char *text, const Manifest &manifest,
@@ -56,6 +59,10 @@ struct Options {
                                 const Manifest &manifest);
   /// The path under `chip`, empty where there is none; mistakes are left to parse().
   static std::string chipPath(const char *text);
+  /// A line for each of what was given that changes nothing here: a slip of the pen, or an
+  /// expectation that is not met. `ran`: something was read, so that a time that is missing will
+  /// no longer come before it.
+  std::vector<std::string> withoutEffect(bool ran) const;
   /// What a chip needs to go on: seed, time, effects, targets, scale, compensation.
   nlohmann::json stateText() const;
 };

@@ -39,6 +39,9 @@ struct Effects {
   bool variation = true; ///< spreads, stuck devices, wire spread, ADC gain and offset
 };
 
+/// The devices of a target with the scales of what is switched off at 0.
+model::DeviceModel deviceInForce(const Target &target, const Effects &effects);
+
 /// What a block brings to its tile.
 struct TileBlock {
   model::WeightView weight;
