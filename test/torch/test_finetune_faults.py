@@ -1,7 +1,10 @@
 # Part of the AIMC project, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""What aimc-finetune says of numbers that are none, and of a checkpoint that is none: the place
-where it went wrong, not where it shows."""
+"""What aimc-finetune says of numbers that are none, of a checkpoint that is none, and of options
+that do nothing: the place where it went wrong, not where it shows."""
+
+import json
+import warnings
 
 import numpy as np
 import onnx
@@ -9,6 +12,10 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from onnx_case import program
 from test_finetune import finetune
+from torch import nn
+
+import aimc
+from aimc.torch import Circuit, Device, convert
 
 pytestmark = pytest.mark.skipif(not program("aimc-finetune"), reason="built without torch")
 BATCH, KEYS, SIZE = 4, 5, 3
@@ -95,3 +102,26 @@ def test_a_cut_checkpoint_says_so(tmp_path):
         done = finetune(model, data, tmp_path / "x.onnx", *options, "--resume", status=1)
         assert f"{path}: expected" in done.stderr and "cut short" in done.stderr, done.stderr
         assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("options", [["--drift-time", "1d"],
+                                     ["--drift-time", "1d", "--drift-compensation", "column"]])  # fmt: skip
+@pytest.mark.parametrize("kind", ["ideal", "scales", "pcm"])
+def test_time_that_does_nothing_is_told_once(tmp_path, kind, options):
+    """In the words of aimc.torch, which are the runtime's."""
+    device = aimc.Device("ideal") if kind == "ideal" else aimc.Device("pcm")
+    if kind == "scales":
+        device = aimc.Device("pcm", drift_scale=0.0, read_noise_scale=0.0)
+    target = aimc.Target(device=device)
+    recipe = Circuit() + Device(times_s=(86_400.0,), compensate_drift=len(options) > 2)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        convert(nn.Linear(3, 5), target, recipe=recipe)
+    model, data = tmp_path / "m.onnx", tmp_path / "d.npz"
+    (tmp_path / "t.json").write_text(json.dumps(target.parts()))
+    attention(model)
+    examples(data)
+    done = finetune(model, data, tmp_path / "x.onnx", "--loss", "mse", "--steps", 1, "--batch",
+                    BATCH, "--target", tmp_path / "t.json", *options)  # fmt: skip
+    assert [f"aimc-finetune: warning: {w.message}" for w in told] == done.stderr.splitlines()
+    assert len(told) == (kind != "pcm")

@@ -15,6 +15,7 @@
 #include "aimc/model/Scale.h"
 
 #include <ATen/ATen.h>
+#include <ATen/core/dispatch/Dispatcher.h>
 #include <algorithm>
 #include <set>
 #include <sstream>
@@ -157,6 +158,37 @@ public:
     if (whole) // of which its author may have said little
       names += " (" + whole->summary + ")";
     return "through " + std::to_string(tiles) + (tiles == 1 ? " tile" : " tiles") + " on " + names;
+  }
+
+  /// Time and its compensation, in the runtime's words, where none of the devices ages.
+  std::string withoutEffect() const override {
+    using Told = std::string(c10::string_view, double, double, double, double, double, bool, bool,
+                             std::optional<c10::string_view>);
+    static const auto op = c10::Dispatcher::singleton()
+                               .findSchemaOrThrow("aimc::ageing_without_effect", "")
+                               .typed<Told>();
+    std::set<const TileTarget *> used;
+    if (whole)
+      used.insert(whole.get());
+    for (const SiteSpec &spec : specs)
+      used.insert(spec.target.get());
+    std::set<std::string> lines;
+    for (const TileTarget *t : used) {
+      std::optional<c10::string_view> table;
+      if (!t->table.empty())
+        table = t->table;
+      lines.insert(op.call(t->device, t->circuit.gMinUS, t->circuit.gMaxUS,
+                           t->programmingScale * options.programming, t->readScale * options.read,
+                           t->driftScale * options.drift, !options.times.empty(),
+                           options.compensateDrift, table));
+    }
+    std::string text;
+    for (const std::string &line : lines) {
+      if (line.empty())
+        return "";
+      text += (text.empty() ? "" : "; ") + line;
+    }
+    return text;
   }
 
   std::string fingerprint() const override {

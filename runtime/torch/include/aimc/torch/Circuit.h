@@ -33,6 +33,8 @@ public:
   virtual void stateLoaded(int64_t) {}
   /// The layer whose tile saturated most in the reads that were inspected; "" where none did.
   virtual std::string saturated() const { return ""; }
+  /// What of the options can do nothing, for people; "" where all do something.
+  virtual std::string withoutEffect() const { return ""; }
   /// What training goes through, for people: "through 12 tiles on pcm".
   virtual std::string description() const = 0;
   /// What decides the numbers, for the fingerprint of a checkpoint.
