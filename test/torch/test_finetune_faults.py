@@ -123,5 +123,6 @@ def test_time_that_does_nothing_is_told_once(tmp_path, kind, options):
     examples(data)
     done = finetune(model, data, tmp_path / "x.onnx", "--loss", "mse", "--steps", 1, "--batch",
                     BATCH, "--target", tmp_path / "t.json", *options)  # fmt: skip
-    assert [f"aimc-finetune: warning: {w.message}" for w in told] == done.stderr.splitlines()
-    assert len(told) == (kind != "pcm")
+    lines = [str(w.message) for w in told if "no effect" in str(w.message)]
+    assert [f"aimc-finetune: warning: {line}" for line in lines] == done.stderr.splitlines()
+    assert len(lines) == (kind != "pcm")

@@ -248,6 +248,20 @@ def test_chips_are_the_same(tmp_path, noise):
     assert np.ptp(here) > 1e-3 * quiet and abs(np.mean(here) / quiet - 1) > 1e-3
 
 
+def test_a_small_range_is_its_own(tmp_path):
+    """What a spec may have; nothing here is measured against 1."""
+    spec = spec_for(Sites(), adc={"kind": "ideal"})
+    outputs = []
+    for size in (1.0, 1e-20):
+        for layer in spec["layers"]:
+            layer["input_range"] = 2.0 * size
+        (tmp_path / "spec.json").write_text(json.dumps(spec))
+        model = convert(Sites(), spec=str(tmp_path / "spec.json"), recipe=Circuit()).eval()
+        x = torch.linspace(-3, 3, ROWS).reshape(1, -1) * size
+        outputs.append(model(x).detach() / size)
+    torch.testing.assert_close(outputs[1], outputs[0], rtol=1e-4, atol=1e-5)
+
+
 def differences(layer, x, toward):
     """dL/dw by finite differences where L = sum(y toward). One that goes to or beyond the scale is
     clipped, so steps at the scale go inwards; a zero is the plus device's."""

@@ -18,6 +18,7 @@ from aimc.errors import HardwareWarning, InvalidArgumentError
 from aimc.files import read_json, replacing
 from aimc.torch.charges import Charges, weight_of
 from aimc.torch.layer import AnalogLinear
+from aimc.torch.ranges import LEAST
 from aimc.torch.steps import analog_layers
 
 _NAMED = 8  # layers in a warning
@@ -93,7 +94,7 @@ def calibrate(
     _run(module, kept, layers, first)
     for (layer, call), top in inputs.items():
         own = layer.input_range.data
-        (own[call] if layer.ranged_by_call else own).copy_(top.clamp_min(1e-12))
+        (own[call] if layer.ranged_by_call else own).copy_(top.clamp_min(LEAST))
         layer.calibrated = True
     if any(layer in ranged for layer, _ in inputs):
         _run(module, kept, layers, second)

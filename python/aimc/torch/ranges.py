@@ -15,6 +15,7 @@ from aimc.torch.calls import Calls
 from aimc.torch.tiled import TiledWeight
 
 LEARNED = ("input_range", "adc_lsb")
+LEAST = 1e-30  # full scale of inputs, as in a spec; one that is learned stays above 0
 
 
 class RangedWeight(TiledWeight):
@@ -76,7 +77,7 @@ class RangedWeight(TiledWeight):
             )
         assert call is not None  # as above
         ranges = self.input_range[call] if self.ranged_by_call else self.input_range
-        return ranges.clamp_min(1e-12)
+        return ranges.clamp_min(LEAST)
 
     def _load_from_state_dict(
         self, state: Mapping[str, Any], prefix: str, metadata: Any, strict: bool,
