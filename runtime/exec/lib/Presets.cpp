@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <dlfcn.h>
 #include <filesystem>
 #include <set>
 
@@ -16,17 +17,35 @@ namespace aimc::exec {
 
 namespace fs = std::filesystem;
 
+namespace {
+/// share/aimc/targets of the tree that this code is installed in: a program's bin or, where it is
+/// part of a plug-in that another program loads, the lib beside it.
+std::vector<std::string> installedFolders() {
+  std::vector<std::string> folders;
+  auto beside = [&](const fs::path &file) {
+    const fs::path folder = file.parent_path().parent_path() / "share/aimc/targets";
+    if (std::find(folders.begin(), folders.end(), folder) == folders.end())
+      folders.push_back(folder);
+  };
+  std::error_code failed;
+  Dl_info object{};
+  if (::dladdr(reinterpret_cast<const void *>(&findTarget), &object) != 0 && object.dli_fname)
+    if (const fs::path file = fs::canonical(object.dli_fname, failed); !failed)
+      beside(file);
+  if (const fs::path self = fs::read_symlink("/proc/self/exe", failed); !failed)
+    beside(self);
+  return folders;
+}
+} // namespace
+
 std::vector<std::string> presetFolders(const std::string &first) {
   std::vector<std::string> folders;
   if (!first.empty())
     folders.push_back(first);
   if (const char *given = std::getenv("AIMC_TARGETS_DIR"); given && *given)
     folders.emplace_back(given);
-  std::error_code failed;
-  const fs::path self = fs::read_symlink("/proc/self/exe", failed);
-  if (!failed)
-    folders.push_back(self.parent_path().parent_path() / "share/aimc/targets");
-  folders.emplace_back(AIMC_INSTALLED_TARGETS_DIR);
+  for (std::string &folder : installedFolders())
+    folders.push_back(std::move(folder));
   folders.emplace_back(AIMC_SOURCE_TARGETS_DIR);
   return folders;
 }

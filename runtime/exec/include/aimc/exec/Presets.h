@@ -17,7 +17,7 @@
 namespace aimc::exec {
 
 /// Where presets are sought, in this order: `first` (may be empty), $AIMC_TARGETS_DIR,
-/// ../share/aimc/targets of the running program, the folder that was configured for installation,
+/// ../share/aimc/targets of the library or program that holds this code and of the running program,
 /// the source tree's.
 std::vector<std::string> presetFolders(const std::string &first = {});
 
