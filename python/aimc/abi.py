@@ -91,23 +91,25 @@ def library() -> ctypes.CDLL:
         ) from error
     handle, text, status = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int
     out, tensors, i32 = ctypes.POINTER(handle), ctypes.POINTER(Tensor), ctypes.c_int32
+    made = out  # a `char **`: freed with the pointer itself, which c_char_p would not keep
     data, i64, f64 = ctypes.c_void_p, ctypes.c_int64, ctypes.c_double
     signatures: dict[str, tuple[type | None, list[type]]] = {
         "aimc_runtime_version": (text, []),
         "aimc_last_error": (text, []),
         "aimc_package_open_with": (status, [text, text, out]),
-        "aimc_package_manifest": (text, [handle]),
+        "aimc_text_free": (None, [ctypes.c_void_p]),
+        "aimc_package_manifest": (status, [handle, made]),
         "aimc_package_close": (None, [handle]),
         "aimc_session_create": (status, [handle, text, out]),
         "aimc_session_run": (status, [handle, i32, tensors, i32, tensors, i32]),
         "aimc_session_reset": (status, [handle]),
-        "aimc_session_statistics": (status, [handle, ctypes.POINTER(text)]),
-        "aimc_session_warnings": (status, [handle, ctypes.POINTER(text)]),
+        "aimc_session_statistics": (status, [handle, made]),
+        "aimc_session_warnings": (status, [handle, made]),
         "aimc_session_age": (status, [handle, f64]),
         "aimc_session_save_chip": (status, [handle, text]),
         "aimc_session_save_record": (status, [handle, text]),
         "aimc_session_destroy": (None, [handle]),
-        "aimc_target_read": (status, [text, text, ctypes.POINTER(text)]),
+        "aimc_target_read": (status, [text, text, made]),
         "aimc_tile_create": (status, [text, text, data, i64, i64, out]),
         "aimc_tile_create_pairs": (status, [text, text, data, data, i64, i64, out]),
         "aimc_tile_charges": (status, [handle, text, data, i64, data]),
@@ -115,8 +117,8 @@ def library() -> ctypes.CDLL:
         "aimc_tile_array": (status, [handle, text, data, i64]),
         "aimc_tile_age": (status, [handle, f64]),
         "aimc_tile_reset": (status, [handle]),
-        "aimc_tile_statistics": (status, [handle, ctypes.POINTER(text)]),
-        "aimc_tile_warnings": (status, [handle, ctypes.POINTER(text)]),
+        "aimc_tile_statistics": (status, [handle, made]),
+        "aimc_tile_warnings": (status, [handle, made]),
         "aimc_tile_destroy": (None, [handle]),
     }
     for name, (result, parameters) in signatures.items():
@@ -131,6 +133,16 @@ def check(status: int) -> None:
     if status != OK:
         text: bytes = library().aimc_last_error()
         raise _EXCEPTIONS.get(status, errors.RunError)(text.decode(errors="replace"))
+
+
+def text_of(function: str, *given: ctypes.c_void_p | bytes) -> str:
+    """The text that a function of the C API makes of a handle or of texts, freed there."""
+    made = ctypes.c_void_p()
+    check(getattr(library(), function)(*given, ctypes.byref(made)))
+    try:
+        return ctypes.string_at(made.value or 0).decode()
+    finally:
+        library().aimc_text_free(made)
 
 
 def read_target_text(
@@ -155,9 +167,8 @@ def read_target_text(
         UnsupportedError: for what training has no model of.
     """
     given = {"label": label, "partial": partial, "training": training, "folder": folder}
-    options, whole = json.dumps(given), ctypes.c_char_p()
-    check(library().aimc_target_read(text.encode(), options.encode(), ctypes.byref(whole)))
-    parts: dict[str, Any] = json.loads(whole.value or b"{}")
+    options = json.dumps(given).encode()
+    parts: dict[str, Any] = json.loads(text_of("aimc_target_read", text.encode(), options))
     return parts
 
 

@@ -6,17 +6,25 @@ from __future__ import annotations
 
 import ctypes
 from types import TracebackType
-from typing import Self
+from typing import ClassVar, Self
+
+from aimc import abi
 
 
 class Owner:
-    """Closes its handle at the end of a `with`, or when nobody holds the object any more."""
+    """Closes its handle at the end of a `with`, or when nobody holds the object any more.
+
+    The handle stays what it was: the runtime knows which ones are open, and calls with a closed one
+    are errors there. So closing may be done twice, by any thread, also while another one runs.
+    """
 
     _handle: ctypes.c_void_p
+    _destroy: ClassVar[str]  # the function of the C API that frees the handle
 
     def close(self) -> None:
-        """Free the handle; says what it frees where it is overridden."""
-        self._handle = ctypes.c_void_p()
+        """Free what the object holds; it cannot be used afterwards. Once is enough, and a call
+        that another thread is in ends as it would have."""
+        getattr(abi.library(), self._destroy)(self._handle)
 
     def __enter__(self) -> Self:
         return self

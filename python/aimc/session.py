@@ -42,6 +42,8 @@ class Session(Owner):
     for all sessions that differ in their chip or its age alone.
     """
 
+    _destroy = "aimc_session_destroy"
+
     def __init__(
         self, path: str | os.PathLike[str], *, verify_hashes: bool = True, **options: Any
     ) -> None:
@@ -51,7 +53,7 @@ class Session(Owner):
         flags = json.dumps({"verify_hashes": verify_hashes}).encode()
         abi.check(lib.aimc_package_open_with(os.fsencode(path), flags, ctypes.byref(package)))
         try:
-            text: bytes = lib.aimc_package_manifest(package)
+            text = abi.text_of("aimc_package_manifest", package)
             self.manifest: dict[str, Any] = json.loads(text)
             self.options = options
             if isinstance(options.get("chip"), os.PathLike):
@@ -103,7 +105,7 @@ class Session(Owner):
         made = _Tensors(outputs)
         abi.check(
             abi.library().aimc_session_run(
-                self._open_handle(), number, given.array, len(feeds), made.array, len(outputs)
+                self._handle, number, given.array, len(feeds), made.array, len(outputs)
             )
         )
         self._warner.tell(self._warnings(), level=2)
@@ -111,44 +113,29 @@ class Session(Owner):
 
     def reset(self) -> None:
         """Restart the read-noise streams and clear the statistics of runs."""
-        abi.check(abi.library().aimc_session_reset(self._open_handle()))
+        abi.check(abi.library().aimc_session_reset(self._handle))
 
     def age(self, time_s: float) -> None:
         """The same chip ``time_s`` seconds after its programming, whatever time it was before."""
-        abi.check(abi.library().aimc_session_age(self._open_handle(), float(time_s)))
+        abi.check(abi.library().aimc_session_age(self._handle, float(time_s)))
         self._warner.tell(self._warnings(), level=2)
 
     def save_chip(self, path: str | os.PathLike[str]) -> None:
         """Write the chip instance; ``Session(package, chip=path)`` goes on from here."""
-        abi.check(abi.library().aimc_session_save_chip(self._open_handle(), os.fsencode(path)))
+        abi.check(abi.library().aimc_session_save_chip(self._handle, os.fsencode(path)))
 
     def save_record(self, path: str | os.PathLike[str]) -> None:
         """Write what a session with ``record=True`` has collected, for ``aimc-calibrate``."""
-        abi.check(abi.library().aimc_session_save_record(self._open_handle(), os.fsencode(path)))
+        abi.check(abi.library().aimc_session_save_record(self._handle, os.fsencode(path)))
 
     def statistics(self) -> dict[str, Any]:
         """Programming, tiles and figures per grid so far (docs/RuntimeABI.md)."""
-        text = ctypes.c_char_p()
-        abi.check(abi.library().aimc_session_statistics(self._open_handle(), ctypes.byref(text)))
-        parsed: dict[str, Any] = json.loads(text.value or b"{}")
+        parsed: dict[str, Any] = json.loads(abi.text_of("aimc_session_statistics", self._handle))
         return parsed
 
-    def close(self) -> None:
-        """Free the chip instance; the session cannot be used afterwards."""
-        if self._handle:
-            abi.library().aimc_session_destroy(self._handle)
-            self._handle = ctypes.c_void_p()
-
     def _warnings(self) -> list[str]:
-        text = ctypes.c_char_p()
-        abi.check(abi.library().aimc_session_warnings(self._open_handle(), ctypes.byref(text)))
-        messages: list[str] = json.loads(text.value or b"[]")
+        messages: list[str] = json.loads(abi.text_of("aimc_session_warnings", self._handle))
         return messages
-
-    def _open_handle(self) -> ctypes.c_void_p:
-        if not self._handle:
-            raise InvalidArgumentError("expected an open session, but this one is closed")
-        return self._handle
 
     def _entry_for(self, feeds: Mapping[str, Array]) -> int:
         """The entry whose input shapes are those of the feeds; the only one where there is one,

@@ -53,7 +53,7 @@ class Tile(Owner):
     warns with :class:`aimc.HardwareWarning`, once per message, of what it doubts.
     """
 
-    _handle: ctypes.c_void_p
+    _destroy = "aimc_tile_destroy"
 
     def __init__(
         self,
@@ -147,9 +147,7 @@ class Tile(Owner):
 
     def statistics(self) -> dict[str, Any]:
         """Target in force and figures of the reads so far."""
-        text = ctypes.c_char_p()
-        self._call("statistics", ctypes.byref(text))
-        parsed: dict[str, Any] = json.loads(text.value or b"{}")
+        parsed: dict[str, Any] = json.loads(abi.text_of("aimc_tile_statistics", self._handle))
         return parsed
 
     @property
@@ -169,16 +167,8 @@ class Tile(Owner):
         """Pairs of devices per weight."""
         return int(self._whole["geometry"]["pairs"])
 
-    def close(self) -> None:
-        """Free the tile; it cannot be used afterwards."""
-        if self._handle:
-            abi.library().aimc_tile_destroy(self._handle)
-            self._handle = ctypes.c_void_p()
-
     def _warnings(self) -> list[str]:
-        text = ctypes.c_char_p()
-        self._call("warnings", ctypes.byref(text))
-        messages: list[str] = json.loads(text.value or b"[]")
+        messages: list[str] = json.loads(abi.text_of("aimc_tile_warnings", self._handle))
         return messages
 
     def _start(self, target: Mapping[str, Any] | Any, options: Mapping[str, Any]) -> None:
@@ -208,8 +198,6 @@ class Tile(Owner):
         self._warner.tell(self._warnings(), level=3)
 
     def _call(self, function: str, *arguments: Any) -> None:
-        if not self._handle:
-            raise InvalidArgumentError("expected an open tile, but this one is closed")
         abi.check(getattr(abi.library(), f"aimc_tile_{function}")(self._handle, *arguments))
 
 

@@ -184,6 +184,69 @@ def test_manifest_that_asks_for_the_impossible(package, change, cause):
     refuse(package, {"x": x()}, cause)
 
 
+def _drop(path):
+    """A change that takes the last element of a list away."""
+
+    def change(manifest):
+        for key in path:
+            manifest = manifest[key]
+        manifest.pop()
+
+    return change
+
+
+FIRST = ("entries", 0)
+
+
+@pytest.mark.parametrize(
+    ("change", "cause"),
+    [
+        (_drop(("constants",)), "number of constants: 2"),
+        (lambda m: m["constants"].reverse(), "constant 0: F32"),
+        (lambda m: m["constants"].append(m["constants"][0]), "number of constants: 2"),
+        (_drop(("grids",)), "number of grids: 2"),
+        (lambda m: m["grids"].reverse(), "grid 0: 64 x [128]"),
+        (lambda m: m["grids"][0].update(weights=[1]), "grid 0: 64 x [128]"),
+        (lambda m: m["entries"].append(m["entries"][0]), "number of entries: 1"),
+        (lambda m: m["entries"][0].update(arena_bytes=0), "arena of"),
+        (lambda m: m["entries"][0].update(symbol="aimc_abi_version"), "entry aimc_entry_0: "),
+        (_drop((*FIRST, "inputs")), "1 inputs"),
+        (_drop((*FIRST, "outputs")), "1 outputs"),
+        (lambda m: m["entries"][0]["inputs"][0].update(shape=[4, 8]), "input 'x': f32 [4, 64]"),
+        (lambda m: m["entries"][0]["inputs"][0].update(dtype="bool"), "input 'x': f32 [4, 64]"),
+        (lambda m: m["entries"][0]["inputs"][0].update(name="z"), "input 'x': f32 [4, 64]"),
+        (_drop((*FIRST, "outputs", 0, "shape")), "output 'y': f32 [4, 32]"),
+        (lambda m: m["entries"][0]["outputs"][0].update(shape=[1, 1]), "output 'y': f32 [4, 32]"),
+        (lambda m: m["isa"]["features"].clear(), "processor: "),
+    ],
+)
+def test_manifest_of_other_code(mlp_package, tmp_path, change, cause):
+    """Whole in itself, hash and all, but the code would read or write where nothing is."""
+    copy = shutil.copytree(mlp_package, tmp_path / "copy.aimc")
+    edit_manifest(copy, change)
+    refuse(
+        copy, {"x": x(columns=64)}, "manifest.json: expected what model.so was compiled for", cause
+    )
+
+
+def test_weights_of_other_code(mlp_package, tmp_path):
+    """The same for a weights file whose constant is shorter, with its hash in the manifest."""
+    copy = shutil.copytree(mlp_package, tmp_path / "copy.aimc")
+    path = copy / "weights.safetensors"
+    data = path.read_bytes()
+    length = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + length])
+    name = json.loads((copy / "manifest.json").read_text())["constants"][0]
+    header[name]["shape"] = [1]
+    begin = header[name]["data_offsets"][0]
+    header[name]["data_offsets"] = [begin, begin + 4]
+    data = data[:8] + json.dumps(header).encode().ljust(length) + data[8 + length :]
+    path.write_bytes(data)
+    record = {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+    edit_manifest(copy, lambda m: m["files"].update({path.name: record}))
+    refuse(copy, {"x": x(columns=64)}, "constant 0: F32", "[1]")
+
+
 def test_foreign_shared_object(package):
     """Hashes agree, but the code is somebody else's: it has no ABI version of ours."""
     foreign = aimc.locate.find_library()

@@ -84,7 +84,11 @@ tl::unexpected<std::string> runtimeError() {
 /// Inputs or outputs of the package's only entry.
 tl::expected<std::vector<Port>, std::string> portsOf(aimc_package *package, llvm::StringRef kind) {
   std::vector<Port> ports;
-  llvm::Expected<json::Value> manifest = mlir::aimc::parseJsonText(aimc_package_manifest(package));
+  char *text = nullptr;
+  if (aimc_package_manifest(package, &text) != AIMC_OK)
+    return runtimeError();
+  llvm::Expected<json::Value> manifest = mlir::aimc::parseJsonText(text);
+  aimc_text_free(text);
   const json::Object *root = manifest ? manifest->getAsObject() : nullptr;
   if (!manifest)
     llvm::consumeError(manifest.takeError());
@@ -170,9 +174,10 @@ bool isRecord(const std::string &path) {
 }
 
 tl::expected<void, std::string> checkTarget(const std::string &targetJson) {
-  const char *whole = nullptr;
+  char *whole = nullptr;
   if (aimc_target_read(targetJson.c_str(), R"({"partial": false})", &whole) != AIMC_OK)
     return runtimeError();
+  aimc_text_free(whole);
   return {};
 }
 

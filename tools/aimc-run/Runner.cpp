@@ -95,7 +95,10 @@ Result<Model> openModel(const Arguments &arguments) {
   if (status != AIMC_OK)
     return runtimeError(status);
   PackageHandle handle(package);
-  auto manifest = files::parseJson(aimc_package_manifest(package));
+  char *made = nullptr;
+  if (status = aimc_package_manifest(package, &made); status != AIMC_OK)
+    return runtimeError(status);
+  auto manifest = files::parseJson(TextHandle(made).get());
   if (!manifest)
     return fail(arguments.package + ": " + manifest.error());
   return Model{std::move(handle), std::move(*manifest)};
@@ -166,11 +169,11 @@ Result<double> runOnce(aimc_session *session, int32_t entry, std::vector<Array> 
 }
 
 Result<json> readStatistics(aimc_session *session) {
-  const char *text = nullptr;
+  char *text = nullptr;
   aimc_status status = aimc_session_statistics(session, &text);
   if (status != AIMC_OK)
     return runtimeError(status);
-  auto statistics = files::parseJson(text);
+  auto statistics = files::parseJson(TextHandle(text).get());
   if (!statistics)
     return fail("statistics: " + statistics.error());
   return std::move(*statistics);

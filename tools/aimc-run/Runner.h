@@ -27,7 +27,9 @@ template <class T> using Result = tl::expected<T, Failure>;
 struct CloseHandle {
   void operator()(aimc_package *package) const { aimc_package_close(package); }
   void operator()(aimc_session *session) const { aimc_session_destroy(session); }
+  void operator()(char *text) const { aimc_text_free(text); }
 };
+using TextHandle = std::unique_ptr<char, CloseHandle>;
 using PackageHandle = std::unique_ptr<aimc_package, CloseHandle>;
 using SessionHandle = std::unique_ptr<aimc_session, CloseHandle>;
 

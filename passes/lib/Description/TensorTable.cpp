@@ -35,7 +35,7 @@ static int64_t width(Type element) {
   return static_cast<int64_t>(llvm::divideCeil(element.getIntOrFloatBitWidth(), 8));
 }
 
-static llvm::StringRef dtype(Type element) {
+llvm::StringRef mlir::aimc::storedName(Type element) {
   if (element.isF32())
     return "F32";
   if (element.isInteger(64))
@@ -71,7 +71,7 @@ llvm::Error TensorTable::write(Sink sink, llvm::json::Object metadata) const {
   std::vector<const Entry *> order;
   for (const Entry &entry : entries) {
     if (!isa<DenseResourceElementsAttr, DenseElementsAttr>(entry.value) ||
-        dtype(entry.value.getElementType()).empty())
+        storedName(entry.value.getElementType()).empty())
       return llvm::createStringError(llvm::inconvertibleErrorCode(),
                                      "tensor '" + entry.name +
                                          "': expected f32, i64, i32 or i1 data in the module");
@@ -88,7 +88,7 @@ llvm::Error TensorTable::write(Sink sink, llvm::json::Object metadata) const {
   for (const Entry *entry : order) {
     int64_t size = entry->value.getNumElements() * width(entry->value.getElementType());
     header[entry->name] =
-        llvm::json::Object{{"dtype", dtype(entry->value.getElementType())},
+        llvm::json::Object{{"dtype", storedName(entry->value.getElementType())},
                            {"shape", llvm::json::Array(entry->value.getShapedType().getShape())},
                            {"data_offsets", llvm::json::Array{offset, offset + size}}};
     offset += size;

@@ -17,6 +17,10 @@ struct PackageContents {
   Mapping mapping;
 };
 
+/// What the native code of `lowered` takes for granted, as text (aimc/exec/Signature.h).
+std::string signatureText(ModuleOp lowered, const PackageContents &contents,
+                          const NativeTarget &target);
+
 /// The manifest's text.
 llvm::Expected<std::string> manifestText(ModuleOp lowered, PackageContents &contents,
                                          const PackageOptions &options, const NativeTarget &target,

@@ -175,7 +175,7 @@ static llvm::Error link(llvm::StringRef object, llvm::StringRef output) {
 }
 
 llvm::Error mlir::aimc::emitSharedObject(ModuleOp module, const NativeTarget &target,
-                                         llvm::StringRef path) {
+                                         llvm::StringRef signature, llvm::StringRef path) {
   DialectRegistry registry;
   registerBuiltinDialectTranslation(registry);
   registerLLVMDialectTranslation(registry);
@@ -202,6 +202,9 @@ llvm::Error mlir::aimc::emitSharedObject(ModuleOp module, const NativeTarget &ta
   auto *u32 = llvm::Type::getInt32Ty(context);
   new llvm::GlobalVariable(*native, u32, /*isConstant=*/true, llvm::GlobalValue::ExternalLinkage,
                            llvm::ConstantInt::get(u32, AIMC_ABI_VERSION), "aimc_abi_version");
+  llvm::Constant *text = llvm::ConstantDataArray::getString(context, signature);
+  new llvm::GlobalVariable(*native, text->getType(), /*isConstant=*/true,
+                           llvm::GlobalValue::ExternalLinkage, text, "aimc_signature");
   optimise(*native, *tm);
   llvm::SmallString<128> object(path);
   object += ".o";

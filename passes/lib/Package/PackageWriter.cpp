@@ -76,7 +76,8 @@ llvm::Error PackageWriter::write(ModuleOp lowered, const NativeTarget &target,
 
   progress("native code");
   std::string object = folder->file("model.so");
-  if (llvm::Error error = emitSharedObject(lowered, target, object))
+  if (llvm::Error error =
+          emitSharedObject(lowered, target, signatureText(lowered, *contents, target), object))
     return error;
   auto digest = digestOf(object);
   if (!digest)

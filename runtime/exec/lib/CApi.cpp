@@ -7,25 +7,48 @@
 //
 //===----------------------------------------------------------------------===//
 #include "CApiSupport.h"
+#include "Handles.h"
 #include "aimc/exec/JsonReader.h"
 #include "aimc/exec/Session.h"
 
+#include <cstdlib>
+#include <cstring>
 #include <nlohmann/json.hpp>
 
 using namespace aimc::exec;
 
-struct aimc_package {
-  std::shared_ptr<const Package> package;
-};
-
-struct aimc_session {
-  std::unique_ptr<Session> session;
-};
-
 namespace aimc::exec {
 namespace {
 thread_local std::string lastError;
+
+// Never destroyed: other threads may be in a call while the process ends.
+Handles<const Package, aimc_package> &packages() {
+  static auto &table = *new Handles<const Package, aimc_package>("package", 1);
+  return table;
 }
+
+Handles<Session, aimc_session> &sessions() {
+  static auto &table = *new Handles<Session, aimc_session>("session", 2);
+  return table;
+}
+
+Result<Package::Options> packageOptions(const char *text) {
+  Package::Options options;
+  if (!text || !*text)
+    return options;
+  auto parsed = parseJson(text, "package options", AIMC_INVALID_ARGUMENT);
+  if (!parsed)
+    return tl::unexpected(parsed.error());
+  JsonReader reader("package options", AIMC_INVALID_ARGUMENT);
+  JsonObject root = reader.root(*parsed);
+  root.allow({"verify_hashes"});
+  if (root.has("verify_hashes"))
+    options.verifyHashes = root.boolean("verify_hashes");
+  if (reader.failed())
+    return reader.result();
+  return options;
+}
+} // namespace
 
 aimc_status reportError(aimc_status status, std::string_view message) noexcept {
   try {
@@ -39,6 +62,17 @@ aimc_status reportError(aimc_status status, std::string_view message) noexcept {
   }
   return status;
 }
+
+Result<void> handOut(const Result<std::string> &made, char **out) {
+  if (!made)
+    return tl::unexpected(made.error());
+  auto *copy = static_cast<char *>(std::malloc(made->size() + 1));
+  if (!copy)
+    throw std::bad_alloc();
+  std::memcpy(copy, made->c_str(), made->size() + 1);
+  *out = copy;
+  return {};
+}
 } // namespace aimc::exec
 
 extern "C" {
@@ -47,126 +81,86 @@ const char *aimc_runtime_version(void) { return "aimc-runtime " AIMC_RUNTIME_VER
 
 const char *aimc_last_error(void) { return aimc::exec::lastError.c_str(); }
 
+void aimc_text_free(char *text) { std::free(text); }
+
 aimc_status aimc_package_open(const char *path, aimc_package **out) {
   return aimc_package_open_with(path, nullptr, out);
 }
 
 aimc_status aimc_package_open_with(const char *path, const char *options_json, aimc_package **out) {
-  return guarded([&]() -> Result<void> {
-    if (!out)
-      return nullArgument("out");
+  if (out)
     *out = nullptr;
-    if (!path)
-      return nullArgument("path");
-    Package::Options options;
-    if (options_json && *options_json) {
-      auto parsed = parseJson(options_json, "package options", AIMC_INVALID_ARGUMENT);
-      if (!parsed)
-        return tl::unexpected(parsed.error());
-      JsonReader reader("package options", AIMC_INVALID_ARGUMENT);
-      JsonObject root = reader.root(*parsed);
-      root.allow({"verify_hashes"});
-      if (root.has("verify_hashes"))
-        options.verifyHashes = root.boolean("verify_hashes");
-      if (reader.failed())
-        return reader.result();
-    }
-    auto package = Package::open(path, options);
+  return guarded([&]() -> Result<void> {
+    if (auto given = notNull({{"out", out}, {"path", path}}); !given)
+      return given;
+    auto options = packageOptions(options_json);
+    if (!options)
+      return tl::unexpected(options.error());
+    auto package = Package::open(path, *options);
     if (!package)
       return tl::unexpected(package.error());
-    *out = new aimc_package{std::move(*package)};
+    *out = packages().add(std::move(*package));
     return {};
   });
 }
 
-const char *aimc_package_manifest(const aimc_package *package) {
-  return package ? package->package->manifestText().c_str() : "";
+aimc_status aimc_package_manifest(aimc_package *package, char **json) {
+  return textOf(packages(), package, json,
+                [](const Package &p) { return Result<std::string>(p.manifestText()); });
 }
 
-void aimc_package_close(aimc_package *package) { delete package; }
+void aimc_package_close(aimc_package *package) { packages().remove(package); }
 
 aimc_status aimc_session_create(aimc_package *package, const char *options_json,
                                 aimc_session **out) {
-  return guarded([&]() -> Result<void> {
-    if (!out)
-      return nullArgument("out");
+  if (out)
     *out = nullptr;
-    if (!package)
-      return nullArgument("package");
-    auto session = Session::create(package->package, options_json);
+  return guarded([&]() -> Result<void> {
+    if (auto given = notNull({{"out", out}}); !given)
+      return given;
+    auto opened = packages().find(package);
+    if (!opened)
+      return tl::unexpected(opened.error());
+    auto session = Session::create(std::move(*opened), options_json);
     if (!session)
       return tl::unexpected(session.error());
-    *out = new aimc_session{std::move(*session)};
+    *out = sessions().add(std::move(*session));
     return {};
   });
 }
 
 aimc_status aimc_session_run(aimc_session *session, int32_t entry, const aimc_tensor *inputs,
                              int32_t n_in, aimc_tensor *outputs, int32_t n_out) {
-  return guarded([&]() -> Result<void> {
-    if (!session)
-      return nullArgument("session");
-    return session->session->run(entry, inputs, n_in, outputs, n_out);
-  });
+  return onOpen(sessions(), session, {},
+                [&](Session &s) { return s.run(entry, inputs, n_in, outputs, n_out); });
 }
 
 aimc_status aimc_session_reset(aimc_session *session) {
-  return guarded([&]() -> Result<void> {
-    if (!session)
-      return nullArgument("session");
-    session->session->reset();
-    return {};
-  });
+  return onOpen(sessions(), session, {}, [](Session &s) { return s.reset(); });
 }
 
-aimc_status aimc_session_statistics(aimc_session *session, const char **json) {
-  return guarded([&]() -> Result<void> {
-    if (!json)
-      return nullArgument("json");
-    *json = "";
-    if (!session)
-      return nullArgument("session");
-    *json = session->session->statistics().c_str();
-    return {};
-  });
+aimc_status aimc_session_statistics(aimc_session *session, char **json) {
+  return textOf(sessions(), session, json, [](Session &s) { return s.statistics(); });
 }
 
-aimc_status aimc_session_warnings(aimc_session *session, const char **json) {
-  return guarded([&]() -> Result<void> {
-    if (!json)
-      return nullArgument("json");
-    *json = "";
-    if (!session)
-      return nullArgument("session");
-    *json = session->session->warnings().c_str();
-    return {};
-  });
+aimc_status aimc_session_warnings(aimc_session *session, char **json) {
+  return textOf(sessions(), session, json, [](Session &s) { return s.warnings(); });
 }
 
 aimc_status aimc_session_age(aimc_session *session, double time_s) {
-  return guarded([&]() -> Result<void> {
-    if (!session)
-      return nullArgument("session");
-    return session->session->age(time_s);
-  });
+  return onOpen(sessions(), session, {}, [&](Session &s) { return s.age(time_s); });
 }
 
 aimc_status aimc_session_save_chip(aimc_session *session, const char *path) {
-  return guarded([&]() -> Result<void> {
-    if (!session || !path)
-      return nullArgument(session ? "path" : "session");
-    return session->session->saveChip(path);
-  });
+  return onOpen(sessions(), session, {{"path", path}},
+                [&](Session &s) { return s.saveChip(path); });
 }
 
 aimc_status aimc_session_save_record(aimc_session *session, const char *path) {
-  return guarded([&]() -> Result<void> {
-    if (!session || !path)
-      return nullArgument(session ? "path" : "session");
-    return session->session->saveRecord(path);
-  });
+  return onOpen(sessions(), session, {{"path", path}},
+                [&](Session &s) { return s.saveRecord(path); });
 }
 
-void aimc_session_destroy(aimc_session *session) { delete session; }
+void aimc_session_destroy(aimc_session *session) { sessions().remove(session); }
 
 } // extern "C"

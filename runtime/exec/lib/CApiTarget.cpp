@@ -36,14 +36,12 @@ Result<TargetSource> readSource(const char *text) {
 
 extern "C" {
 
-aimc_status aimc_target_read(const char *target_json, const char *options_json, const char **json) {
-  // Of the thread, as its last error is: nothing that another thread does changes it.
-  static thread_local std::string text;
+aimc_status aimc_target_read(const char *target_json, const char *options_json, char **json) {
   if (json)
-    *json = "";
+    *json = nullptr;
   return guarded([&]() -> Result<void> {
-    if (!json)
-      return nullArgument("json");
+    if (auto given = notNull({{"json", json}}); !given)
+      return given;
     auto source = readSource(options_json);
     if (!source)
       return tl::unexpected(source.error());
@@ -54,9 +52,7 @@ aimc_status aimc_target_read(const char *target_json, const char *options_json, 
     auto whole = wholeTarget(std::move(*given), *source);
     if (!whole)
       return tl::unexpected(whole.error());
-    text = whole->text.dump();
-    *json = text.c_str();
-    return {};
+    return handOut(whole->text.dump(), json);
   });
 }
 

@@ -1,53 +1,145 @@
-//===- MappedFile.cpp - read-only memory map of a regular file ------------===//
+//===- MappedFile.cpp - read-only bytes of a regular file -----------------===//
 // Part of the AIMC project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===----------------------------------------------------------------------===//
 #include "aimc/exec/MappedFile.h"
 
+#include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <utility>
+#include <vector>
+
+// Of Linux 6.3, which the C library's headers may be older than.
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U
+#endif
 
 namespace aimc::exec {
 
 namespace {
-struct Descriptor {
-  int fd = -1;
-  ~Descriptor() {
-    if (fd >= 0)
-      ::close(fd);
-  }
-};
+constexpr size_t kPiece = size_t{1} << 18;
 
 tl::unexpected<Error> systemError(const std::string &path, const char *action) {
   return fail(AIMC_BAD_PACKAGE, path + ": cannot " + action + ": " + std::strerror(errno));
 }
-} // namespace
 
-Result<std::shared_ptr<const MappedFile>> MappedFile::open(const std::string &path) {
+Result<Descriptor> openRegular(int folder, const std::string &name, const std::string &path,
+                               size_t &size) {
   // O_NONBLOCK: a FIFO in the place of a file must not block the process.
-  Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
-  if (file.fd < 0)
+  Descriptor file(::openat(folder, name.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!file)
     return systemError(path, "open");
   struct stat info {};
-  if (::fstat(file.fd, &info) != 0)
+  if (::fstat(file.get(), &info) != 0)
     return systemError(path, "read the size of");
   if (!S_ISREG(info.st_mode))
     return fail(AIMC_BAD_PACKAGE, path + ": expected a regular file");
-  std::shared_ptr<MappedFile> map(new MappedFile);
-  map->length = static_cast<size_t>(info.st_size);
-  if (map->length != 0) {
-    void *base = ::mmap(nullptr, map->length, PROT_READ, MAP_PRIVATE, file.fd, 0);
-    if (base == MAP_FAILED) {
-      map->length = 0;
-      return systemError(path, "map");
-    }
-    map->base = static_cast<const std::byte *>(base);
+  size = static_cast<size_t>(info.st_size);
+  return file;
+}
+
+/// An empty file without a name. Memory where the system has it for that; a file that is in no
+/// folder otherwise.
+Descriptor nameless(const std::string &name) {
+  // Machines where memory must not be executable by default ask for the flag, older ones do not
+  // know it. It is about execve(): code is mapped from such a file as from any other.
+  for (unsigned flags : {MFD_NOEXEC_SEAL, 0u})
+    if (Descriptor file(::memfd_create(name.c_str(), MFD_CLOEXEC | MFD_ALLOW_SEALING | flags));
+        file)
+      return file;
+  const char *folder = std::getenv("TMPDIR");
+  return Descriptor(
+      ::open(folder && *folder ? folder : "/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+}
+
+bool writeAll(int fd, const char *data, size_t size) {
+  while (size != 0) {
+    const ssize_t written = ::write(fd, data, size);
+    if (written < 0 && errno == EINTR)
+      continue;
+    if (written <= 0)
+      return false;
+    data += written;
+    size -= static_cast<size_t>(written);
   }
-  return map;
+  return true;
+}
+} // namespace
+
+Descriptor &Descriptor::operator=(Descriptor &&other) noexcept {
+  std::swap(fd, other.fd);
+  return *this;
+}
+
+Descriptor::~Descriptor() {
+  if (fd >= 0)
+    ::close(fd);
+}
+
+Result<void> MappedFile::map(const Descriptor &from, size_t size, const std::string &path) {
+  if (size == 0)
+    return {};
+  void *memory = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, from.get(), 0);
+  if (memory == MAP_FAILED)
+    return systemError(path, "map");
+  base = static_cast<const std::byte *>(memory);
+  length = size;
+  return {};
+}
+
+Result<std::shared_ptr<const MappedFile>> MappedFile::open(const std::string &path) {
+  return openIn(Descriptor(), path, path);
+}
+
+Result<std::shared_ptr<const MappedFile>>
+MappedFile::openIn(const Descriptor &folder, const std::string &name, const std::string &path) {
+  size_t size = 0;
+  auto file = openRegular(folder ? folder.get() : AT_FDCWD, name, path, size);
+  if (!file)
+    return tl::unexpected(file.error());
+  std::shared_ptr<MappedFile> result(new MappedFile);
+  if (auto mapped = result->map(*file, size, path); !mapped)
+    return tl::unexpected(mapped.error());
+  return result;
+}
+
+Result<std::shared_ptr<const MappedFile>>
+MappedFile::copyIn(const Descriptor &folder, const std::string &name, const std::string &path) {
+  size_t size = 0;
+  auto file = openRegular(folder.get(), name, path, size);
+  if (!file)
+    return tl::unexpected(file.error());
+  std::shared_ptr<MappedFile> result(new MappedFile);
+  result->file = nameless(name);
+  if (!result->file)
+    return systemError(path, "make a private copy of");
+  // Read, not mapped: a file that is cut short meanwhile is a shorter copy and not a signal.
+  std::vector<char> piece(std::min(kPiece, size + 1));
+  size = 0;
+  while (true) {
+    const ssize_t got = ::read(file->get(), piece.data(), piece.size());
+    if (got < 0 && errno == EINTR)
+      continue;
+    if (got < 0)
+      return systemError(path, "read");
+    if (got == 0)
+      break;
+    if (!writeAll(result->file.get(), piece.data(), static_cast<size_t>(got)))
+      return systemError(path, "make a private copy of");
+    size += static_cast<size_t>(got);
+  }
+  // Other processes of this user can reach a descriptor; seals keep them from writing.
+  ::fcntl(result->file.get(), F_ADD_SEALS,
+          F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
+  if (auto mapped = result->map(result->file, size, path); !mapped)
+    return tl::unexpected(mapped.error());
+  return result;
 }
 
 MappedFile::~MappedFile() {

@@ -5,6 +5,7 @@
 #include "aimc/exec/Package.h"
 
 #include "aimc/exec/Cpu.h"
+#include "aimc/exec/Signature.h"
 #include "aimc/files/Sha256.h"
 
 #include <algorithm>
@@ -13,7 +14,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <dlfcn.h>
 #include <fcntl.h>
 #include <future>
 #include <sys/mman.h>
@@ -25,6 +25,9 @@ namespace aimc::exec {
 
 namespace {
 constexpr size_t kAlignment = 64;
+constexpr const char *kCode = "model.so";
+/// How often a package may be replaced while it is opened.
+constexpr int kAttempts = 16;
 /// What single precision leaves of a row sum of 1.
 constexpr double kShareTolerance = 1e-3;
 
@@ -39,30 +42,55 @@ bool isConstantType(const std::string &dtype) {
       return true;
   return false;
 }
+
+tl::unexpected<Error> notAFolder(const std::string &path, int code) {
+  struct stat info {};
+  if (code != ENOTDIR || ::stat(path.c_str(), &info) != 0)
+    return fail(AIMC_BAD_PACKAGE, path + ": cannot open: " + std::strerror(code));
+  return fail(AIMC_BAD_PACKAGE,
+              path + ": expected a package folder, but got a file" +
+                  (path.ends_with(".onnx") || path.ends_with(".mlir")
+                       ? "; compile it first: aimc-compile " + path + " (Python: aimc.compile)"
+                       : ""));
+}
+
+/// Whether `path` names another folder now.
+bool wasReplaced(const Descriptor &folder, const std::string &path) {
+  struct stat before {
+  }, now{};
+  return ::fstat(folder.get(), &before) == 0 && ::stat(path.c_str(), &now) == 0 &&
+         (before.st_ino != now.st_ino || before.st_dev != now.st_dev);
+}
 } // namespace
 
 Result<std::shared_ptr<const Package>> Package::open(const std::string &path,
                                                      const Options &options) {
+  for (int attempt = 1;; ++attempt) {
+    // The path is looked up once: its files are those of this folder, whatever is renamed to the
+    // path meanwhile.
+    Descriptor folder(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (!folder)
+      return notAFolder(path, errno);
+    auto package = openFolder(folder, path, options);
+    // A compiler that replaces a package removes the older one under the reader's hands.
+    if (package || attempt == kAttempts || !wasReplaced(folder, path))
+      return package;
+  }
+}
+
+Result<std::shared_ptr<const Package>>
+Package::openFolder(const Descriptor &folder, const std::string &path, const Options &options) {
   std::shared_ptr<Package> package(new Package);
-  package->folder = path;
-  while (package->folder.size() > 1 && package->folder.back() == '/')
-    package->folder.pop_back();
-  struct stat info {};
-  if (::stat(path.c_str(), &info) != 0)
-    return fail(AIMC_BAD_PACKAGE, path + ": cannot open: " + std::strerror(errno));
-  if (!S_ISDIR(info.st_mode))
-    return fail(AIMC_BAD_PACKAGE,
-                path + ": expected a package folder, but got a file" +
-                    (path.ends_with(".onnx") || path.ends_with(".mlir")
-                         ? "; compile it first: aimc-compile " + path + " (Python: aimc.compile)"
-                         : ""));
-  if (auto done = package->readManifest(options); !done)
+  package->root = path;
+  while (package->root.size() > 1 && package->root.back() == '/')
+    package->root.pop_back();
+  if (auto done = package->readManifest(folder, options); !done)
     return tl::unexpected(done.error());
   // The processor first: on the wrong machine nothing else matters. Hashes before anything is
   // believed or executed.
   if (auto done = package->checkProcessor(); !done)
     return tl::unexpected(done.error());
-  if (auto done = package->checkFiles(options); !done)
+  if (auto done = package->checkFiles(folder, options); !done)
     return tl::unexpected(done.error());
   if (auto done = package->checkWeights(); !done)
     return tl::unexpected(done.error());
@@ -71,19 +99,12 @@ Result<std::shared_ptr<const Package>> Package::open(const std::string &path,
   return package;
 }
 
-Package::~Package() {
-  if (library)
-    ::dlclose(library);
-  if (libraryFile >= 0)
-    ::close(libraryFile);
-}
-
-Result<void> Package::readManifest(const Options &options) {
+Result<void> Package::readManifest(const Descriptor &folder, const Options &options) {
   std::string path = pathOf("manifest.json");
-  auto file = MappedFile::open(path);
+  auto file = MappedFile::copyIn(folder, "manifest.json", path);
   if (!file)
     return tl::unexpected(file.error());
-  text.assign(reinterpret_cast<const char *>((*file)->data()), (*file)->size());
+  text = (*file)->text();
   if (options.verifyHashes)
     if (auto whole = checkManifestHash(text, path); !whole)
       return whole;
@@ -97,7 +118,7 @@ Result<void> Package::readManifest(const Options &options) {
 Result<void> Package::checkProcessor() const {
   std::string architecture = description.triple.substr(0, description.triple.find('-'));
   if (architecture != hostArchitecture())
-    return fail(AIMC_UNSUPPORTED, folder + ": the package is for " + quote(architecture) +
+    return fail(AIMC_UNSUPPORTED, root + ": the package is for " + quote(architecture) +
                                       " processors, but this is a " + hostArchitecture());
   std::vector<std::string> missing = missingFeatures(description.features);
   if (missing.empty())
@@ -105,21 +126,25 @@ Result<void> Package::checkProcessor() const {
   std::string list;
   for (const std::string &name : missing)
     list += (list.empty() ? "" : ", ") + name;
-  return fail(AIMC_UNSUPPORTED, folder + ": the package is for " + quote(description.cpu) +
+  return fail(AIMC_UNSUPPORTED, root + ": the package is for " + quote(description.cpu) +
                                     ", but this processor lacks " + list +
                                     "; compile again with --mcpu for this machine");
 }
 
-Result<void> Package::checkFiles(const Options &options) {
+Result<void> Package::checkFiles(const Descriptor &folder, const Options &options) {
   std::vector<std::shared_ptr<const MappedFile>> maps;
   for (const FileEntry &entry : description.files) {
-    auto map = MappedFile::open(pathOf(entry.name));
+    const bool isCode = entry.name == kCode;
+    auto map =
+        (isCode ? MappedFile::copyIn : MappedFile::openIn)(folder, entry.name, pathOf(entry.name));
     if (!map)
       return tl::unexpected(map.error());
     if ((*map)->size() != entry.bytes)
       return fail(AIMC_BAD_PACKAGE, pathOf(entry.name) + ": expected " +
                                         std::to_string(entry.bytes) + " bytes, but got " +
                                         std::to_string((*map)->size()));
+    if (isCode)
+      code = *map;
     maps.push_back(std::move(*map));
   }
   if (options.verifyHashes) {
@@ -254,20 +279,12 @@ Result<void> Package::checkWeights() {
 }
 
 Result<void> Package::load() {
-  std::string path = pathOf("model.so");
-  // The loader takes a path that it has loaded before for the same library, also when another
-  // package has been compiled to that path since. A descriptor that stays open as long as the
-  // library is loaded gives every load a name of its own.
-  libraryFile = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (libraryFile < 0)
-    return fail(AIMC_BAD_PACKAGE, path + ": cannot open: " + std::strerror(errno));
-  std::string file = "/proc/self/fd/" + std::to_string(libraryFile);
-  library = ::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (!library) {
-    const char *reason = ::dlerror();
-    return fail(AIMC_BAD_PACKAGE, path + ": cannot load: " + (reason ? reason : "unknown reason"));
-  }
-  const auto *version = static_cast<const uint32_t *>(::dlsym(library, "aimc_abi_version"));
+  const std::string path = pathOf(kCode);
+  auto loaded = Library::load(std::move(code), path);
+  if (!loaded)
+    return tl::unexpected(loaded.error());
+  library = std::move(*loaded);
+  const auto *version = static_cast<const uint32_t *>(library->symbol("aimc_abi_version"));
   if (!version)
     return fail(AIMC_BAD_PACKAGE, path + ": expected a symbol 'aimc_abi_version'");
   if (*version != AIMC_ABI_VERSION)
@@ -275,10 +292,54 @@ Result<void> Package::load() {
                                       std::to_string(AIMC_ABI_VERSION) + ", but got " +
                                       std::to_string(*version) + ", compile the model again");
   for (const Entry &entry : description.entries) {
-    void *symbol = ::dlsym(library, entry.symbol.c_str());
+    void *symbol = library->symbol(entry.symbol);
     if (!symbol)
       return fail(AIMC_BAD_PACKAGE, path + ": expected a symbol " + quote(entry.symbol));
     entries.push_back(reinterpret_cast<aimc_entry_fn>(symbol));
+  }
+  return checkSignature(path);
+}
+
+/// Code trusts sizes: a manifest that tells others may be whole, but it is not this code's.
+Result<void> Package::checkSignature(const std::string &path) const {
+  const auto *compiled = static_cast<const char *>(library->symbol("aimc_signature"));
+  if (!compiled)
+    return fail(AIMC_BAD_PACKAGE,
+                path + ": expected a symbol 'aimc_signature', compile the model again");
+  const Manifest &m = description;
+  Signature described;
+  described.processor(m.triple, m.features);
+  described.count("constants", m.constants.size());
+  for (size_t i = 0; i < m.constants.size(); ++i) {
+    const StoredTensor *tensor = tensors->find(m.constants[i]);
+    described.constant(i, tensor->dtype, tensor->shape);
+  }
+  described.count("grids", m.grids.size());
+  for (size_t i = 0; i < m.grids.size(); ++i) {
+    std::vector<int64_t> columns;
+    for (int index : m.grids[i].weights)
+      columns.push_back(m.weights[size_t(index)].cols);
+    described.grid(i, m.weights[size_t(m.grids[i].weights[0])].rows, columns);
+  }
+  described.count("entries", m.entries.size());
+  for (const Entry &entry : m.entries) {
+    described.entry(entry.symbol, entry.arenaBytes, entry.inputs.size(), entry.outputs.size());
+    for (const Port &port : entry.inputs)
+      described.port("input", port.name, dtypeName(port.dtype), port.shape);
+    for (const Port &port : entry.outputs)
+      described.port("output", port.name, dtypeName(port.dtype), port.shape);
+  }
+  std::string_view expected = compiled, got = described.text;
+  while (!expected.empty() || !got.empty()) {
+    const std::string_view wanted = expected.substr(0, expected.find('\n')),
+                           given = got.substr(0, got.find('\n'));
+    if (wanted != given)
+      return fail(AIMC_BAD_PACKAGE, pathOf("manifest.json") +
+                                        ": expected what model.so was compiled for, \"" +
+                                        std::string(wanted) + "\", but got \"" +
+                                        std::string(given) + "\"; compile the model again");
+    expected.remove_prefix(std::min(expected.size(), wanted.size() + 1));
+    got.remove_prefix(std::min(got.size(), given.size() + 1));
   }
   return {};
 }

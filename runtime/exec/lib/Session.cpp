@@ -101,7 +101,9 @@ Result<void> Session::run(int32_t entryIndex, const aimc_tensor *inputs, int32_t
     if (auto valid = checkValues(entry.inputs[i], (*in)[i]); !valid)
       return valid;
 
-  std::lock_guard lock(mutex);
+  auto held = hold();
+  if (!held)
+    return tl::unexpected(held.error());
   auto memory = arena(entry.arenaBytes);
   if (!memory)
     return tl::unexpected(memory.error());
@@ -136,11 +138,14 @@ Result<void> Session::run(int32_t entryIndex, const aimc_tensor *inputs, int32_t
   return {};
 }
 
-void Session::reset() {
-  std::lock_guard lock(mutex);
+Result<void> Session::reset() {
+  auto held = hold();
+  if (!held)
+    return tl::unexpected(held.error());
   grids->reset();
   runs = 0;
   runSeconds = lastRunSeconds = 0;
+  return {};
 }
 
 Result<void> Session::age(double seconds) {
@@ -151,7 +156,9 @@ Result<void> Session::age(double seconds) {
     return fail(AIMC_INVALID_ARGUMENT, "expected a session with tiles, but this one is ideal");
   if (auto known = checkTime(options.targets, seconds); !known)
     return known;
-  std::lock_guard lock(mutex);
+  auto held = hold();
+  if (!held)
+    return tl::unexpected(held.error());
   options.timeS = seconds;
   options.given.insert("time_s");
   chip->rebuild(threads);
@@ -162,7 +169,9 @@ Result<void> Session::age(double seconds) {
 Result<void> Session::saveChip(const std::string &path) {
   if (options.ideal)
     return fail(AIMC_INVALID_ARGUMENT, "expected a session with tiles, but this one is ideal");
-  std::lock_guard lock(mutex);
+  auto held = hold();
+  if (!held)
+    return tl::unexpected(held.error());
   return ChipFile::save(path, *chip, options, grids->reads());
 }
 
@@ -170,12 +179,16 @@ Result<void> Session::saveRecord(const std::string &path) {
   if (!options.record)
     return fail(AIMC_INVALID_ARGUMENT, "expected a session with option \"record\", but this one "
                                        "collects no calibration statistics");
-  std::lock_guard lock(mutex);
+  auto held = hold();
+  if (!held)
+    return tl::unexpected(held.error());
   return exec::saveRecord(path, package->manifest(), grids->recorded());
 }
 
-const std::string &Session::statistics() {
-  std::lock_guard lock(mutex);
+Result<std::string> Session::statistics() {
+  auto held = hold();
+  if (!held)
+    return tl::unexpected(held.error());
   nlohmann::json text;
   text["seed"] = options.seed;
   text["threads"] = threads.count();
@@ -185,14 +198,14 @@ const std::string &Session::statistics() {
   text["chip"] = chip->statistics();
   text["grids"] = grids->statistics();
   text["warnings"] = grids->warnings();
-  statisticsText = text.dump();
-  return statisticsText;
+  return text.dump();
 }
 
-const std::string &Session::warnings() {
-  std::lock_guard lock(mutex);
-  warningsText = grids->warnings().dump();
-  return warningsText;
+Result<std::string> Session::warnings() {
+  auto held = hold();
+  if (!held)
+    return tl::unexpected(held.error());
+  return grids->warnings().dump();
 }
 
 //===----------------------------------------------------------------------===//

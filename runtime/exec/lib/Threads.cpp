@@ -4,10 +4,17 @@
 //===----------------------------------------------------------------------===//
 #include "aimc/exec/Threads.h"
 
+#include "aimc/exec/Fork.h"
+
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <csignal>
+#include <exception>
+#include <mutex>
 #include <sched.h>
+#include <thread>
+#include <vector>
 
 namespace aimc::exec {
 
@@ -52,7 +59,66 @@ int usableProcessors() {
 
 bool Threads::insideLoop() { return inLoop; }
 
-Threads::Threads(int count) {
+/// Workers and the loop that they are in.
+struct Threads::Crew {
+  explicit Crew(int count);
+  ~Crew();
+  int count() const { return static_cast<int>(workers.size()) + 1; }
+  void run(int64_t n, Body body, void *context);
+
+  // The ticket is {generation, next chunk}. A worker that looked at an old loop cannot take a
+  // chunk of a new one, because its compare-and-swap carries the old generation. While the fields
+  // of a new loop are written the ticket is closed: no chunk index is below chunk count.
+  static constexpr uint64_t kClosed = 0xffffffffu;
+
+  void work(uint64_t generation);
+  void workerMain();
+  void runChunk(Body body, void *context, int64_t begin, int64_t end) noexcept;
+
+  const uint32_t born = forkGeneration();
+  std::atomic<uint64_t> ticket{kClosed};
+  std::atomic<Body> body{nullptr};
+  std::atomic<void *> context{nullptr};
+  std::atomic<int64_t> total{0};
+  std::atomic<int64_t> chunks{0};
+  std::atomic<int64_t> done{0};
+  std::atomic<uint32_t> epoch{0};
+  std::atomic<int> sleepers{0};
+  std::atomic<bool> stopping{false};
+  std::mutex failureMutex;
+  std::exception_ptr failure;
+  std::vector<std::thread> workers;
+};
+
+Threads::Threads(int count) : crew(std::make_unique<Crew>(count)) {}
+
+Threads::~Threads() {
+  // In a forked process the workers are not there to be waited for; what names them is left alone.
+  if (crew->born != forkGeneration())
+    static_cast<void>(crew.release());
+}
+
+int Threads::count() const { return crew->count(); }
+
+Threads::Crew &Threads::here() {
+  if (crew->born != forkGeneration()) {
+    auto fresh = std::make_unique<Crew>(crew->count());
+    static_cast<void>(crew.release());
+    crew = std::move(fresh);
+  }
+  return *crew;
+}
+
+void Threads::parallelFor(int64_t n, Body run, void *argument) {
+  if (n <= 0)
+    return;
+  if (n == 1 || inLoop || crew->workers.empty())
+    run(argument, 0, n);
+  else
+    here().run(n, run, argument);
+}
+
+Threads::Crew::Crew(int count) {
   int wanted = count > 0 ? count : usableProcessors();
   workers.reserve(static_cast<size_t>(wanted) - 1);
   // Workers inherit the mask: the host program's signals are its own threads' business.
@@ -69,7 +135,7 @@ Threads::Threads(int count) {
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
-Threads::~Threads() {
+Threads::Crew::~Crew() {
   stopping = true;
   epoch.fetch_add(1);
   epoch.notify_all();
@@ -77,7 +143,7 @@ Threads::~Threads() {
     worker.join();
 }
 
-void Threads::runChunk(Body run, void *argument, int64_t begin, int64_t end) noexcept {
+void Threads::Crew::runChunk(Body run, void *argument, int64_t begin, int64_t end) noexcept {
   try {
     run(argument, begin, end);
   } catch (...) {
@@ -87,7 +153,7 @@ void Threads::runChunk(Body run, void *argument, int64_t begin, int64_t end) noe
   }
 }
 
-void Threads::work(uint64_t generation) {
+void Threads::Crew::work(uint64_t generation) {
   uint64_t seen = ticket.load();
   while (seen >> 32 == generation) {
     Body run = body.load();
@@ -108,7 +174,7 @@ void Threads::work(uint64_t generation) {
   }
 }
 
-void Threads::workerMain() {
+void Threads::Crew::workerMain() {
   inLoop = true;
   uint64_t finished = 0;
   while (true) {
@@ -126,13 +192,7 @@ void Threads::workerMain() {
   }
 }
 
-void Threads::parallelFor(int64_t n, Body run, void *argument) {
-  if (n <= 0)
-    return;
-  if (n == 1 || workers.empty() || inLoop) {
-    run(argument, 0, n);
-    return;
-  }
+void Threads::Crew::run(int64_t n, Body run, void *argument) {
   uint64_t generation = ((ticket.load() >> 32) + 1) & 0xffffffffu;
   ticket.store(generation << 32 | kClosed);
   body.store(run);

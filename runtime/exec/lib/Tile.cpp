@@ -291,6 +291,9 @@ Result<void> Tile::read(const float *x, int64_t n, float *y) {
                 "n: expected a number of input vectors, but got " + std::to_string(n));
   if (auto good = checkFinite("x", x, n, block().rows); !good)
     return good;
+  auto held = hold();
+  if (!held)
+    return tl::unexpected(held.error());
   if (!compat) {
     float *const out[] = {y};
     grids->run(0, n, x, out);
@@ -323,6 +326,9 @@ Result<void> Tile::age(double seconds) {
                 "time_s: expected a number from 0 to 1e12, but got " + std::to_string(seconds));
   if (auto known = checkTime(options.targets, seconds); !known)
     return known;
+  auto held = hold();
+  if (!held)
+    return tl::unexpected(held.error());
   options.timeS = seconds;
   options.given.insert("time_s");
   chip->rebuild(threads);
@@ -332,9 +338,18 @@ Result<void> Tile::age(double seconds) {
   return {};
 }
 
-void Tile::reset() { grids->reset(); }
+Result<void> Tile::reset() {
+  auto held = hold();
+  if (!held)
+    return tl::unexpected(held.error());
+  grids->reset();
+  return {};
+}
 
-const std::string &Tile::statistics() {
+Result<std::string> Tile::statistics() {
+  auto held = hold();
+  if (!held)
+    return tl::unexpected(held.error());
   json text = {{"seed", options.seed},
                {"time_s", options.timeS ? json(*options.timeS) : json()},
                {"target", options.targetTexts[0]},
@@ -342,13 +357,14 @@ const std::string &Tile::statistics() {
                {"chip", chip->statistics()},
                {"read", grids->statistics()[0]},
                {"warnings", grids->warnings()}};
-  statisticsText = text.dump();
-  return statisticsText;
+  return text.dump();
 }
 
-const std::string &Tile::warnings() {
-  warningsText = grids->warnings().dump();
-  return warningsText;
+Result<std::string> Tile::warnings() {
+  auto held = hold();
+  if (!held)
+    return tl::unexpected(held.error());
+  return grids->warnings().dump();
 }
 
 } // namespace aimc::exec

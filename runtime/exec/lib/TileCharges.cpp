@@ -225,6 +225,9 @@ Result<void> Tile::charges(const char *fidelity, const double *ticks, int64_t n,
   }
   if (n == 0)
     return {};
+  auto held = hold();
+  if (!held)
+    return tl::unexpected(held.error());
   if (compat)
     aihwkitCharges(ticks, n, out);
   else if (target().idle == model::Idle::Midrail)
@@ -263,6 +266,9 @@ std::vector<double> Tile::effectiveWeights() const {
 }
 
 Result<void> Tile::array(const std::string &name, double *data, int64_t count) {
+  auto held = hold();
+  if (!held)
+    return tl::unexpected(held.error());
   const Target &t = target();
   std::vector<double> values;
   auto ofBlock = [&](auto &&source) { // source(plane): the whole array, or null

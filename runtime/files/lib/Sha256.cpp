@@ -14,9 +14,16 @@ struct Sha256::Context {
   bool good = false;
 };
 
+/// Found once: looking it up takes locks of libcrypto, which a fork in another thread would leave
+/// locked in the child.
+static const EVP_MD *sha256() {
+  static const EVP_MD *const only = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  return only;
+}
+
 Sha256::Sha256() : context(std::make_unique<Context>()) {
   context->digest = EVP_MD_CTX_new();
-  context->good = context->digest && EVP_DigestInit_ex(context->digest, EVP_sha256(), nullptr) == 1;
+  context->good = context->digest && EVP_DigestInit_ex(context->digest, sha256(), nullptr) == 1;
 }
 
 Sha256::~Sha256() { EVP_MD_CTX_free(context->digest); }

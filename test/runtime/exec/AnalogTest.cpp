@@ -147,9 +147,7 @@ TEST(AnalogEffects, FixedInputRangeClampsAndIsCounted) {
   int64_t beyond = 0;
   for (float v : x.data)
     beyond += std::nearbyint(std::fabs(v) / 0.5f * 127.0f) > 127.0f;
-  const char *text = nullptr;
-  ASSERT_EQ(aimc_session_statistics(session.get(), &text), AIMC_OK);
-  double rate = json::parse(text)["grids"][0]["dac_clip_rate"];
+  double rate = statisticsOf(session.get())["grids"][0]["dac_clip_rate"];
   EXPECT_NEAR(rate, double(beyond) / double(x.data.size()), 0.01);
 }
 

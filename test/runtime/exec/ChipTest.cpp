@@ -143,9 +143,7 @@ TEST_F(OneChipTest, DriftCompensationTakesUniformDriftBack) {
     const double kept = std::string(kind) == "none" ? factor : 1.0;
     for (size_t i = 0; i < now.size(); ++i)
       EXPECT_NEAR(now[i], kept * before[i], 2e-5);
-    const char *text = nullptr;
-    ASSERT_EQ(aimc_session_statistics(old.get(), &text), AIMC_OK);
-    const json tile = json::parse(text)["chip"]["tiles"][0];
+    const json tile = statisticsOf(old.get())["chip"]["tiles"][0];
     if (kept == 1.0)
       EXPECT_NEAR(tile["drift_factor"].get<double>() * factor, 1.0, 1e-5);
     else

@@ -94,9 +94,7 @@ TEST_F(InvarianceTest, StatisticsDoNotDependOnThreads) {
     SessionPointer session =
         openSession(folder.path, {{"threads", 1 + 2 * t}, {"compare_ideal", true}});
     runGrid(session.get(), folder.path, "grid_300", randomMatrix(300, 150, 7));
-    const char *text = nullptr;
-    ASSERT_EQ(aimc_session_statistics(session.get(), &text), AIMC_OK);
-    texts[t] = json::parse(text)["grids"];
+    texts[t] = statisticsOf(session.get())["grids"];
     for (json &grid : texts[t])
       grid.erase("seconds");
   }

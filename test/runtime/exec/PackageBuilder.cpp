@@ -6,6 +6,7 @@
 
 #include "aimc/exec/Cpu.h"
 #include "aimc/exec/Manifest.h"
+#include "aimc/exec/Signature.h"
 #include "aimc/files/Sha256.h"
 
 #include <algorithm>
@@ -34,6 +35,42 @@ std::string makeFolder() {
 const std::map<std::string, int64_t> kGridEntries = {
     {"grid_1", 1},   {"grid_3", 3},     {"grid_5", 5},      {"grid_8", 8},
     {"grid_16", 16}, {"grid_300", 300}, {"grid_4000", 4000}};
+
+/// Where TestModel.c leaves room for the signature, and how much.
+constexpr const char *kSignaturePlace = "the signature comes here";
+constexpr size_t kSignatureBytes = 16384;
+
+/// What code that was compiled for this manifest says of it.
+std::string signatureOf(const json &manifest, const json &tensors) {
+  exec::Signature out;
+  using Shape = std::vector<int64_t>;
+  out.processor(manifest["isa"]["triple"].get<std::string>(),
+                manifest["isa"]["features"].get<std::vector<std::string>>());
+  out.count("constants", manifest["constants"].size());
+  for (size_t i = 0; i < manifest["constants"].size(); ++i) {
+    const json &tensor = tensors[manifest["constants"][i].get<std::string>()];
+    out.constant(i, tensor["dtype"].get<std::string>(), tensor["shape"].get<Shape>());
+  }
+  out.count("grids", manifest["grids"].size());
+  for (size_t i = 0; i < manifest["grids"].size(); ++i) {
+    Shape rows, columns;
+    for (size_t index : manifest["grids"][i]["weights"]) {
+      rows.push_back(manifest["weights"][index]["rows"]);
+      columns.push_back(manifest["weights"][index]["cols"]);
+    }
+    out.grid(i, rows[0], columns);
+  }
+  out.count("entries", manifest["entries"].size());
+  for (const json &entry : manifest["entries"]) {
+    out.entry(entry["symbol"].get<std::string>(), entry["arena_bytes"], entry["inputs"].size(),
+              entry["outputs"].size());
+    for (const char *kind : {"input", "output"})
+      for (const json &port : entry[std::string(kind) + "s"])
+        out.port(kind, port["name"].get<std::string>(), port["dtype"].get<std::string>(),
+                 port["shape"].get<Shape>());
+  }
+  return out.text;
+}
 
 json port(const std::string &name, const char *dtype, const std::vector<int64_t> &shape) {
   return {{"name", name}, {"dtype", dtype}, {"shape", shape}};
@@ -175,7 +212,12 @@ void PackageBuilder::write(const std::string &folder, json manifest) const {
   uint64_t length = text.size();
   writeFile(folder + "/weights.safetensors",
             std::string(reinterpret_cast<const char *>(&length), 8) + text + data);
-  fs::copy_file(model, folder + "/model.so", fs::copy_options::overwrite_existing);
+  std::string code = readFile(model), signature = signatureOf(manifest, header);
+  const size_t place = code.find(kSignaturePlace);
+  if (place == std::string::npos || signature.size() >= kSignatureBytes)
+    std::abort();
+  code.replace(place, signature.size() + 1, signature.c_str(), signature.size() + 1);
+  writeFile(folder + "/model.so", code);
   writeFile(folder + "/module.mlirbc", "bytecode");
   seal(folder, std::move(manifest));
 }
@@ -202,6 +244,13 @@ std::string readFile(const std::string &path) {
 void writeFile(const std::string &path, const std::string &content) {
   std::ofstream file(path, std::ios::binary);
   file << content;
+}
+
+json statisticsOf(aimc_session *session) {
+  char *text = nullptr;
+  EXPECT_EQ(aimc_session_statistics(session, &text), AIMC_OK) << aimc_last_error();
+  TextPointer owner(text);
+  return text ? json::parse(text) : json();
 }
 
 SessionPointer openSession(const std::string &folder, const json &options) {

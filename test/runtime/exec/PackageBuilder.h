@@ -65,9 +65,14 @@ void writeFile(const std::string &path, const std::string &content);
 struct Close {
   void operator()(aimc_package *p) const { aimc_package_close(p); }
   void operator()(aimc_session *s) const { aimc_session_destroy(s); }
+  void operator()(char *text) const { aimc_text_free(text); }
 };
 using PackagePointer = std::unique_ptr<aimc_package, Close>;
 using SessionPointer = std::unique_ptr<aimc_session, Close>;
+using TextPointer = std::unique_ptr<char, Close>;
+
+/// What the statistics say; a test failure and null where they are refused.
+nlohmann::json statisticsOf(aimc_session *session);
 
 /// Opens and programs; a test failure and null when that is refused.
 SessionPointer openSession(const std::string &folder, const nlohmann::json &options);

@@ -43,8 +43,10 @@ protected:
 TEST_F(PackageTest, OpensAndKeepsTheManifest) {
   aimc_package *package = nullptr;
   ASSERT_EQ(aimc_package_open((path + "/").c_str(), &package), AIMC_OK) << aimc_last_error();
-  EXPECT_EQ(aimc_package_manifest(package), readFile(path + "/manifest.json"));
-  EXPECT_STREQ(aimc_last_error(), "");
+  char *text = nullptr;
+  ASSERT_EQ(aimc_package_manifest(package, &text), AIMC_OK);
+  EXPECT_EQ(text, readFile(path + "/manifest.json"));
+  aimc_text_free(text);
   aimc_package_close(package);
 }
 
@@ -207,6 +209,22 @@ TEST_F(PackageTest, EveryFieldOfTheManifestIsChecked) {
       {set("/entries/0/inputs/0/shape", json{1 << 30, 1 << 30, 1 << 30}),
        "inputs[0].shape: expected a size that fits 63 bits"},
       {set("/entries/0/outputs/1/name", "y0"), "expected a unique name, but got 'y0' again"},
+      // What the code was compiled with, and does not check.
+      {set("/constants", json::array()), "manifest.json: expected what model.so was compiled for, "
+                                         "\"number of constants: 1\", but got "
+                                         "\"number of constants: 0\"; compile the model again"},
+      {set("/constants", json{"a"}),
+       "\"constant 0: I64 [2]\", but got \"constant 0: F32 [70, 45]\""},
+      {set("/grids", json::array()), "\"number of grids: 1\""},
+      {set("/grids/0/weights", json{0}),
+       "\"grid 0: 70 x [45, 130]\", but got \"grid 0: 70 x [45]\""},
+      {set("/entries/0/symbol", "grid_3"),
+       "\"entry grid_1: 1 inputs, 2 outputs, arena of 0 bytes\""},
+      {set("/entries/0/arena_bytes", 64),
+       "but got \"entry grid_1: 1 inputs, 2 outputs, arena of 64"},
+      {set("/entries/0/inputs/0/dtype", "i32"), "\"input 'x': f32 [1, 70]\""},
+      {set("/entries/0/outputs/0/shape", json{1, 4}), "\"output 'y0': f32 [1, 45]\""},
+      {[](json &m) { m["entries"].erase(1); }, "\"number of entries: "},
   };
   for (const Case &c : cases) {
     json manifest = builder.manifest();

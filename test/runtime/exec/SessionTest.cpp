@@ -248,9 +248,7 @@ TEST_F(SessionTest, StatisticsCountCallsRowsAndTiles) {
       openSession(folder.path, {{"compare_ideal", true}, {"seed", 4}, {"threads", 2}});
   runGrid(session.get(), folder.path, "grid_3", randomMatrix(3, 70, 8));
   runGrid(session.get(), folder.path, "grid_5", randomMatrix(5, 70, 8));
-  const char *text = nullptr;
-  ASSERT_EQ(aimc_session_statistics(session.get(), &text), AIMC_OK);
-  json s = json::parse(text);
+  json s = statisticsOf(session.get());
   EXPECT_EQ(s["seed"], 4);
   EXPECT_EQ(s["threads"], 2);
   EXPECT_EQ(s["runs"]["count"], 2);
@@ -272,17 +270,14 @@ TEST_F(SessionTest, StatisticsCountCallsRowsAndTiles) {
   EXPECT_GT(snr, 5.0);
   EXPECT_LT(snr, 45.0);
   ASSERT_EQ(aimc_session_reset(session.get()), AIMC_OK);
-  ASSERT_EQ(aimc_session_statistics(session.get(), &text), AIMC_OK);
-  EXPECT_EQ(json::parse(text)["grids"][0]["rows"], 0);
+  EXPECT_EQ(statisticsOf(session.get())["grids"][0]["rows"], 0);
 }
 
 TEST_F(SessionTest, ReportedSignalToNoiseIsThatOfTheOutputs) {
   SessionPointer session = openSession(folder.path, {{"compare_ideal", true}});
   Matrix x = randomMatrix(16, 70, 8);
   auto y = runGrid(session.get(), folder.path, "grid_16", x);
-  const char *text = nullptr;
-  ASSERT_EQ(aimc_session_statistics(session.get(), &text), AIMC_OK);
-  json s = json::parse(text);
+  json s = statisticsOf(session.get());
   for (size_t w = 0; w < 2; ++w) {
     std::vector<double> exact = plainProduct(x, builder.weights[w]);
     double signal = 0, error = 0;

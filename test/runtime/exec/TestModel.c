@@ -15,6 +15,10 @@
 
 const uint32_t aimc_abi_version = TEST_ABI_VERSION;
 
+/* The code suits any shapes; which ones a package is for is written here, in its copy of the file.
+ */
+const char aimc_signature[16384] = "the signature comes here";
+
 /* Grid 0 on `rows` rows: inputs[0] times each weight of the grid. */
 static int32_t grid(const aimc_frame *frame, int64_t rows) {
   return frame->rt->grid(frame->ctx, 0, rows, (const float *)frame->inputs[0],

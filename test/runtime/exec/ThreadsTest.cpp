@@ -5,9 +5,11 @@
 #include "aimc/exec/Threads.h"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <gtest/gtest.h>
 #include <stdexcept>
+#include <thread>
 #include <vector>
 
 using aimc::exec::Threads;

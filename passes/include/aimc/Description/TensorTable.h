@@ -16,6 +16,9 @@
 
 namespace mlir::aimc {
 
+/// The element type's name in a safetensors file; "" for one that no file of ours holds.
+llvm::StringRef storedName(Type element);
+
 /// Tensors by name, each written once however often it is used.
 class TensorTable {
 public:

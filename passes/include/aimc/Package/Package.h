@@ -34,8 +34,9 @@ struct NativeTarget {
 };
 
 /// Compiles `module` (LLVM dialect) and links it to a shared object at `path`, in process but for
-/// the linker.
-llvm::Error emitSharedObject(ModuleOp module, const NativeTarget &target, llvm::StringRef path);
+/// the linker. `signature` says what the code takes for granted (aimc/exec/Signature.h).
+llvm::Error emitSharedObject(ModuleOp module, const NativeTarget &target, llvm::StringRef signature,
+                             llvm::StringRef path);
 
 struct PackageOptions {
   std::string output;                  ///< final folder, "model.aimc"

@@ -4,6 +4,7 @@
 //===----------------------------------------------------------------------===//
 #pragma once
 
+#include "aimc/exec/Library.h"
 #include "aimc/exec/Manifest.h"
 #include "aimc/exec/Safetensors.h"
 #include "aimc/exec/abi.h"
@@ -14,7 +15,9 @@
 
 namespace aimc::exec {
 
-/// What aimc-compile wrote, mapped and loaded. Immutable; sessions share it.
+/// What aimc-compile wrote, mapped and loaded. Immutable; sessions share it. Each file is opened
+/// once, in the folder that the path named at the beginning: what is checked is what is used, and
+/// what happens to the path or to model.so afterwards does not matter.
 class Package {
 public:
   struct Options {
@@ -22,7 +25,6 @@ public:
   };
   static Result<std::shared_ptr<const Package>> open(const std::string &path,
                                                      const Options &options);
-  ~Package();
   Package(const Package &) = delete;
   Package &operator=(const Package &) = delete;
 
@@ -35,23 +37,26 @@ public:
 
 private:
   Package() = default;
-  Result<void> readManifest(const Options &options);
-  Result<void> checkFiles(const Options &options);
+  static Result<std::shared_ptr<const Package>>
+  openFolder(const Descriptor &folder, const std::string &path, const Options &options);
+  Result<void> readManifest(const Descriptor &folder, const Options &options);
+  Result<void> checkFiles(const Descriptor &folder, const Options &options);
   Result<void> checkProcessor() const;
   Result<void> checkWeights();
   Result<void> checkCalibration(const Weight &weight) const;
   Result<const StoredTensor *> floats(const std::string &name,
                                       const std::vector<int64_t> &shape) const;
   Result<void> load();
-  std::string pathOf(const std::string &file) const { return folder + "/" + file; }
+  Result<void> checkSignature(const std::string &path) const;
+  std::string pathOf(const std::string &file) const { return root + "/" + file; }
 
-  std::string folder, text;
+  std::string root, text;
   Manifest description;
   std::unique_ptr<Safetensors> tensors;
   std::vector<const void *> constantPointers;
   std::vector<std::shared_ptr<void>> alignedCopies;
-  void *library = nullptr;
-  int libraryFile = -1; ///< open as long as `library` is loaded
+  std::shared_ptr<const MappedFile> code;
+  std::unique_ptr<Library> library;
   std::vector<aimc_entry_fn> entries;
 };
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "aimc/exec/Chip.h"
+#include "aimc/exec/Fork.h"
 #include "aimc/exec/Grids.h"
 #include "aimc/exec/Options.h"
 #include "aimc/exec/Package.h"
@@ -17,7 +18,9 @@
 
 namespace aimc::exec {
 
-/// Programs a chip when created; run() executes one entry of the package on it.
+/// Programs a chip when created; run() executes one entry of the package on it. Calls from any
+/// number of threads follow each other. In a forked process they go on, with workers of that
+/// process, unless a thread of the parent was in a call (Fork.h).
 class Session {
 public:
   static Result<std::unique_ptr<Session>> create(std::shared_ptr<const Package> package,
@@ -25,18 +28,18 @@ public:
 
   Result<void> run(int32_t entry, const aimc_tensor *inputs, int32_t inputCount,
                    const aimc_tensor *outputs, int32_t outputCount);
-  void reset();
+  Result<void> reset();
   /// The same chip `seconds` after its programming.
   Result<void> age(double seconds);
   Result<void> saveChip(const std::string &path);
   Result<void> saveRecord(const std::string &path);
-  /// The text lives until the next call.
-  const std::string &statistics();
+  Result<std::string> statistics();
   /// Its warnings alone.
-  const std::string &warnings();
+  Result<std::string> warnings();
 
 private:
   Session(std::shared_ptr<const Package> package, Options options);
+  Result<CallLock::Held> hold() { return calls.hold("session"); }
   Result<void *> arena(uint64_t bytes);
 
   // What compiled code calls; `ctx` is the session.
@@ -54,7 +57,7 @@ private:
 
   std::shared_ptr<const Package> package;
   Options options;
-  std::mutex mutex;
+  CallLock calls;
   Threads threads;
   std::unique_ptr<Chip> chip;
   std::unique_ptr<Grids> grids;
@@ -68,7 +71,6 @@ private:
 
   int64_t runs = 0;
   double runSeconds = 0, lastRunSeconds = 0, createSeconds = 0;
-  std::string statisticsText, warningsText;
 };
 
 } // namespace aimc::exec

@@ -6,17 +6,14 @@
 // A model run is some hundred short parallel loops with almost nothing between them. So workers
 // spin for a moment after a loop, to start the next one within a microsecond, and then sleep. Who
 // runs which index never changes what is computed: bodies write only what belongs to their index.
+// A process that was forked has no workers; its first loop starts new ones.
 //
 //===----------------------------------------------------------------------===//
 #pragma once
 
-#include <atomic>
 #include <cstdint>
-#include <exception>
-#include <mutex>
-#include <thread>
+#include <memory>
 #include <type_traits>
-#include <vector>
 
 namespace aimc::exec {
 
@@ -33,7 +30,7 @@ public:
   /// Whether the calling thread is inside a loop of any pool.
   static bool insideLoop();
 
-  int count() const { return static_cast<int>(workers.size()) + 1; }
+  int count() const;
 
   /// Calls body on disjoint ranges that together are [0, n) and returns when all are done. One
   /// caller at a time; a loop inside a body runs on its own thread. An exception that leaves a
@@ -52,27 +49,10 @@ public:
   }
 
 private:
-  // The ticket is {generation, next chunk}. A worker that looked at an old loop cannot take a
-  // chunk of a new one, because its compare-and-swap carries the old generation. While the fields
-  // of a new loop are written the ticket is closed: no chunk index is below chunk count.
-  static constexpr uint64_t kClosed = 0xffffffffu;
-
-  void work(uint64_t generation);
-  void workerMain();
-  void runChunk(Body body, void *context, int64_t begin, int64_t end) noexcept;
-
-  std::atomic<uint64_t> ticket{kClosed};
-  std::atomic<Body> body{nullptr};
-  std::atomic<void *> context{nullptr};
-  std::atomic<int64_t> total{0};
-  std::atomic<int64_t> chunks{0};
-  std::atomic<int64_t> done{0};
-  std::atomic<uint32_t> epoch{0};
-  std::atomic<int> sleepers{0};
-  std::atomic<bool> stopping{false};
-  std::mutex failureMutex;
-  std::exception_ptr failure;
-  std::vector<std::thread> workers;
+  struct Crew;
+  /// The workers of this process.
+  Crew &here();
+  std::unique_ptr<Crew> crew;
 };
 
 /// Processors that this process may run on.

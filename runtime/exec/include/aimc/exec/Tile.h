@@ -5,12 +5,14 @@
 //
 // A package of one weight in one block, made up on the spot: programmed, read and aged by the same
 // code as any other (Chip, Grids). What it adds is a look inside: the circuit's charges in double
-// precision, and every array of the device state by name (runtime.h says which).
+// precision, and every array of the device state by name (runtime.h says which). Calls from any
+// number of threads follow each other.
 //
 //===----------------------------------------------------------------------===//
 #pragma once
 
 #include "aimc/exec/Chip.h"
+#include "aimc/exec/Fork.h"
 #include "aimc/exec/Grids.h"
 
 #include <memory>
@@ -32,10 +34,10 @@ public:
   Result<void> read(const float *x, int64_t n, float *y);
   Result<void> array(const std::string &name, double *data, int64_t count);
   Result<void> age(double seconds);
-  void reset();
-  const std::string &statistics();
+  Result<void> reset();
+  Result<std::string> statistics();
   /// Its warnings alone.
-  const std::string &warnings();
+  Result<std::string> warnings();
 
 private:
   struct Given;
@@ -46,6 +48,7 @@ private:
     std::vector<double> out;      ///< G_out [cols], uS
   };
   explicit Tile(Given given);
+  Result<CallLock::Held> hold() { return calls.hold("tile"); }
   static Result<Given> parse(const char *targetJson, const char *optionsJson, int64_t rows,
                              int64_t cols);
   ChipSource source() const;
@@ -60,6 +63,7 @@ private:
   void aihwkitCharges(const double *ticks, int64_t n, double *out) const;
   std::vector<double> effectiveWeights() const;
 
+  CallLock calls;
   Manifest manifest;
   Options options;
   Threads threads;
@@ -72,7 +76,6 @@ private:
   std::unique_ptr<Chip> bare;
   std::vector<TileBlock> list;
   TileState state;
-  std::string statisticsText, warningsText;
 };
 
 } // namespace aimc::exec

@@ -2,9 +2,9 @@
  * Part of the AIMC project, under the Apache License v2.0 with LLVM Exceptions.
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  *===----------------------------------------------------------------------===*
- * Plain C. A package's shared object exports `const uint32_t aimc_abi_version` and, per shape
- * binding, one aimc_entry_fn named in the manifest; it imports nothing: all that it calls is in
- * frame->rt.
+ * Plain C. A package's shared object exports `const uint32_t aimc_abi_version`, the text
+ * `const char aimc_signature[]` of what it takes for granted (Signature.h) and, per shape binding,
+ * one aimc_entry_fn named in the manifest; it imports nothing: all that it calls is in frame->rt.
  *===----------------------------------------------------------------------===*/
 #ifndef AIMC_EXEC_ABI_H
 #define AIMC_EXEC_ABI_H

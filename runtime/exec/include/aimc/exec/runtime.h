@@ -7,10 +7,16 @@
  * a binding needs nothing but this file and a JSON parser.
  *
  * Ownership: what a function hands out through `out` belongs to the caller until the matching
- * close/destroy. Strings returned belong to the object named in the comment. Nothing is printed,
- * no signal handler is touched, the process never exits from here.
- * Threads: different sessions may run at the same time; calls on one session are serialised.
- * A package may be closed while sessions made from it live: they keep what they need.
+ * close/destroy, text until aimc_text_free. Nothing is printed, no signal handler is touched, the
+ * process never exits from here.
+ * Handles are never dereferenced by the caller's side of the surface and never repeat. One that is
+ * closed is AIMC_INVALID_ARGUMENT in every call, and nothing to close or destroy once more.
+ * Threads: any function may be called from any thread at any time. Different sessions and tiles run
+ * at the same time; calls on one follow each other. Closing lets a call that another thread is in
+ * go on to its end. A package may be closed while sessions made from it live: they keep what they
+ * need.
+ * fork: a child process uses the sessions and tiles of its parent, with workers of its own. One
+ * that another thread was in a call of at the fork is AIMC_INVALID_ARGUMENT there, at once.
  *===----------------------------------------------------------------------===*/
 #ifndef AIMC_EXEC_RUNTIME_H
 #define AIMC_EXEC_RUNTIME_H
@@ -62,8 +68,11 @@ typedef struct aimc_tile aimc_tile;
 AIMC_API const char *aimc_runtime_version(void);
 
 /* What went wrong in the last call on this thread that did not return AIMC_OK: one line, never
- * NULL, valid until the next call into this library on the same thread. */
+ * NULL, valid until the next call on the same thread that does not. */
 AIMC_API const char *aimc_last_error(void);
+
+/* Frees text that a function handed out through a `char **`; NULL is fine. */
+AIMC_API void aimc_text_free(char *text);
 
 /* Open the folder `path`: every field of the manifest, sizes and SHA-256 of every file, the
  * processor's instruction set and the ABI version of the code are checked before code is loaded. */
@@ -74,8 +83,8 @@ AIMC_API aimc_status aimc_package_open(const char *path, aimc_package **out);
 AIMC_API aimc_status aimc_package_open_with(const char *path, const char *options_json,
                                             aimc_package **out);
 
-/* The text of manifest.json; belongs to the package. */
-AIMC_API const char *aimc_package_manifest(const aimc_package *package);
+/* The text of manifest.json. */
+AIMC_API aimc_status aimc_package_manifest(aimc_package *package, char **json);
 
 AIMC_API void aimc_package_close(aimc_package *package);
 
@@ -112,13 +121,11 @@ AIMC_API aimc_status aimc_session_run(aimc_session *session, int32_t entry,
 /* Restart the read-noise streams as after aimc_session_create and clear the run statistics. */
 AIMC_API aimc_status aimc_session_reset(aimc_session *session);
 
-/* Programming, tiles and per-grid figures as JSON (docs/RuntimeABI.md). The text belongs to the
- * session and lives until the next call of this function on it. */
-AIMC_API aimc_status aimc_session_statistics(aimc_session *session, const char **json);
+/* Programming, tiles and per-grid figures as JSON (docs/RuntimeABI.md). */
+AIMC_API aimc_status aimc_session_statistics(aimc_session *session, char **json);
 
-/* `warnings` of the statistics alone: an array of lines. Cheap enough to ask after every run; the
- * text lives until the next call of this function on the session. */
-AIMC_API aimc_status aimc_session_warnings(aimc_session *session, const char **json);
+/* `warnings` of the statistics alone: an array of lines. Cheap enough to ask after every run. */
+AIMC_API aimc_status aimc_session_warnings(aimc_session *session, char **json);
 
 /* The same chip `time_s` seconds after its programming: drift, 1/f noise and, where the session
  * asks for it, drift compensation once more. Read streams and statistics go on. The result depends
@@ -141,14 +148,13 @@ AIMC_API void aimc_session_destroy(aimc_session *session);
 
 /* What a target says, judged, and the whole of it as JSON: what its author left out has the default
  * target's value (docs/Contracts.md 4). NULL or "" as `target_json` is the default target itself.
- * The text lives until the next call of this function on the same thread. `options_json` is one
- * JSON object or NULL:
+ * `options_json` is one JSON object or NULL:
  *   label "target"   what opens the message that aimc_last_error() gives
  *   partial true     parts and keys may be left out; false: neutral values alone, as in a manifest
  *   training false   refuse what training has no model of, with AIMC_UNSUPPORTED
  *   folder null      a device may name a `file` in this folder instead of holding its table */
 AIMC_API aimc_status aimc_target_read(const char *target_json, const char *options_json,
-                                      const char **json);
+                                      char **json);
 
 /*===----------------------------------------------------------------------===*
  * One tile without a package
@@ -166,7 +172,7 @@ AIMC_API aimc_status aimc_target_read(const char *target_json, const char *optio
  *                          equal bins of the DAC's range, for one_product and compensation
  *   input_range null       DAC full scale; null: the largest magnitude of each vector
  *   compat null            "aihwkit": charges as AIHWKIT's IR-drop simulation gives them
- * Calls on one tile are serialised by the caller. Arrays are row-major. */
+ * Arrays are row-major. */
 
 /* Program `weights` [rows x cols] (inputs x outputs, finite) on one tile. */
 AIMC_API aimc_status aimc_tile_create(const char *target_json, const char *options_json,
@@ -218,12 +224,11 @@ AIMC_API aimc_status aimc_tile_age(aimc_tile *tile, double time_s);
 /* Restart the read-noise stream and clear the statistics. */
 AIMC_API aimc_status aimc_tile_reset(aimc_tile *tile);
 
-/* Target in force and figures of reads so far as JSON; the text lives until the next call of this
- * function on the tile. */
-AIMC_API aimc_status aimc_tile_statistics(aimc_tile *tile, const char **json);
+/* Target in force and figures of reads so far as JSON. */
+AIMC_API aimc_status aimc_tile_statistics(aimc_tile *tile, char **json);
 
 /* Its `warnings` alone, as aimc_session_warnings. */
-AIMC_API aimc_status aimc_tile_warnings(aimc_tile *tile, const char **json);
+AIMC_API aimc_status aimc_tile_warnings(aimc_tile *tile, char **json);
 
 AIMC_API void aimc_tile_destroy(aimc_tile *tile);
 
