@@ -223,7 +223,7 @@ def test_load_knows_presets_and_device_files(tmp_path):
         ("t.json", '{"wires": {}}', "t.json: unknown key 'wires'"),
         ("t.json", '{"wire": {"ohm": 1}}', "t.json: wire: unknown key 'ohm'"),
         ("t.json", '{"adc": {"bits": 99}}', "t.json: adc.bits: expected"),
-        ("t.json", '{"device": {"kind": "table", "file": "no.json"}}', "no.json: cannot read"),
+        ("t.json", '{"device": {"kind": "table", "file": "no.json"}}', "cannot read device file '"),
     ],
 )
 def test_load_says_in_one_line_what_is_wrong(name, text, cause, tmp_path):

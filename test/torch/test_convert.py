@@ -413,8 +413,8 @@ def test_bad_specs_are_named(tmp_path):
 @pytest.mark.parametrize(
     "change, words",
     [
-        ({"wire": aimc.Wire(row_ohm=1.0, idle="open")}, "wire.row_ohm"),
         ({"wire": aimc.Wire(spread=0.1)}, "wire.spread"),
+        ({"adc": aimc.Adc(v_off_v=0.1)}, "adc.v_off_v"),
         ({"adc": aimc.Adc(gain_spread=0.1)}, "adc.gain_spread"),
     ],
 )
@@ -424,7 +424,7 @@ def test_hardware_without_a_model_is_refused(change, words):
 
 
 def test_a_misspelt_target_is_refused():
-    with pytest.raises(aimc.InvalidArgumentError, match=r"wire\.colum_ohm"):
+    with pytest.raises(aimc.InvalidArgumentError, match="wire: unknown key 'colum_ohm'"):
         convert(mlp(), {"wire": {"colum_ohm": 1.0}})
     with pytest.raises(aimc.InvalidArgumentError, match="expected a target or a spec"):
         convert(mlp())

@@ -15,16 +15,11 @@ using nlohmann::json;
 namespace {
 /// What a target asks for and training has no model of is refused instead of being left out.
 Result<void> checkTrainable(const Target &t, const std::string &label) {
-  const bool open = t.idle == model::Idle::Open;
-  for (const auto &[key, value, counts] : {
-           std::tuple{"wire.spread", t.wireSpread, true},
-           std::tuple{"wire.row_ohm", t.rowOhm, open},
-           std::tuple{"wire.driver_ohm", t.driverOhm, open},
-           std::tuple{"adc.gain_spread", t.adcGainSpread, true},
-           std::tuple{"adc.offset_spread_lsb", t.adcOffsetSpreadLsb, true},
-           std::tuple{"adc.v_off_v", t.vOffV, true},
-       })
-    if (counts && value != 0)
+  for (const auto &[key, value] :
+       {std::pair{"wire.spread", t.wireSpread}, std::pair{"adc.gain_spread", t.adcGainSpread},
+        std::pair{"adc.offset_spread_lsb", t.adcOffsetSpreadLsb},
+        std::pair{"adc.v_off_v", t.vOffV}})
+    if (value != 0)
       return fail(AIMC_UNSUPPORTED,
                   label + ": " + key + ": training models 0 alone, but got " + numberText(value));
   return {};
