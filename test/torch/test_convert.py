@@ -138,7 +138,7 @@ def test_one_tile_reads_as_the_runtime_reads_it(kind, readout):
     plain = nn.Linear(48, 24, bias=False)
     layer = convert(plain, target, recipe=Circuit())
     x = torch.randn(9, 48)
-    tile = aimc.Tile(plain.weight.detach().t().contiguous().numpy(), parts(target), at_row=16,
+    tile = aimc.Tile(plain.weight.detach().t().contiguous().numpy(), parts(target),
                      effects={"programming": False, "read_noise": False})  # fmt: skip
     expected = tile.read(x.numpy())
     got = layer(x).detach().numpy()
