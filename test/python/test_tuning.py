@@ -168,7 +168,7 @@ def test_the_error_before_counts_all_that_saturates(linear_model, plain_case, ls
 def test_compiler_and_runtime_agree_on_few_bits(linear_model, plain_case, bits):
     folder, x, _ = plain_case
     target = aimc.Target(name="t", device=aimc.Device(kind="ideal"), wire=aimc.Wire(column_ohm=0.0),
-                         adc=aimc.Adc(kind="linear", bits=bits, lsb_fc=1.0))  # fmt: skip
+                         adc=aimc.Adc(kind="linear", bits=bits, lsb_fc=16.0))  # fmt: skip
     text, package = tuned(linear_model, folder, target)
     _, grid, told = run_once(package, x)
     kept = grid["weights"][0]["effective_bits"]

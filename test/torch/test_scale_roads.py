@@ -142,7 +142,8 @@ def test_every_road_gives_the_same_outputs(rule, tmp_path):
     layer = converted(weight, target, rule)
     with torch.no_grad():
         trained = layer(torch.from_numpy(x)).numpy()
-    np.testing.assert_allclose(trained, wanted, atol=2e-2 * np.abs(wanted).max(0) + 1e-6)
+    # a code on the edge of two may fall either way
+    assert (np.abs(trained - wanted) <= 0.02 * np.abs(wanted).max(0) + 1e-6).all()
     if rule == "max":
         np.testing.assert_allclose(wanted, exact, atol=0.02 * np.abs(exact).max())
     if not program("aimc-finetune"):
