@@ -11,6 +11,7 @@
 //===----------------------------------------------------------------------===//
 #include "aimc/Analysis/LinearProduct.h"
 #include "aimc/Analysis/Selection.h"
+#include "aimc/IR/AIMC.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
@@ -162,13 +163,13 @@ static FailureOr<LinearProduct> match(linalg::LinalgOp op, OpOperand *input, OpO
   return product;
 }
 
-/// Whether `value` follows from constants alone, by whatever operations.
+/// Whether `value` follows from constants alone, by whatever operations, reads of tiles among them.
 static bool followsFromConstants(Value value) {
   llvm::SetVector<Value> all;
   all.insert(value);
   for (size_t i = 0; i < all.size(); ++i) {
     Operation *op = all[i].getDefiningOp();
-    if (!op || !isPure(op))
+    if (!op || (!isPure(op) && !isa<LinearOp, MvmOp, GridOp>(op)))
       return false;
     all.insert(op->operand_begin(), op->operand_end());
     getUsedValuesDefinedAbove(op->getRegions(), all);
