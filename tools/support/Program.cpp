@@ -6,6 +6,8 @@
 
 #include "aimc/files/FileWriter.h"
 
+#include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -76,12 +78,17 @@ int finish(int exitCode) {
 } // namespace
 
 void endProgram(const char *text, int exitCode, void (*cleanUp)()) noexcept {
+  static std::atomic_flag taken;
+  while (taken.test_and_set()) // one line, however many threads meet the same end
+    ::pause();
   if (cleanUp)
     cleanUp();
   // No allocation: there may be no memory.
-  for (const char *part : {program, ": error: ", text, "\n"})
-    if (::write(STDERR_FILENO, part, std::strlen(part)) < 0)
-      break;
+  char line[512];
+  const int size = std::snprintf(line, sizeof line - 1, "%s: error: %s", program, text);
+  const size_t length = std::min(static_cast<size_t>(std::max(size, 0)), sizeof line - 2);
+  line[length] = '\n';
+  (void)!::write(STDERR_FILENO, line, length + 1);
   ::_exit(exitCode);
 }
 
