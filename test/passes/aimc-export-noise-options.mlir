@@ -17,7 +17,7 @@
 // RUN: %python %S/Inputs/noise_tensors.py %t.safetensors | FileCheck %s --check-prefix=SCALES
 
 // NONE: error: expected the option output to name a file, but got none
-// FOLDER: error: cannot write '{{.*}}/none/spec.json': No such file or directory
+// FOLDER: error: {{.*}}/none/spec.json: cannot write: No such file or directory
 // SUFFIX: error: expected a path for JSON, but got '{{.*}}.safetensors', where the tensors of the spec go
 // CHECK-LABEL: "layers": [
 // CHECK: "activity": null

@@ -333,7 +333,7 @@ def test_a_device_table_goes_along(tmp_path):
             2,
             "--emit-noise: expected a model on tiles",
         ),
-        (["--emit-noise", "none/x.json"], 1, "cannot write 'none/x.json'"),
+        (["--emit-noise", "none/x.json"], 1, "none/x.json: cannot write: "),
         (["--emit-noise", "x.safetensors", "--scale", "max"], 1, "expected a path for JSON"),
         (
             ["--emit-noise", "own.json", "--scale", "optimal"],
