@@ -72,7 +72,7 @@ bool close(const onnx::Constant &got, const onnx::Constant &want) {
   for (int64_t i = 0; i < want.type.elements(); ++i) {
     float a = got.as<float>()[i], b = want.as<float>()[i];
     if (!(a == b || (std::isnan(a) && std::isnan(b)) ||
-          std::abs(a - b) <= 1e-7f + 1e-5f * std::abs(b)))
+          std::abs(a - b) <= 1e-6f + 1e-5f * std::abs(b)))
       return false;
   }
   return true;

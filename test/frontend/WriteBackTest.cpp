@@ -205,7 +205,7 @@ TEST(WriteBack, saysWhatIsWrong) {
   EXPECT_NE(failure(path, folder.file("no/such/out.onnx"), {{"w", four}}).find("No such file"),
             std::string::npos);
   std::filesystem::create_directory(folder.file("taken"));
-  EXPECT_NE(failure(path, folder.file("taken"), {{"w", four}}).find("regular file"),
+  EXPECT_NE(failure(path, folder.file("taken"), {{"w", four}}).find("Is a directory"),
             std::string::npos);
   EXPECT_EQ(filesIn(folder.path), 2u);
 }

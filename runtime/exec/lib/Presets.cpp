@@ -78,7 +78,7 @@ Result<std::string> findTarget(const std::string &nameOrPath,
     if (fs::is_regular_file(nameOrPath, failed))
       return nameOrPath;
     return fail(AIMC_INVALID_ARGUMENT,
-                "expected a target file, but found none at " + quote(nameOrPath));
+                "expected a target file, but found none at '" + nameOrPath + "'");
   }
   const std::vector<std::string> folders = presetFolders(first);
   for (const std::string &folder : folders) {

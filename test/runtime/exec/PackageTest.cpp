@@ -98,7 +98,8 @@ TEST_F(PackageTest, RefusesWhatIsNoPackage) {
 TEST_F(PackageTest, RefusesForeignCode) {
   builder.model = TEST_MODEL_FOREIGN;
   builder.write(path);
-  refuses(AIMC_UNSUPPORTED, "model.so: expected ABI version 1, but got 4096");
+  refuses(AIMC_UNSUPPORTED,
+          "model.so: expected ABI version " + std::to_string(AIMC_ABI_VERSION) + ", but got 4096");
   writeFile(path + "/model.so", "no shared object");
   seal(path, builder.manifest());
   refuses(AIMC_BAD_PACKAGE, "model.so: cannot load: ");

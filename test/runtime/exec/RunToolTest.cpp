@@ -145,7 +145,8 @@ TEST_F(RunToolTest, ExitCodesAndOneLineErrors) {
       {"m.aimc --input x.npz --output /dev/full/y.npz", "cannot write"},
       {"m.aimc --input x.npz --output m.aimc", "m.aimc: cannot write"},
       {"m.aimc --input x.npz --target-override absent.json", "absent.json: cannot read"},
-      {"m.aimc --input x.npz --target-override '{'", "--target-override: expected a JSON object"},
+      {"m.aimc --input x.npz --target-override '{'",
+       "--target-override: expected JSON, but got a mistake"},
       {"m.aimc --input x.npz --target-override '{\"adc\": {\"bit\": 1}}'", "unknown key 'bit'"},
   };
   for (auto [arguments, message] : cases) {
