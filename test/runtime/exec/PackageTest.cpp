@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===----------------------------------------------------------------------===//
 #include "PackageBuilder.h"
+#include "aimc/exec/abi.h"
 
 #include <filesystem>
 #include <functional>
