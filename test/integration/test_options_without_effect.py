@@ -20,7 +20,6 @@ import aimc
         ({}, {"compensate": "weights+pulses"}, r"compensate: weights\+pulses does what"),
         ({}, {"compare_exact": 3}, "compare_exact has no effect: where idle rows are at mid-rail"),
         ({}, {"activity": np.full((8, 32), 1 / 32).tolist()}, "activity has no effect"),
-        ({}, {"input_range": 2.0, "effects": {"dac": False}}, "input_range has no effect"),
         ({"device": {"kind": "ideal"}}, {"effects": {"programming": True}}, "effects.programming"),
         ({"device": {"kind": "ideal"}}, {"effects": {"read_noise": True}}, "effects.read_noise"),
         ({"adc": {"kind": "ideal"}}, {"effects": {"adc": True}}, "effects.adc"),
@@ -33,8 +32,6 @@ def test_an_option_that_can_do_nothing_is_told(target, options, why):
         given = aimc.Tile(np.eye(8), target, seed=1, **options)
     assert len(caught) == 1
     other = {"compensate": "weights"} if "does what" in why else {}
-    if "effects" in options and len(options) > 1:
-        other = {"effects": options["effects"]}
     plain = aimc.Tile(np.eye(8), target, seed=1, **other)
     assert np.array_equal(given.read(np.eye(8)), plain.read(np.eye(8)))  # and it is true
 

@@ -168,7 +168,7 @@ def test_target_overrides_change_the_circuit(linear_package):
 def test_what_is_wrong_with_every_layer_is_said_once(mlp_package):
     """Of the worst layer, with the number of others and the remedy."""
     feed = {"x": x(columns=64)}
-    few = {"adc": {"bits": 4, "lsb_fc": 0.5}}
+    few = {"adc": {"bits": 4, "lsb_fc": 1.0}}
     with aimc.Session(mlp_package, target=few) as session:
         with pytest.warns(aimc.HardwareWarning) as told:
             session.run(None, feed)
@@ -186,7 +186,7 @@ def test_what_is_wrong_with_every_layer_is_said_once(mlp_package):
 def test_a_doubt_of_the_runtime_is_a_warning_once(linear_package):
     """An ADC step of a whole column's charge leaves no bits; the second run says nothing new."""
     feed = {"x": x(columns=96)}
-    with aimc.Session(linear_package, target={"adc": {"lsb_fc": 1e6}}) as session:
+    with aimc.Session(linear_package, target={"adc": {"lsb_fc": 2e5}}) as session:
         with pytest.warns(aimc.HardwareWarning, match="effective bits"):
             session.run(None, feed)
         with warnings.catch_warnings():

@@ -107,13 +107,6 @@ std::string emptyDim(const Options &options) {
 
 bool hasEmptyDim(const Options &options) { return !emptyDim(options).empty(); }
 
-bool computesAnything(ModuleOp module) {
-  auto main = module.lookupSymbol<func::FuncOp>("main");
-  return main && llvm::any_of(main.getResultTypes(), [](Type type) {
-           return cast<ShapedType>(type).getNumElements() > 0;
-         });
-}
-
 OwningOpRef<ModuleOp> readModel(MLIRContext &context, const Options &options) {
   llvm::StringRef extension = llvm::sys::path::extension(options.model);
   if (extension == ".mlir" || extension == ".mlirbc")
@@ -123,8 +116,8 @@ OwningOpRef<ModuleOp> readModel(MLIRContext &context, const Options &options) {
   OwningOpRef<ModuleOp> module;
   std::string problem;
   {
-    // A dimension of size 0 is a fine cache of a first call; where nothing can be computed with it,
-    // the flag is at fault and not the node that noticed.
+    // An empty batch is a batch, and a cache is empty at the first call; where a node can't take an
+    // empty dimension, the flag is at fault and not the node that noticed.
     ScopedDiagnosticHandler catcher(&context, [&](Diagnostic &diagnostic) {
       if (!hasEmptyDim(options) || diagnostic.getSeverity() != DiagnosticSeverity::Error)
         return failure();
@@ -133,10 +126,6 @@ OwningOpRef<ModuleOp> readModel(MLIRContext &context, const Options &options) {
       return success();
     });
     module = importOnnx(&context, options.model, load);
-  }
-  if (module && hasEmptyDim(options) && !computesAnything(*module)) {
-    problem = options.model + ": no output has an element";
-    module = nullptr;
   }
   if (!problem.empty())
     emitError(UnknownLoc::get(&context)) << "--dim: expected a size of at least 1, but got "

@@ -4,12 +4,12 @@
 //===----------------------------------------------------------------------===//
 #include "aimc/exec/MappedFile.h"
 
-#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <utility>
@@ -56,6 +56,30 @@ Descriptor nameless(const std::string &name) {
   const char *folder = std::getenv("TMPDIR");
   return Descriptor(
       ::open(folder && *folder ? folder : "/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+}
+
+/// Whether this process may write a file of that size; past the limit a signal would end it.
+bool mayWrite(size_t size) {
+  struct rlimit limit {};
+  return ::getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY ||
+         size < limit.rlim_cur;
+}
+
+/// Calls `take(bytes, count)` with all that a file holds. Read, not mapped: a file that is cut
+/// short meanwhile is a shorter copy and not a signal.
+template <class F> Result<void> readAll(int fd, const std::string &path, F &&take) {
+  std::vector<char> piece(kPiece);
+  while (true) {
+    const ssize_t got = ::read(fd, piece.data(), piece.size());
+    if (got < 0 && errno == EINTR)
+      continue;
+    if (got < 0)
+      return systemError(path, "read");
+    if (got == 0)
+      return {};
+    if (!take(piece.data(), static_cast<size_t>(got)))
+      return systemError(path, "make a private copy of");
+  }
 }
 
 bool writeAll(int fd, const char *data, size_t size) {
@@ -109,6 +133,23 @@ MappedFile::openIn(const Descriptor &folder, const std::string &name, const std:
   return result;
 }
 
+Result<std::string> MappedFile::readIn(const Descriptor &folder, const std::string &name,
+                                       const std::string &path) {
+  size_t size = 0;
+  auto file = openRegular(folder.get(), name, path, size);
+  if (!file)
+    return tl::unexpected(file.error());
+  std::string text;
+  text.reserve(size);
+  auto whole = readAll(file->get(), path, [&](const char *bytes, size_t count) {
+    text.append(bytes, count);
+    return true;
+  });
+  if (!whole)
+    return tl::unexpected(whole.error());
+  return text;
+}
+
 Result<std::shared_ptr<const MappedFile>>
 MappedFile::copyIn(const Descriptor &folder, const std::string &name, const std::string &path) {
   size_t size = 0;
@@ -116,24 +157,24 @@ MappedFile::copyIn(const Descriptor &folder, const std::string &name, const std:
   if (!file)
     return tl::unexpected(file.error());
   std::shared_ptr<MappedFile> result(new MappedFile);
+  if (!mayWrite(size)) {
+    // The file itself, by the descriptor that is open: what replaces it is another one. Only a
+    // writer in place could still change it.
+    result->file = std::move(*file);
+    if (auto mapped = result->map(result->file, size, path); !mapped)
+      return tl::unexpected(mapped.error());
+    return result;
+  }
   result->file = nameless(name);
   if (!result->file)
     return systemError(path, "make a private copy of");
-  // Read, not mapped: a file that is cut short meanwhile is a shorter copy and not a signal.
-  std::vector<char> piece(std::min(kPiece, size + 1));
   size = 0;
-  while (true) {
-    const ssize_t got = ::read(file->get(), piece.data(), piece.size());
-    if (got < 0 && errno == EINTR)
-      continue;
-    if (got < 0)
-      return systemError(path, "read");
-    if (got == 0)
-      break;
-    if (!writeAll(result->file.get(), piece.data(), static_cast<size_t>(got)))
-      return systemError(path, "make a private copy of");
-    size += static_cast<size_t>(got);
-  }
+  auto copied = readAll(file->get(), path, [&](const char *bytes, size_t count) {
+    size += count;
+    return writeAll(result->file.get(), bytes, count);
+  });
+  if (!copied)
+    return tl::unexpected(copied.error());
   // Other processes of this user can reach a descriptor; seals keep them from writing.
   ::fcntl(result->file.get(), F_ADD_SEALS,
           F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);

@@ -101,10 +101,10 @@ Package::openFolder(const Descriptor &folder, const std::string &path, const Opt
 
 Result<void> Package::readManifest(const Descriptor &folder, const Options &options) {
   std::string path = pathOf("manifest.json");
-  auto file = MappedFile::copyIn(folder, "manifest.json", path);
-  if (!file)
-    return tl::unexpected(file.error());
-  text = (*file)->text();
+  auto read = MappedFile::readIn(folder, "manifest.json", path);
+  if (!read)
+    return tl::unexpected(read.error());
+  text = std::move(*read);
   if (options.verifyHashes)
     if (auto whole = checkManifestHash(text, path); !whole)
       return whole;

@@ -66,12 +66,6 @@ const Row kRows[] = {
          return noWires(options);
        return "where idle rows are at mid-rail no row disconnects";
      }},
-    {"input_range",
-     [](const Options &options) -> Reason {
-       if (options.effects.dac)
-         return std::nullopt;
-       return "the effect dac is off";
-     }},
     {"effects.programming",
      [](const Options &options) -> Reason {
        if (any(options, [](const Target &t) { return t.deviceModel().programs(); }))

@@ -15,7 +15,6 @@
 #include <cstddef>
 #include <memory>
 #include <string>
-#include <string_view>
 
 namespace aimc::exec {
 
@@ -40,7 +39,11 @@ public:
   /// The same for the file `name` in an open folder; messages call it `path`.
   static Result<std::shared_ptr<const MappedFile>>
   openIn(const Descriptor &folder, const std::string &name, const std::string &path);
-  /// Its bytes as they are now, in memory of this process that nothing changes afterwards.
+  /// Its text as it is now.
+  static Result<std::string> readIn(const Descriptor &folder, const std::string &name,
+                                    const std::string &path);
+  /// Its bytes as they are now, in memory of this process that nothing changes afterwards; where
+  /// the process may not write a file that large, the open file itself.
   static Result<std::shared_ptr<const MappedFile>>
   copyIn(const Descriptor &folder, const std::string &name, const std::string &path);
   ~MappedFile();
@@ -49,7 +52,6 @@ public:
 
   const std::byte *data() const { return base; }
   size_t size() const { return length; }
-  std::string_view text() const { return {reinterpret_cast<const char *>(base), length}; }
   /// Of a copy: an inode of its own, open as long as this object lives.
   int descriptor() const { return file.get(); }
 
