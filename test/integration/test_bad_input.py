@@ -245,12 +245,12 @@ def test_help_and_version():
 
 @pytest.mark.parametrize("size", ["0", "-1", "x", "", "99999999999999999999"])
 def test_a_size_that_is_none_blames_the_flag(tmp_path, size):
-    """Not the Reshape that cannot split nothing."""
+    """Not the Reshape that cannot tell how nothing is split."""
     nodes = [
         helper.make_node("Reshape", ["x", "shape"], ["r"]),
         helper.make_node("MatMul", ["r", "w"], ["y"]),
     ]
-    constants = {"w": models.weight(8, 8), "shape": np.array([-1, 8], np.int64)}
+    constants = {"w": models.weight(16, 8), "shape": np.array([0, -1], np.int64)}
     model = models.save(
         tmp_path / "m.onnx", nodes, {"x": ["batch", 16]}, {"y": ["b", 8]}, constants
     )

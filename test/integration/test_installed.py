@@ -80,7 +80,7 @@ def test_a_model_is_compiled_run_and_kept_on_a_chip(prefix, model):
         folder=folder,
     )  # fmt: skip
     # the build's own programs are the oracle
-    package = aimc.compile(model, folder / "own.aimc", dims={"batch": 4}, target="hermes2")
+    package = aimc.compile(model, output=folder / "own.aimc", dims={"batch": 4}, target="hermes2")
     x = np.load(folder / "x.npz")["x"]
     with aimc.Session(package, seed=3) as session:
         (own,) = session.run(None, {"x": x})

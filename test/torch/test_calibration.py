@@ -143,7 +143,7 @@ def test_calibrate_keeps_the_signal_of_a_coarse_adc(mode, adc_range):
 def test_exact_inputs_are_measured_and_the_module_stays_as_it_was():
     """An ADC that throws the signal away does not spoil what later layers are calibrated by."""
     model, x = mlp(), samples()
-    target = aimc.Target(geometry=GEOMETRY, adc=aimc.Adc("linear", bits=6, lsb_fc=1e6))
+    target = aimc.Target(geometry=GEOMETRY, adc=aimc.Adc("linear", bits=6, lsb_fc=2e4))
     converted = convert(copy.deepcopy(model), target, recipe=Circuit(input_range="fixed"))
     converted.train()
     converted[1].eval()

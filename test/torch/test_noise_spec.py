@@ -404,7 +404,7 @@ def test_calls_of_a_layer_are_of_one_weight(mlp_spec):
         (("layers", 0, "blocks", 0, "target"), "x", "target: expected one of: pcm, but got 'x'"),
         (("layers", 0, "blocks", 0, "scales"), "y", "layer 'layer.0': blocks[0].scales: expected a tensor 'y'"),
         (("layers", 0, "activity"), "{scales}", "expected shape [64, 32], but got [128]"),
-        (("targets", "pcm", "wire", "colum_ohm"), 1, "expected a key of wire, but got 'colum_ohm'"),
+        (("targets", "pcm", "wire", "colum_ohm"), 1, "wire: unknown key 'colum_ohm'"),
         (("tensors",), "none.safetensors", "expected its tensors in"),
         (("layers", 0, "weight"), None, "layer 'layer.0': weight: expected a name"),
     ],

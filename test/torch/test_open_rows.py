@@ -287,7 +287,7 @@ def test_training_learns_through_open_rows(compensate):
 
 def test_refuses_what_has_no_model():
     wire = aimc.Wire(column_ohm=1.0, row_ohm=1.0, idle="open")
-    with pytest.raises(aimc.UnsupportedError, match=r"wire\.row_ohm"):
+    with pytest.raises(aimc.InvalidArgumentError, match=r"wire\.row_ohm"):
         convert(nn.Linear(ROWS, COLS), TARGET.replace(wire=wire))
     with pytest.raises(aimc.InvalidArgumentError, match="compensate"):
         convert(nn.Linear(ROWS, COLS), TARGET.replace(wire=aimc.Wire(column_ohm=1.0)),

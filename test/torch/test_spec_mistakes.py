@@ -75,7 +75,7 @@ MISTAKES = [
     (("colour",), 1, "unknown key 'colour', expected one of: format, version, tensors, layers, "
                      "targets"),
     (("layers", 0, "colour"), 1, LAYER + "unknown key 'colour', expected one of: layer, weight, "
-     "initializer, transposed, rows, cols, input_range, activity, blocks"),
+     "initializer, transposed, rows, cols, grid, input_range, activity, blocks"),
     ((*BLOCK, "lsbfc"), 4.0, LAYER + "blocks[0]: unknown key 'lsbfc', expected one of: name, target, "
      "row, rows, col, cols, chip, tile, at_row, at_col, scales, lsb_fc, compensate"),
     (("tensors",), 7, "tensors: expected a name, but got 7"),
