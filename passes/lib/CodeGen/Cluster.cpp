@@ -14,6 +14,10 @@ bool mlir::aimc::isContraction(linalg::LinalgOp op) {
 
 namespace {
 
+/// A kernel's passes take more than linear time in its operations: a long chain of row-wise
+/// operations is cut. Softmax has 4, layer normalisation 8.
+constexpr size_t kMaxOperations = 16;
+
 /// A tile size for a loop of `extent` iterations of which a tile should cover about `limit`: the
 /// largest divisor up to `limit`; where that is far below it (a prime extent), the whole loop if
 /// that is not far above.
@@ -116,8 +120,8 @@ private:
 
   bool tryAdd(Value value) {
     auto producer = value.getDefiningOp<linalg::GenericOp>();
-    if (!producer || cluster.ops.contains(producer) || producer->getNumResults() != 1 ||
-        producer->getBlock() != cluster.anchor->getBlock() ||
+    if (!producer || cluster.ops.size() >= kMaxOperations || cluster.ops.contains(producer) ||
+        producer->getNumResults() != 1 || producer->getBlock() != cluster.anchor->getBlock() ||
         isContraction(cast<linalg::LinalgOp>(producer.getOperation())))
       return false;
     AffineMap resultMap = producer.getIndexingMapsArray().back();

@@ -34,6 +34,7 @@ using namespace mlir::aimc;
 namespace {
 
 constexpr int64_t kMaxFusedInputs = 32;
+constexpr size_t kMaxFusedOperations = 64;
 
 bool isExpensive(Operation *op) {
   return isa<math::MathDialect>(op->getDialect()) || isa<arith::DivFOp, tensor::ExtractOp>(op);
@@ -55,6 +56,10 @@ bool worthFusing(OpOperand *operand) {
     return false;
   // Each fusion lists all operands anew, so a sum of thousands would take the square of that.
   if (producer.getNumDpsInputs() + consumer.getNumDpsInputs() > kMaxFusedInputs)
+    return false;
+  // Likewise each fusion copies both bodies.
+  if (producer.getBlock()->getOperations().size() + consumer.getBlock()->getOperations().size() >
+      kMaxFusedOperations)
     return false;
   if (iterations(consumer) <= iterations(producer))
     return true;
