@@ -17,6 +17,12 @@ DAC = aimc.Dac(bits=6, mode="split", lsb_bits=2)
 TARGETS = {
     "one pass": TARGET,
     "split": TARGET.replace(dac=DAC),
+    "open": TARGET.replace(wire=aimc.Wire(column_ohm=0.35, idle="open")),
+    "open, two ends": TARGET.replace(
+        geometry=aimc.Geometry(rows=64, cols=48, readout="alternating"),
+        wire=aimc.Wire(column_ohm=0.35, idle="open"),
+        dac=DAC,
+    ),
     "two pairs": TARGET.replace(
         geometry=aimc.Geometry(rows=64, cols=48, pairs=2, significance=(1.0, 4.0)), dac=DAC
     ),
@@ -92,9 +98,17 @@ def test_reads_are_those_of_a_session(name, tmp_path):
             # readings and then to what follows from it.
             assert min(shares_of_equal(got, expected)) > 0.9
         first = model(inputs[:8])
+        torch._dynamo.reset()
         # Coarse converters give the same code for much of the noise.
         assert max(shares_of_equal(model(inputs[:8]), runs[0])) < 0.9
         assert min(shares_of_equal(first, runs[0])) > 0.9
+        compiled_model = torch.compile(model, fullgraph=True, backend="aot_eager")
+        for chip in (7, 8):
+            with on_chip(model, chip):
+                eager = model(inputs[:8]), model(inputs[8:16])
+            with on_chip(model, chip):
+                quick = compiled_model(inputs[:8]), compiled_model(inputs[8:16])
+            torch.testing.assert_close(quick, eager)
 
 
 def test_passes_draw_anew_and_a_chip_that_is_entered_again_repeats():

@@ -134,6 +134,10 @@ torch.library.register_vmap(_PREFIX + "fold", _fold)
 torch.library.register_vmap(_PREFIX + "fold_backward", _looped("fold_backward", 2))
 torch.library.register_vmap(_PREFIX + "tile_linear", _tile_linear)
 torch.library.register_vmap(_PREFIX + "tile_linear_backward", _looped("tile_linear_backward", 6))
+for _name in ("normals", "uniforms"):  # no argument is a tensor that would say the device
+    torch.library.register_fake(
+        _PREFIX + _name, lambda *args: torch.empty(*args[6:8], device="cpu")
+    )
 torch.library.register_vmap(_PREFIX + "noise", _looped("noise", 1))
 for _name, _outputs in (("open_fold", 3), ("open_product", 1), ("open_pulses", 3)):
     torch.library.register_vmap(_PREFIX + _name, _looped(_name, _outputs))

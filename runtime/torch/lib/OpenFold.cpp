@@ -98,21 +98,45 @@ struct Job {
   }
 };
 
-/// g_ref of every column of a block, into its row of `reference`.
-void chooseReferences(const Block &b, const Tensor &plus, const Tensor &minus, bool transposed,
-                      bool alternating, float *reference) {
+model::ReferencePanels panelsOf(const Block &b, const Tensor &plus, const Tensor &minus,
+                                bool transposed, bool alternating) {
   const auto sums = [&](const Tensor &t) {
     const Tensor up = transposed ? t.t() : t;
     return up.narrow(0, b.row, b.rows).narrow(1, b.col, b.cols).sum({0}, false, at::kDouble);
   };
   const Tensor loads = ((sums(plus) + sums(minus)) / static_cast<double>(b.rows)).contiguous();
-  const auto panels = model::referencePanels(
+  return model::referencePanels(
       {loads.const_data_ptr<double>(), static_cast<size_t>(b.cols)}, loads.mean().item<double>(),
       alternating ? model::Readout::Alternating : model::Readout::Single, b.atCol);
+}
+
+/// g_ref of every column of a block, into its row of `reference`.
+void chooseReferences(const Block &b, const Tensor &plus, const Tensor &minus, bool transposed,
+                      bool alternating, float *reference) {
+  const auto panels = panelsOf(b, plus, minus, transposed, alternating);
   for (size_t c = 0; c < panels.order.size(); ++c)
     if (panels.order[c] >= 0)
       reference[b.col + panels.order[c]] =
           static_cast<float>(panels.conductance[c / model::kReferencePanel]);
+}
+
+/// Where each column of a block lies in its panels, which a session numbers its draws by; [bands,
+/// N].
+Tensor placesCpu(const Tensor &plusGiven, const Tensor &minusGiven, at::IntArrayRef blocks,
+                 bool transposed, int64_t tileRows, bool alternating) {
+  const Tensor plus = plusGiven.contiguous(), minus = minusGiven.contiguous();
+  checkReal(plus, "plus");
+  const int64_t width = plus.size(transposed ? 0 : 1);
+  const BlockList list = readBlocks(blocks, plus.size(transposed ? 1 : 0), width, tileRows);
+  Tensor places = at::zeros({static_cast<int64_t>(list.bands.size()), width}, at::kLong);
+  int64_t *place = places.mutable_data_ptr<int64_t>();
+  for (const Block &b : list.blocks) {
+    const auto order = panelsOf(b, plus, minus, transposed, alternating).order;
+    for (size_t c = 0; c < order.size(); ++c)
+      if (order[c] >= 0)
+        place[b.band * width + b.col + order[c]] = static_cast<int64_t>(c);
+  }
+  return places;
 }
 
 Three foldCpu(const Tensor &plusGiven, const Tensor &minusGiven, const Tensor &probability,
@@ -253,6 +277,17 @@ Two backwardHost(const Tensor &matrixGrad, const Tensor &transferGrad, const Ten
   return {std::get<0>(out).to(device), std::get<1>(out).to(device)};
 }
 
+Tensor placesHost(const Tensor &plus, const Tensor &minus, at::IntArrayRef blocks, bool transposed,
+                  int64_t tileRows, bool alternating) {
+  return placesCpu(plus.cpu(), minus.cpu(), blocks, transposed, tileRows, alternating)
+      .to(plus.device());
+}
+Tensor placesMeta(const Tensor &plus, const Tensor &, at::IntArrayRef blocks, bool transposed,
+                  int64_t, bool) {
+  return at::empty_symint({countBands(blocks), plus.sym_size(transposed ? 0 : 1)},
+                          plus.options().dtype(at::kLong));
+}
+
 Three forwardMeta(const Tensor &plus, const Tensor &, const Tensor &, const Tensor &,
                   at::IntArrayRef blocks, bool transposed, int64_t, double, double, bool, double) {
   return {at::empty_symint(plus.sym_sizes(), plus.options()),
@@ -336,14 +371,17 @@ model::ReferenceColumn referenceOf(const Block &b, const Array &array, double co
 } // namespace aimc::ops
 
 TORCH_LIBRARY_IMPL(aimc, CPU, m) {
+  m.impl("open_places", aimc::ops::placesCpu);
   m.impl("open_fold", aimc::ops::foldCpu);
   m.impl("open_fold_backward", aimc::ops::foldBackwardCpu);
 }
 TORCH_LIBRARY_IMPL(aimc, CompositeExplicitAutograd, m) {
+  m.impl("open_places", aimc::ops::placesHost);
   m.impl("open_fold", aimc::ops::forwardHost);
   m.impl("open_fold_backward", aimc::ops::backwardHost);
 }
 TORCH_LIBRARY_IMPL(aimc, Meta, m) {
+  m.impl("open_places", aimc::ops::placesMeta);
   m.impl("open_fold", aimc::ops::forwardMeta);
   m.impl("open_fold_backward", aimc::ops::backwardMeta);
 }

@@ -23,7 +23,8 @@
 namespace aimc::ops {
 namespace {
 
-constexpr int kPassBits = 28; ///< of a read's number, before that of its pass
+constexpr int kPassBits = 28;   ///< of a read's number, before that of its pass
+constexpr int64_t kReadKey = 4; ///< numbers of a key that names reads of a session (Noise.cpp)
 
 using at::Tensor;
 using MaybeTensor = std::optional<Tensor>;
@@ -50,6 +51,7 @@ struct Reading {
   const MaybeTensor &key;
   int64_t noisePart;
   MaybeGenerator generator;
+  MaybeTensor places; ///< [bands, N]: where a session has each column of a block
 };
 
 /// Blocks [begin, end) of a band that see the same pulses.
@@ -113,8 +115,8 @@ struct Driven {
 template <class Product> Tensor readWith(const Reading &r, bool single, const Product &product) {
   static const auto toTicks = findOp<Convert>("aimc::dac"), toCode = findOp<Convert>("aimc::adc");
   static const auto power = findOp<Power>("aimc::read_power");
-  static const auto named =
-      findOp<Tensor(c10::SymIntArrayRef, const Tensor &, int64_t, at::IntArrayRef)>("aimc::noise");
+  static const auto named = findOp<Tensor(c10::SymIntArrayRef, const Tensor &, int64_t,
+                                          at::IntArrayRef, const MaybeTensor &)>("aimc::noise");
   TORCH_CHECK_VALUE(r.adc == static_cast<int64_t>(AdcMode::Ideal) || r.lsb,
                     "expected an LSB per block for an ADC, but got none");
   Tensor digital = r.scale * model::digitalScale(1.0, r.readVolt, r.tickNs, r.gMin, r.gMax);
@@ -156,12 +158,16 @@ template <class Product> Tensor readWith(const Reading &r, bool single, const Pr
             at::zeros({}, variance.options()));
         const int64_t drawn =
             r.noisePart + static_cast<int64_t>(i) + p * static_cast<int64_t>(groups.size());
-        std::vector<int64_t> places; // as a session's reads name them
+        std::vector<int64_t> names; // as a session's reads name blocks
         for (const auto &[block, cols] : g.columns)
-          places.insert(places.end(), {block | p << kPassBits, cols});
-        const Tensor xi =
-            r.key ? named.call(charge.sym_sizes(), *r.key, drawn, places).to(charge.scalar_type())
-                  : at::randn_symint(charge.sym_sizes(), r.generator, charge.options());
+          names.insert(names.end(), {block | p << kPassBits, cols});
+        const MaybeTensor places =
+            r.places ? MaybeTensor(cut(r.places->select(0, g.band), 0, g.col, g.cols))
+                     : std::nullopt;
+        const Tensor xi = r.key
+                              ? named.call(charge.sym_sizes(), *r.key, drawn, names, places)
+                                    .to(charge.scalar_type())
+                              : at::randn_symint(charge.sym_sizes(), r.generator, charge.options());
         charge = charge + deviation * xi * r.noiseScale;
       }
       if (r.adc != static_cast<int64_t>(AdcMode::Ideal)) {
@@ -268,7 +274,13 @@ Tensor openImplicit(const Tensor &x, const Tensor &plus, const Tensor &minus,
                 alternating, readVolt * tickNs);
   const Tensor references = reference;
   const auto upright = [&](const Tensor &t) { return transposed ? t.transpose(-2, -1) : t; };
+  static const auto order =
+      findOp<Tensor(const Tensor &, const Tensor &, at::IntArrayRef, bool, int64_t, bool)>(
+          "aimc::open_places");
   const bool noisy = noiseScale > 0;
+  MaybeTensor places;
+  if (noisy && key && key->sym_numel() == kReadKey)
+    places = order.call(plus.detach(), minus.detach(), blocks, transposed, tileRows, alternating);
   const auto maybe = [&](const Tensor &t) {
     return noisy ? MaybeTensor(upright(t)) : MaybeTensor();
   };
@@ -294,7 +306,8 @@ Tensor openImplicit(const Tensor &x, const Tensor &plus, const Tensor &minus,
                   noiseScale,
                   key,
                   noisePart,
-                  std::nullopt};
+                  std::nullopt,
+                  places};
   const bool single = predistort && passes.size() <= 2 && dac != static_cast<int64_t>(DacMode::Off);
   return readWith(
       r, single, [&](const Group &g, const Tensor &ticks, const Tensor &part, const Tensor &full) {

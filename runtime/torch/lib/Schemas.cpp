@@ -64,7 +64,8 @@ TORCH_LIBRARY(aimc, m) {
         "Tensor");
   m.def("best_range(float[] shares, float[] values, float codes, bool nearest) -> float");
   m.def("effective_bits(float signal_power, float error_power) -> (float bits, bool few)");
-  m.def("noise(SymInt[] size, Tensor key, int part=0, int[] blocks=[]) -> Tensor");
+  m.def("noise(SymInt[] size, Tensor key, int part=0, int[] blocks=[], Tensor? places=None) -> "
+        "Tensor");
 
   m.def("cut_blocks(int rows, int cols, int tile_rows, int tile_cols, bool alternating=False) -> "
         "int[]");
@@ -88,6 +89,8 @@ TORCH_LIBRARY(aimc, m) {
         "transposed, int tile_rows, float column_ohm, float adc_ohm, bool alternating, float "
         "read_volt) -> "
         "(Tensor, Tensor)");
+  m.def("open_places(Tensor plus, Tensor minus, int[] blocks, bool transposed, int tile_rows, bool "
+        "alternating) -> Tensor");
   m.def("open_product(Tensor ticks, Tensor matrix, Tensor reference, Tensor? aim, int[] blocks, "
         "int tile_rows, float column_ohm, float adc_ohm, bool alternating, int longest) -> Tensor");
   m.def("open_product_backward(Tensor grad, Tensor ticks, Tensor matrix, Tensor reference, Tensor? "
