@@ -35,14 +35,24 @@ static size_t tooDeep(llvm::StringRef text) {
   return 0;
 }
 
+std::optional<std::string> mlir::aimc::mlirTooDeep(llvm::StringRef text) {
+  if (text.starts_with("ML\xefR")) // bytecode
+    return std::nullopt;
+  const size_t line = tooDeep(text);
+  if (line == 0)
+    return std::nullopt;
+  return (llvm::Twine("expected MLIR of at most ") + llvm::Twine(kMaxDepth) +
+          " levels of brackets, but got more on line " + llvm::Twine(line) +
+          "; nothing that is read here needs as many")
+      .str();
+}
+
 OwningOpRef<ModuleOp> mlir::aimc::parseMlirFile(llvm::StringRef path, MLIRContext *context) {
   auto file = llvm::MemoryBuffer::getFile(path, /*IsText=*/false,
                                           /*RequiresNullTerminator=*/false);
-  if (file && !(*file)->getBuffer().starts_with("ML\xefR")) // bytecode
-    if (size_t line = tooDeep((*file)->getBuffer())) {
-      emitError(UnknownLoc::get(context)) << path << ": expected MLIR of at most " << kMaxDepth
-                                          << " levels of brackets, but got more on line " << line
-                                          << "; nothing that is read here needs as many";
+  if (file)
+    if (auto problem = mlirTooDeep((*file)->getBuffer())) {
+      emitError(UnknownLoc::get(context)) << path << ": " << *problem;
       return {};
     }
   return parseSourceFile<ModuleOp>(path, context); // says what else is wrong with it

@@ -7,10 +7,16 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
 
+#include <optional>
+#include <string>
+
 namespace mlir::aimc {
 
-/// MLIR's parser behind a bound on how deep a text nests: the parser calls itself for each level.
-/// Null after a diagnostic.
+/// What is wrong with a text that nests so deep that MLIR's parser, which calls itself for each
+/// level, could use up the stack; without the file's name. Nothing of bytecode.
+std::optional<std::string> mlirTooDeep(llvm::StringRef text);
+
+/// MLIR's parser behind that bound. Null after a diagnostic.
 OwningOpRef<ModuleOp> parseMlirFile(llvm::StringRef path, MLIRContext *context);
 
 } // namespace mlir::aimc
