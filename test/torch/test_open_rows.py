@@ -177,19 +177,17 @@ def test_each_pass_and_pair_is_converted_on_its_own(pairs, dac):
         assert differ.mean() < (2e-3 if adc is LINEAR else 1e-9)
 
 
-def test_read_noise_is_as_large_as_the_runtime_s():
+def test_read_noise_is_the_runtime_s():
     ideal = target(ohm=20.0)
     with torch.random.fork_rng():
         quiet, silent = both(ideal, chip=3, vectors=600)
     with torch.random.fork_rng():
         got, expected = both(ideal, chip=3, vectors=600, noise=1.0)
-    ours, theirs = (got - quiet)[1:], (expected - silent)[1:]
+    ours, theirs = got - quiet, expected - silent
     assert np.abs(quiet - silent).max() < 1e-5 * np.abs(silent).max()
-    # 40,000 draws each, normalised by column.
-    ratio = ours.std(0) / theirs.std(0)
-    assert abs(ratio.mean() - 1.0) < 0.01
-    assert np.abs(ratio - 1.0).max() < 0.15
-    assert np.corrcoef(ours.ravel(), theirs.ravel())[0, 1] < 0.05  # own draws
+    assert 1e-3 < theirs.std() / silent.std() < 0.1
+    # Draw for draw; what rounding makes of the outputs remains.
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=2e-5 * np.abs(silent).max())
 
 
 # Gradients
