@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import importlib.util
 import json
 import os
 import pathlib
@@ -36,6 +37,8 @@ def main() -> int:
     parser.add_argument("--readme", type=pathlib.Path, help="front page to update")
     parser.add_argument("--keep", type=pathlib.Path, default=ROOT / "build" / "bench")
     args = parser.parse_args()
+    if not importlib.util.find_spec("aihwkit"):  # the page would lose its section
+        parser.exit(1, "bench: error: expected the package aihwkit: tools/dev/setup\n")
     args.keep.mkdir(parents=True, exist_ok=True)
     load = os.getloadavg()[0]
     folder = pathlib.Path(tempfile.mkdtemp(prefix="packages-", dir=args.keep))

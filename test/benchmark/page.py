@@ -96,9 +96,7 @@ def kernels(rows: Sequence[dict[str, Any]]) -> str:
     return table(["kernel", "median", "rate /s"], cells)
 
 
-def circuit(
-    products: Sequence[Comparison], peer: dict[str, Any] | None, folds: dict[str, float]
-) -> str:
+def circuit(products: Sequence[Comparison], peer: dict[str, Any], folds: dict[str, float]) -> str:
     """One tile: beside plain products, beside AIHWKIT, its programming."""
     rows = []
     for c in products:
@@ -121,20 +119,15 @@ def circuit(
         "\nThe best of torch, oneDNN (through torch) and OpenBLAS (through numpy) in each turn.\n"
     )
     text += "\n### Beside AIHWKIT's IR-drop simulation\n"
-    if peer is None:
-        text += "AIHWKIT is not installed where this page was made.\n"
-    else:
-        text += (
-            "Microseconds per input vector of the same 512x512 tile with ADC; theirs is `IRDropT`\n"
-        )
-        text += "with four vectors a call, ours 128, both on all processors. Goal: 10,000x.\n\n"
-        text += table(
-            ["DAC mode", "AIHWKIT us", "ours us", "ratio"],
-            [
-                [mode, f"{v['theirs_us']:.0f}", f"{v['ours_us']:.2f}", f"{v['ratio']:.0f}x"]
-                for mode, v in peer.items()
-            ],
-        )
+    text += "Microseconds per input vector of the same 512x512 tile with ADC; theirs is `IRDropT`\n"
+    text += "with four vectors a call, ours 128, both on all processors. Goal: 10,000x.\n\n"
+    text += table(
+        ["DAC mode", "AIHWKIT us", "ours us", "ratio"],
+        [
+            [mode, f"{v['theirs_us']:.0f}", f"{v['ours_us']:.2f}", f"{v['ratio']:.0f}x"]
+            for mode, v in peer.items()
+        ],
+    )
     text += "\n### Programming a tile\n512x512 PCM pairs, one thread, from weights to packed panels.\n\n"
     text += table(["wires", "ms"], [[name, f"{ms:.1f}"] for name, ms in folds.items()])
     text += "\n### More vectors, more tiles\n![scaling](plots/performance-scaling.svg)\n"

@@ -2,9 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """docs/Validation.md is what validate.py writes, whole."""
 
+import importlib.util
 import re
+import shutil
+import sys
 
 import pages
+import pytest
 import validate
 
 
@@ -18,6 +22,18 @@ def test_page_has_every_section_and_says_that_it_is_generated():
         assert "Not made." not in stored, f"run: make validate ONLY={name}"
     for plot in re.findall(r"\]\((plots/\S+\.svg)\)", text):
         assert (page.parent / plot).exists(), plot
+
+
+def test_a_page_does_not_lose_a_section(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(sys, "argv", ["validate", "--output", str(tmp_path / "page.md")])
+    with pytest.raises(SystemExit) as ended:
+        validate.main()
+    assert ended.value.code == 1
+    assert not (tmp_path / "page.md").exists()
+    said = capsys.readouterr().err.splitlines()
+    assert [line.split(":")[2].strip() for line in said] == ["circuit", "aihwkit"]
 
 
 def test_a_section_made_anew_leaves_the_others_as_they_are(tmp_path):

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import importlib.util
 import pathlib
+import shutil
 import sys
 import time
+from collections.abc import Sequence
 
 import pages
 
@@ -29,6 +32,16 @@ stand beside the numbers; where one is not met, the table says **no**. The cheap
 
 Made on {machine}. Parts may be of different days; numbers do not depend on the machine, times do.
 """
+
+
+def absent(wanted: Sequence[str]) -> list[str]:
+    """What sections are measured with and this machine lacks: the page would lose a section."""
+    missing = []
+    if "circuit" in wanted and not shutil.which("ngspice"):
+        missing.append("circuit: expected ngspice in PATH: tools/dev/setup")
+    if "aihwkit" in wanted and not importlib.util.find_spec("aihwkit"):
+        missing.append("aihwkit: expected the package aihwkit: tools/dev/setup")
+    return missing
 
 
 def say(text: str) -> None:
@@ -53,6 +66,8 @@ def main() -> int:
     parser.add_argument("--only", nargs="+", choices=(*SECTIONS, STUDY), help="sections to make")
     args = parser.parse_args()
     wanted = args.only or (*SECTIONS, STUDY)
+    if missing := absent(wanted):
+        parser.exit(1, "".join(f"validate: error: {line}\n" for line in missing))
     done: dict[str, str] = {}
     for name in SECTIONS:
         if name in wanted:

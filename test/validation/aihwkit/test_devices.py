@@ -3,12 +3,7 @@
 """Mean and variance of devices, programmed and aged, against AIHWKIT's noise models."""
 
 import pytest
-
-pytest.importorskip(
-    "aihwkit.version", reason="aihwkit is not installed: tools/dev/requirements-aihwkit.txt"
-)
-
-from compare import LIMIT_Z, devices, statistics  # noqa: E402
+from compare import LIMIT_Z, devices, statistics
 
 DEVICES = devices()
 

@@ -4,12 +4,7 @@
 
 import numpy as np
 import pytest
-
-pytest.importorskip(
-    "aihwkit.version", reason="aihwkit is not installed: tools/dev/requirements-aihwkit.txt"
-)
-
-from compare import (  # noqa: E402
+from compare import (
     Read,
     error_of_full_scale,
     error_with_their_counts,
