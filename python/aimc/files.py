@@ -134,7 +134,13 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
     After an exception nothing is left of it, and after a kill the next writer of `path` removes it:
     the lock on it goes with the process (runtime/files/include/aimc/files/Leftovers.h).
     """
-    target = pathlib.Path(os.path.realpath(path))
+    target = pathlib.Path(path)
+    if target.is_symlink():
+        # As runtime/files/lib/FileWriter.cpp: who puts a link there would choose what is replaced.
+        raise InvalidArgumentError(
+            f"{target}: expected no link in the place of what is written, but got one to "
+            f"{target.readlink()}; name what it leads to, or remove it"
+        )
     _remove_leftovers(target)
     scratch, descriptor = _temporary(target)
     try:

@@ -173,13 +173,8 @@ def test_output_to_a_device_leaves_the_device(tmp_path):
     path.write_bytes(node_model("Neg", {0: f32(2)}, {}).SerializeToString())
     native(path, {"x0": f32(2)})
     np.savez(tmp_path / "x.npz", x0=f32(2))
-    pipe, link, real = tmp_path / "pipe", tmp_path / "link.npz", tmp_path / "real.npz"
-    real.write_bytes(b"old")
-    link.symlink_to(real)
+    pipe = tmp_path / "pipe"
     command = [program("aimc-run"), path.with_suffix(".aimc"), "--input", tmp_path / "x.npz"]
-    subprocess.run([*command, "--output", link], check=True)
-    assert link.is_symlink()
-    assert set(np.load(real)) == {"y0"}
     os.mkfifo(pipe)
     with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE) as reader:
         subprocess.run([*command, "--output", pipe], check=True)

@@ -13,11 +13,13 @@ import resource
 import signal
 import subprocess
 import time
+import warnings
 
 import numpy as np
 import pytest
 
 import aimc
+from aimc.files import replacing
 from aimc.locate import find_program
 from aimc.testing import models
 from aimc.testing.programs import assert_one_error, listing, run_program
@@ -77,7 +79,7 @@ def test_deep_json_is_refused_in_one_line(
 ):
     text, file = DEEP[shape], tmp_path / "deep.json"
     file.write_text(text)
-    compiled = ["aimc-compile", linear_model, "--dim", "batch=4", "-o", tmp_path / "m.aimc"]
+    compiled = ["aimc-compile", linear_model, "--dim", "batch=4", "--dim", "batch=4", "-o", tmp_path / "m.aimc"]
     raw = len(text).to_bytes(8, "little") + text.encode()
     zeros = '{"__metadata__": {"aimc_sha256": "%s", "aimc": %s}, "t": %s}'
     if reader == "override":
@@ -166,7 +168,7 @@ def flips(data, count, seed):
 
 def test_a_changed_record_is_refused(linear_model, made, tmp_path):
     path = tmp_path / "r"
-    command = ["aimc-compile", linear_model, "--dim", "batch=4", "--calibrate", path, "-o",
+    command = ["aimc-compile", linear_model, "--dim", "batch=4", "--dim", "batch=4", "--calibrate", path, "-o",
                tmp_path / "m.aimc"]  # fmt: skip
     for changed in flips((made / "r").read_bytes(), 24, 1):
         path.write_bytes(changed)
@@ -201,7 +203,7 @@ def test_a_charge_that_is_not_in_the_record_is_told(linear_model, made, tmp_path
     """Its ADC would keep the full scale of the target without a word."""
     path, plain = tmp_path / "r", tmp_path / "plain"
     path.write_bytes(without((made / "r").read_bytes(), lambda name: name.endswith(".charge")))
-    command = ["aimc-compile", linear_model, "--dim", "batch=4", "-o", tmp_path / "m.aimc"]
+    command = ["aimc-compile", linear_model, "--dim", "batch=4", "--dim", "batch=4", "-o", tmp_path / "m.aimc"]
     done = run(*command, "--calibrate", path)
     assert done.stderr.count("\n") == 1
     assert "warning" in done.stderr and "no charges of 1 of 1 tiles" in done.stderr
@@ -388,3 +390,59 @@ def test_memory_that_is_used_up_is_one_line(tmp_path, program):
         ours += not loader
     assert ours > 0
     assert not [name for name in listing(tmp_path) if ".tmp-" in name]
+
+
+# --- Links ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["file", "folder", "dangling"])
+def test_nothing_is_written_through_a_link(linear_model, linear_package, made, tmp_path, kind):
+    """Every program that writes: what a link leads to stays, and so does the link."""
+    aim, link = tmp_path / "aim", tmp_path / "link.npz"
+    if kind == "file":
+        aim.write_text("yesterday")
+    elif kind == "folder":
+        aim.mkdir()
+    link.symlink_to(aim)
+    tiled = tmp_path / "tiled.mlir"
+    run("aimc-compile", linear_model, "--dim", "batch=4", "--emit", "tiled", "-o", tiled)
+    before = listing(tmp_path)
+    run_linear = ["aimc-run", linear_package, "--input", made / "x.npz"]
+    for command in (
+        ["aimc-compile", linear_model, "--dim", "batch=4", "-o", link],
+        ["aimc-compile", linear_model, "--dim", "batch=4", "--emit", "tiled", "-o", link],
+        ["aimc-compile", linear_model, "--dim", "batch=4", "--emit-noise", link],
+        [*run_linear, "--output", link],
+        [*run_linear, "--output", tmp_path / "y.npz", "--record", link],
+        [*run_linear, "--output", tmp_path / "y.npz", "--save-chip", link],
+        ["aimc-chip", "program", linear_package, "-o", link],
+        ["aimc-chip", "age", made / "c", "--time", "1d", "-o", link],
+        ["aimc-chip", "dump-map", linear_package, "-o", link],
+        ["aimc-opt", tiled, "-o", link],
+    ):
+        done = run_program(*command)
+        assert done.status != 0, command
+        assert f"expected no link in the place of what is written, but got one to {aim}" in (
+            done.stderr
+        ), (command, done.stderr)
+        assert done.stderr.count("\n") == 1, done.stderr
+        assert link.is_symlink()
+        assert listing(tmp_path) == before, command
+    with pytest.raises(aimc.InvalidArgumentError, match="expected no link"), replacing(link):
+        pass
+    assert listing(tmp_path) == before
+
+
+def test_a_chip_that_others_may_change_is_told_once(linear_package, made, tmp_path):
+    chip = tmp_path / "chip"
+    chip.write_bytes((made / "c").read_bytes())
+    chip.chmod(0o646)
+    done = run_program("aimc-chip", "info", chip)
+    assert done.status == 0
+    assert done.stderr.count("every user of this machine may change this chip; chmod o-w") == 1
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        for _ in range(2):
+            aimc.Session(linear_package, chip=chip).close()
+    assert [w.category for w in told] == [aimc.HardwareWarning]
+    assert "every user of this machine may change this chip" in str(told[0].message)

@@ -4,7 +4,8 @@
 //===----------------------------------------------------------------------===//
 #pragma once
 
-#include "aimc/exec/Error.h"
+#include "aimc/exec/ChipFile.h"
+#include "aimc/exec/Package.h"
 
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -24,6 +25,12 @@ struct Arguments {
 
 /// Reads the command line; the exit code to end with at once, or nothing.
 std::optional<int> parseArguments(int argc, char **argv, Arguments &arguments);
+
+/// A line on standard error.
+void warn(const std::string &line);
+/// What a command reads, with a warning where others may change it.
+Result<std::shared_ptr<const exec::Package>> openPackage(const std::string &path);
+Result<std::shared_ptr<const exec::ChipFile>> openChip(const std::string &path);
 
 Result<void> program(const Arguments &arguments);
 Result<void> age(const Arguments &arguments);

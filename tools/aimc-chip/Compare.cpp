@@ -96,10 +96,10 @@ void addBlock(const Reader &a, const Reader &b, const Target &targetA, const Tar
 } // namespace
 
 Result<void> compare(const Arguments &arguments) {
-  auto first = ChipFile::open(arguments.chip);
+  auto first = openChip(arguments.chip);
   if (!first)
     return tl::unexpected(first.error());
-  auto second = ChipFile::open(arguments.other);
+  auto second = openChip(arguments.other);
   if (!second)
     return tl::unexpected(second.error());
   Reader a{**first, arguments.time ? arguments.time : (*first)->timeS(), {}, {}};

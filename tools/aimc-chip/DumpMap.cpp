@@ -53,13 +53,13 @@ Result<void> dumpBlock(const Chip &chip, const Chip::Tile &tile, size_t b, const
 } // namespace
 
 Result<void> dumpMap(const Arguments &arguments) {
-  auto package = Package::open(arguments.package, {});
+  auto package = openPackage(arguments.package);
   if (!package)
     return tl::unexpected(package.error());
   const Manifest &manifest = (*package)->manifest();
   std::shared_ptr<const ChipFile> saved;
   if (!arguments.chip.empty()) {
-    auto file = ChipFile::open(arguments.chip);
+    auto file = openChip(arguments.chip);
     if (!file)
       return tl::unexpected(file.error());
     if (auto fits = (*file)->checkFits(manifest); !fits)

@@ -114,10 +114,6 @@ public:
       : path(std::move(path)), names(names) {}
 
   Result<void> open() {
-    // A link stays a link: what it points to is replaced.
-    std::error_code absent;
-    if (const auto real = std::filesystem::canonical(path, absent); !absent)
-      path = real.string();
     if (auto writable = run::checkWritable(path); !writable)
       return fail(AIMC_INVALID_ARGUMENT, writable.error());
     for (auto &column : columns) {

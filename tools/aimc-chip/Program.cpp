@@ -17,14 +17,8 @@ namespace aimc::chip {
 using namespace aimc::exec;
 using nlohmann::json;
 
-namespace {
-void warn(const std::string &line) {
-  std::fprintf(stderr, "aimc-chip: warning: %s\n", line.c_str());
-}
-} // namespace
-
 Result<void> program(const Arguments &arguments) {
-  auto package = Package::open(arguments.package, {});
+  auto package = openPackage(arguments.package);
   if (!package)
     return tl::unexpected(package.error());
   const Manifest &manifest = (*package)->manifest();
@@ -42,7 +36,7 @@ Result<void> program(const Arguments &arguments) {
 }
 
 Result<void> age(const Arguments &arguments) {
-  auto chip = ChipFile::open(arguments.chip);
+  auto chip = openChip(arguments.chip);
   if (!chip)
     return tl::unexpected(chip.error());
   if (auto known = checkTime((*chip)->targets(), *arguments.time); !known)
@@ -59,7 +53,7 @@ Result<void> age(const Arguments &arguments) {
 }
 
 Result<void> info(const Arguments &arguments) {
-  auto opened = ChipFile::open(arguments.chip);
+  auto opened = openChip(arguments.chip);
   if (!opened)
     return tl::unexpected(opened.error());
   const ChipFile &chip = **opened;

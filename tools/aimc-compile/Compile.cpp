@@ -206,6 +206,13 @@ public:
   int run() {
     if (options.remarks)
       enableRemarks();
+    // Before the work rather than after it.
+    for (const std::string &path :
+         {options.specOnly ? std::string() : outputPath(options), options.emitNoise})
+      if (auto own = ::aimc::files::checkDestination(path); !own) {
+        report.error(own.error());
+        return tool::kBadInput;
+      }
     auto target = NativeTarget::create(options.mcpu);
     if (!target)
       return fail(target.takeError());

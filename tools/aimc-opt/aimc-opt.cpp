@@ -10,6 +10,7 @@
 
 #include "aimc/Analysis/MlirText.h"
 #include "aimc/InitAll.h"
+#include "aimc/files/FileWriter.h"
 
 #include "mlir/Support/FileUtilities.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
@@ -32,8 +33,12 @@ LogicalResult optimize(llvm::StringRef inputName, llvm::StringRef outputName,
     llvm::errs() << problem << "\n";
     return failure();
   }
-  if (auto tooDeep = aimc::mlirTooDeep(input->getBuffer())) {
+  if (auto tooDeep = mlir::aimc::mlirTooDeep(input->getBuffer())) {
     llvm::errs() << inputName << ": error: " << *tooDeep << "\n";
+    return failure();
+  }
+  if (auto own = ::aimc::files::checkDestination(outputName.str()); !own) {
+    llvm::errs() << own.error() << "\n";
     return failure();
   }
   auto output = openOutputFile(outputName, &problem);
@@ -51,8 +56,8 @@ LogicalResult optimize(llvm::StringRef inputName, llvm::StringRef outputName,
 
 int main(int argc, char **argv) {
   DialectRegistry registry;
-  aimc::registerAllDialects(registry);
-  aimc::registerAllPasses();
+  mlir::aimc::registerAllDialects(registry);
+  mlir::aimc::registerAllPasses();
   const auto [input, output] =
       registerAndParseCLIOptions(argc, argv, "AIMC modular optimizer driver\n", registry);
   const auto config = MlirOptMainConfig::createFromCLOptions();

@@ -8,10 +8,8 @@
 
 #include <cerrno>
 #include <csignal>
-#include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
-#include <limits.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -44,6 +42,8 @@ void prepareSignals() {
 }
 
 tl::expected<void, std::string> checkWritable(const std::string &path) {
+  if (auto own = files::checkDestination(path); !own)
+    return own;
   std::string folder = folderOf(path);
   struct stat info {};
   if (::stat(folder.c_str(), &info) != 0 || ::access(folder.c_str(), W_OK | X_OK) != 0)
@@ -77,11 +77,7 @@ static tl::expected<void, std::string> writeThrough(const std::string &path, con
   return {};
 }
 
-tl::expected<void, std::string> writeWhole(const std::string &given, const void *data,
-                                           size_t size) {
-  // A link stays a link: what it points to is replaced.
-  char resolved[PATH_MAX];
-  std::string path = ::realpath(given.c_str(), resolved) ? resolved : given;
+tl::expected<void, std::string> writeWhole(const std::string &path, const void *data, size_t size) {
   struct stat info {};
   if (::stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode))
     return writeThrough(path, data, size);

@@ -91,6 +91,8 @@ Result<std::shared_ptr<const ChipFile>> ChipFile::open(const std::string &path) 
   std::shared_ptr<ChipFile> chip(new ChipFile);
   chip->name = path;
   chip->file = *file;
+  if ((*file)->othersMayWrite())
+    chip->warning = path + ": every user of this machine may change this chip; chmod o-w " + path;
   auto parsed = Safetensors::parse(*file, path);
   if (!parsed)
     return tl::unexpected(parsed.error());

@@ -8,9 +8,11 @@
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include <utility>
 #include <vector>
@@ -29,19 +31,45 @@ tl::unexpected<Error> systemError(const std::string &path, const char *action) {
   return fail(AIMC_BAD_PACKAGE, path + ": cannot " + action + ": " + std::strerror(errno));
 }
 
-Result<Descriptor> openRegular(int folder, const std::string &name, const std::string &path,
-                               size_t &size) {
-  // O_NONBLOCK: a FIFO in the place of a file must not block the process.
-  Descriptor file(::openat(folder, name.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (!file)
+struct Opened {
+  Descriptor file;
+  size_t size = 0;
+  bool exposed = false; ///< others may write to it
+};
+
+/// O_NONBLOCK: a FIFO in the place of a file must not block the process.
+constexpr int kFlags = O_RDONLY | O_CLOEXEC | O_NONBLOCK;
+
+/// Of a folder, what is in it: links that stay in the folder are followed, links out of it are not.
+Descriptor openMember(int folder, const std::string &name) {
+  struct open_how how {};
+  how.flags = kFlags;
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
+  const long file = ::syscall(SYS_openat2, folder, name.c_str(), &how, sizeof how);
+  // Of Linux 5.6; some sandboxes do not know it. Then no link at all is followed.
+  if (file < 0 && (errno == ENOSYS || errno == EPERM))
+    return Descriptor(::openat(folder, name.c_str(), kFlags | O_NOFOLLOW));
+  return Descriptor(static_cast<int>(file));
+}
+
+Result<Opened> openRegular(const Descriptor &folder, const std::string &name,
+                           const std::string &path) {
+  Opened opened;
+  opened.file = folder ? openMember(folder.get(), name) : Descriptor(::open(name.c_str(), kFlags));
+  if (!opened.file && folder && (errno == EXDEV || errno == ELOOP))
+    return fail(AIMC_BAD_PACKAGE, path +
+                                      ": expected a file in its own folder, but got a link out of "
+                                      "it; put a copy of the file there");
+  if (!opened.file)
     return systemError(path, "open");
   struct stat info {};
-  if (::fstat(file.get(), &info) != 0)
+  if (::fstat(opened.file.get(), &info) != 0)
     return systemError(path, "read the size of");
   if (!S_ISREG(info.st_mode))
     return fail(AIMC_BAD_PACKAGE, path + ": expected a regular file");
-  size = static_cast<size_t>(info.st_size);
-  return file;
+  opened.size = static_cast<size_t>(info.st_size);
+  opened.exposed = (info.st_mode & S_IWOTH) != 0;
+  return opened;
 }
 
 /// An empty file without a name. Memory where the system has it for that; a file that is in no
@@ -123,53 +151,52 @@ Result<std::shared_ptr<const MappedFile>> MappedFile::open(const std::string &pa
 
 Result<std::shared_ptr<const MappedFile>>
 MappedFile::openIn(const Descriptor &folder, const std::string &name, const std::string &path) {
-  size_t size = 0;
-  auto file = openRegular(folder ? folder.get() : AT_FDCWD, name, path, size);
-  if (!file)
-    return tl::unexpected(file.error());
+  auto opened = openRegular(folder, name, path);
+  if (!opened)
+    return tl::unexpected(opened.error());
   std::shared_ptr<MappedFile> result(new MappedFile);
-  if (auto mapped = result->map(*file, size, path); !mapped)
+  result->exposed = opened->exposed;
+  if (auto mapped = result->map(opened->file, opened->size, path); !mapped)
     return tl::unexpected(mapped.error());
   return result;
 }
 
-Result<std::string> MappedFile::readIn(const Descriptor &folder, const std::string &name,
-                                       const std::string &path) {
-  size_t size = 0;
-  auto file = openRegular(folder.get(), name, path, size);
-  if (!file)
-    return tl::unexpected(file.error());
+Result<MappedFile::Text> MappedFile::readIn(const Descriptor &folder, const std::string &name,
+                                            const std::string &path) {
+  auto opened = openRegular(folder, name, path);
+  if (!opened)
+    return tl::unexpected(opened.error());
   std::string text;
-  text.reserve(size);
-  auto whole = readAll(file->get(), path, [&](const char *bytes, size_t count) {
+  text.reserve(opened->size);
+  auto whole = readAll(opened->file.get(), path, [&](const char *bytes, size_t count) {
     text.append(bytes, count);
     return true;
   });
   if (!whole)
     return tl::unexpected(whole.error());
-  return text;
+  return Text{std::move(text), opened->exposed};
 }
 
 Result<std::shared_ptr<const MappedFile>>
 MappedFile::copyIn(const Descriptor &folder, const std::string &name, const std::string &path) {
-  size_t size = 0;
-  auto file = openRegular(folder.get(), name, path, size);
-  if (!file)
-    return tl::unexpected(file.error());
+  auto opened = openRegular(folder, name, path);
+  if (!opened)
+    return tl::unexpected(opened.error());
   std::shared_ptr<MappedFile> result(new MappedFile);
-  if (!mayWrite(size)) {
+  result->exposed = opened->exposed;
+  if (!mayWrite(opened->size)) {
     // The file itself, by the descriptor that is open: what replaces it is another one. Only a
     // writer in place could still change it.
-    result->file = std::move(*file);
-    if (auto mapped = result->map(result->file, size, path); !mapped)
+    result->file = std::move(opened->file);
+    if (auto mapped = result->map(result->file, opened->size, path); !mapped)
       return tl::unexpected(mapped.error());
     return result;
   }
   result->file = nameless(name);
   if (!result->file)
     return systemError(path, "make a private copy of");
-  size = 0;
-  auto copied = readAll(file->get(), path, [&](const char *bytes, size_t count) {
+  size_t size = 0;
+  auto copied = readAll(opened->file.get(), path, [&](const char *bytes, size_t count) {
     size += count;
     return writeAll(result->file.get(), bytes, count);
   });

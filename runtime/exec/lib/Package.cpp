@@ -54,6 +54,13 @@ tl::unexpected<Error> notAFolder(const std::string &path, int code) {
                        : ""));
 }
 
+/// Whether others may put other files into a folder. Where it is sticky they may only add some.
+bool othersMayChange(const Descriptor &folder) {
+  struct stat info {};
+  return ::fstat(folder.get(), &info) == 0 && (info.st_mode & S_IWOTH) != 0 &&
+         (info.st_mode & S_ISVTX) == 0;
+}
+
 /// Whether `path` names another folder now.
 bool wasReplaced(const Descriptor &folder, const std::string &path) {
   struct stat before {
@@ -99,12 +106,22 @@ Package::openFolder(const Descriptor &folder, const std::string &path, const Opt
   return package;
 }
 
+std::string Package::exposure() const {
+  if (!exposed)
+    return {};
+  return root +
+         ": every user of this machine may change this package, whose code runs in the "
+         "process that opens it; chmod -R o-w " +
+         root;
+}
+
 Result<void> Package::readManifest(const Descriptor &folder, const Options &options) {
   std::string path = pathOf("manifest.json");
   auto read = MappedFile::readIn(folder, "manifest.json", path);
   if (!read)
     return tl::unexpected(read.error());
-  text = std::move(*read);
+  text = std::move(read->text);
+  exposed = read->othersMayWrite || othersMayChange(folder);
   if (options.verifyHashes)
     if (auto whole = checkManifestHash(text, path); !whole)
       return whole;
@@ -145,6 +162,7 @@ Result<void> Package::checkFiles(const Descriptor &folder, const Options &option
                                         std::to_string((*map)->size()));
     if (isCode)
       code = *map;
+    exposed = exposed || (*map)->othersMayWrite();
     maps.push_back(std::move(*map));
   }
   if (options.verifyHashes) {

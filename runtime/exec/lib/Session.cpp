@@ -50,6 +50,9 @@ Result<std::unique_ptr<Session>> Session::create(std::shared_ptr<const Package> 
     return tl::unexpected(options.error());
   auto start = Clock::now();
   std::unique_ptr<Session> session(new Session(std::move(package), std::move(*options)));
+  for (const std::string &text : {session->package->exposure(), saved ? saved->exposure() : ""})
+    if (!text.empty())
+      session->exposures.push_back(text);
   auto chip =
       Chip::program(ChipSource(*session->package), session->options, saved, session->threads);
   if (!chip)
@@ -197,7 +200,7 @@ Result<std::string> Session::statistics() {
   text["runs"] = {{"count", runs}, {"total_s", runSeconds}, {"last_s", lastRunSeconds}};
   text["chip"] = chip->statistics();
   text["grids"] = grids->statistics();
-  text["warnings"] = grids->warnings();
+  text["warnings"] = allWarnings();
   return text.dump();
 }
 
@@ -205,7 +208,14 @@ Result<std::string> Session::warnings() {
   auto held = hold();
   if (!held)
     return tl::unexpected(held.error());
-  return grids->warnings().dump();
+  return allWarnings().dump();
+}
+
+nlohmann::json Session::allWarnings() const {
+  nlohmann::json list = exposures;
+  for (auto &text : grids->warnings())
+    list.push_back(std::move(text));
+  return list;
 }
 
 //===----------------------------------------------------------------------===//

@@ -4,6 +4,8 @@
 //===----------------------------------------------------------------------===//
 #include "aimc/files/Leftovers.h"
 
+#include "aimc/files/FileWriter.h"
+
 #include <atomic>
 #include <cerrno>
 #include <cstring>
@@ -93,6 +95,8 @@ void removeLeftovers(const std::string &given) {
 }
 
 Result<TemporaryFolder> TemporaryFolder::create(const std::string &path, unsigned mode) {
+  if (auto own = checkDestination(path); !own)
+    return tl::unexpected(own.error());
   removeLeftovers(path);
   while (true) {
     const std::string name = temporaryName(path);

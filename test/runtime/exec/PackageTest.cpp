@@ -60,6 +60,50 @@ TEST_F(PackageTest, OpensByARelativeName) {
   fs::current_path(before);
 }
 
+TEST_F(PackageTest, FollowsLinksToAPackageAndInsideOne) {
+  fs::create_directory_symlink("m.aimc", folder.path + "/link.aimc");
+  fs::rename(path + "/weights.safetensors", path + "/blob");
+  fs::create_symlink("blob", path + "/weights.safetensors");
+  aimc_package *package = nullptr;
+  EXPECT_EQ(aimc_package_open((folder.path + "/link.aimc").c_str(), &package), AIMC_OK)
+      << aimc_last_error();
+  aimc_package_close(package);
+}
+
+TEST_F(PackageTest, FollowsNoLinkOutOfAPackage) {
+  for (const char *name : {"weights.safetensors", "model.so", "manifest.json"}) {
+    const std::string member = path + "/" + name, outside = folder.path + "/" + name;
+    fs::rename(member, outside);
+    for (const std::string &to :
+         {outside, std::string("../") + name, std::string("../m.aimc/../") + name,
+          std::string("/proc/self/exe")}) {
+      fs::create_symlink(to, member);
+      refuses(AIMC_BAD_PACKAGE, std::string(name) +
+                                    ": expected a file in its own folder, but got a "
+                                    "link out of it");
+      fs::remove(member);
+    }
+    fs::rename(outside, member);
+  }
+}
+
+TEST_F(PackageTest, WarnsOnceOfWhatOthersMayChange) {
+  const auto warnings = [&] {
+    SessionPointer session = openSession(path, {{"ideal", true}});
+    return session ? statisticsOf(session.get())["warnings"].size() : size_t(-1);
+  };
+  const fs::perms all = fs::perms::others_write;
+  EXPECT_EQ(warnings(), 0u);
+  for (const char *name : {"weights.safetensors", "model.so", "manifest.json", ""}) {
+    fs::permissions(path + "/" + name, all, fs::perm_options::add);
+    EXPECT_EQ(warnings(), 1u) << name;
+    fs::permissions(path + "/" + name, all, fs::perm_options::remove);
+  }
+  for (const char *name : {"weights.safetensors", "model.so"})
+    fs::permissions(path + "/" + name, all, fs::perm_options::add);
+  EXPECT_EQ(warnings(), 1u);
+}
+
 TEST_F(PackageTest, RefusesDamagedFiles) {
   for (const char *name : {"model.so", "weights.safetensors", "module.mlirbc"}) {
     std::string file = path + "/" + name, good = readFile(file);

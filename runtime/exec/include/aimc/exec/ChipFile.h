@@ -65,6 +65,8 @@ public:
   const std::string &path() const { return name; }
   const nlohmann::json &options() const { return saved; } ///< Options::stateText
   const std::vector<int64_t> &counters() const { return reads; }
+  /// What is to be said of its permissions; empty: nothing.
+  const std::string &exposure() const { return warning; }
   const std::vector<Target> &targets() const { return targetList; }
   const std::vector<ChipTile> &tiles() const { return tileList; }
   std::optional<double> timeS() const;
@@ -82,6 +84,7 @@ private:
   std::string name;
   std::shared_ptr<const MappedFile> file;
   std::unique_ptr<Safetensors> tensors;
+  std::string warning;
   nlohmann::json description, saved;
   std::vector<int64_t> reads;
   std::vector<Target> targetList;

@@ -36,12 +36,17 @@ class MappedFile {
 public:
   /// Maps all of `path`. An empty file gives a map of size 0.
   static Result<std::shared_ptr<const MappedFile>> open(const std::string &path);
-  /// The same for the file `name` in an open folder; messages call it `path`.
+  /// The same for the file `name` in an open folder, not through a link out of it; messages call it
+  /// `path`.
   static Result<std::shared_ptr<const MappedFile>>
   openIn(const Descriptor &folder, const std::string &name, const std::string &path);
   /// Its text as it is now.
-  static Result<std::string> readIn(const Descriptor &folder, const std::string &name,
-                                    const std::string &path);
+  struct Text {
+    std::string text;
+    bool othersMayWrite;
+  };
+  static Result<Text> readIn(const Descriptor &folder, const std::string &name,
+                             const std::string &path);
   /// Its bytes as they are now, in memory of this process that nothing changes afterwards; where
   /// the process may not write a file that large, the open file itself.
   static Result<std::shared_ptr<const MappedFile>>
@@ -52,6 +57,8 @@ public:
 
   const std::byte *data() const { return base; }
   size_t size() const { return length; }
+  /// Whether others than its owner's group may write to the file, as it was opened.
+  bool othersMayWrite() const { return exposed; }
   /// Of a copy: an inode of its own, open as long as this object lives.
   int descriptor() const { return file.get(); }
 
@@ -61,6 +68,7 @@ private:
 
   const std::byte *base = nullptr;
   size_t length = 0;
+  bool exposed = false;
   Descriptor file;
 };
 

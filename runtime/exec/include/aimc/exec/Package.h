@@ -30,6 +30,8 @@ public:
 
   const Manifest &manifest() const { return description; }
   const std::string &manifestText() const { return text; }
+  /// What is to be said of its permissions; empty: nothing.
+  std::string exposure() const;
   const Safetensors &weights() const { return *tensors; }
   aimc_entry_fn entry(size_t index) const { return entries[index]; }
   /// As frame->constants wants them: manifest order, aligned to 64 bytes.
@@ -51,6 +53,7 @@ private:
   std::string pathOf(const std::string &file) const { return root + "/" + file; }
 
   std::string root, text;
+  bool exposed = false; ///< others may write to a file or to the folder
   Manifest description;
   std::unique_ptr<Safetensors> tensors;
   std::vector<const void *> constantPointers;

@@ -41,6 +41,7 @@ private:
   Session(std::shared_ptr<const Package> package, Options options);
   Result<CallLock::Held> hold() { return calls.hold("session"); }
   Result<void *> arena(uint64_t bytes);
+  nlohmann::json allWarnings() const;
 
   // What compiled code calls; `ctx` is the session.
   static int32_t rtDispatch(void *ctx, aimc_kernel_fn kernel, void *const *args, int64_t tiles);
@@ -61,6 +62,7 @@ private:
   Threads threads;
   std::unique_ptr<Chip> chip;
   std::unique_ptr<Grids> grids;
+  std::vector<std::string> exposures; ///< what may be changed by others, a line each
   std::unique_ptr<void, void (*)(void *)> arenaMemory;
   uint64_t arenaBytes = 0;
 
