@@ -379,9 +379,26 @@ def test_a_spec_places_and_scales(tmp_path):
     assert layer.input_range.tolist() == pytest.approx([3.2, 3.2])
     assert layer.adc_lsb.tolist() == pytest.approx([9.0, 16.03, 16.03, 16.03])
     assert layer.layout.blocks[2].at_row == 20
-    assert layer.scales[0, 32:].tolist() == pytest.approx([0.05] * 18)
-    torch.testing.assert_close(layer.scales[1], layer.weight.detach()[:, 32:].abs().amax(1))
     assert torch.isfinite(layer(torch.randn(2, 40))).all()
+
+
+@pytest.mark.parametrize("rule", ["max", "sigma:1.5", "optimal"])
+def test_blocks_without_scales_follow_the_rule(tmp_path, rule):
+    """As in the trainer in C++, where optimal scales of some blocks leave the others their largest
+    weights; a rule goes on with the weights."""
+    spec = load_spec(write_spec(tmp_path / "spec.json", ["0"]))
+    layer = convert(mlp(), spec=spec, recipe=Circuit(scale=rule))[0]
+    for factor in (1.0, 3.0):
+        layer.weight.data *= factor
+        if rule == "sigma:1.5":
+            wanted = torch.ops.aimc.column_scales(layer.weight.detach(), layer.blocks, True, rule)
+        else:
+            w = layer.weight.detach().abs()
+            wanted = torch.stack([w[:, :32].amax(1), w[:, 32:].amax(1)])
+        wanted[0, 32:] = 0.05
+        torch.testing.assert_close(layer._scale(layer.weight), wanted)
+    x, compiled = torch.randn(2, 40), torch.compile(layer, fullgraph=True, backend="aot_eager")
+    torch.testing.assert_close(compiled(x), layer(x))
 
 
 def test_bad_specs_are_named(tmp_path):

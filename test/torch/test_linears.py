@@ -7,6 +7,7 @@ import dataclasses
 import pickle
 import warnings
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -187,6 +188,25 @@ def test_onnx_wants_plain_layers(dynamo, tmp_path):
 def test_values_of_recipes_are_checked(make, words):
     with pytest.raises(aimc.InvalidArgumentError, match=words):
         make()
+
+
+@pytest.mark.parametrize("number", ["2", "+2", " 2", "2 ", "2_0", "0x1p1", "1e-320", "1e400", "inf",
+                                    "nan", "infinity", "0", "-0.0", ""])  # fmt: skip
+def test_rules_of_scales_are_the_runtime_s(number):
+    """Where Python reads other numbers than C, too."""
+    rule = f"sigma:{number}"
+
+    def refused(make):
+        try:
+            make()
+        except aimc.InvalidArgumentError as error:
+            return repr(rule) in str(error)
+        return False
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", aimc.HardwareWarning)
+        wanted = refused(lambda: aimc.Tile(np.eye(4, dtype=np.float32), scale=rule).close())
+    assert refused(lambda: Circuit(scale=rule)) == wanted
 
 
 @pytest.mark.parametrize(

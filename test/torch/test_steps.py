@@ -71,6 +71,16 @@ def test_compiled_passes_are_the_eager_ones(name):
     assert model[0].effective_ohm() == pytest.approx(eager[0].effective_ohm(), nan_ok=True)
 
 
+def test_steps_take_times_in_their_order():
+    """Before the first pass too, which is the first of them."""
+    model = convert(mlp(), TARGET, recipe=Device(times_s=(10.0, 1e3, 1e6)))
+    seen = [model[0].time_s]
+    for _ in range(4):
+        model(torch.ones(2, 20))
+        seen.append(model[0].time_s)
+    assert seen == [10.0, 10.0, 1e3, 1e6, 10.0]
+
+
 def test_passes_with_graph_breaks_count_the_same():
     class Broken(nn.Sequential):
         def forward(self, x):

@@ -42,7 +42,8 @@ class Moment:
             level["wire"] = strength(recipe.circuit.wire, step)
         if recipe.device:
             times = recipe.device.times_s
-            time_s = times[step % len(times)] if times else None
+            # Step 1 is the first pass, and takes the first of them.
+            time_s = times[max(step - 1, 0) % len(times)] if times else None
             for name in ("programming", "read", "drift"):
                 level[name] = strength(getattr(recipe.device, name), step)
         return cls.of(level, time_s, target, recipe, where)

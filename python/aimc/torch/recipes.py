@@ -11,13 +11,17 @@ Every strength may be a number or a :class:`Ramp` over training steps.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 import numbers
 from collections.abc import Sequence
 from typing import Any, Literal
 
+import torch
+
 from aimc.errors import InvalidArgumentError, called, check_settings
+from aimc.torch import operators  # noqa: F401, registers torch.ops.aimc
 
 
 def check_number(name: str, value: object, least: float = 0.0) -> None:
@@ -150,18 +154,15 @@ class Circuit(Part):
 
 
 def _check_scale(scale: object) -> None:
-    known = isinstance(scale, str)
-    if known and str(scale).startswith("sigma:"):
-        try:
-            known = 0.0 < float(str(scale)[6:]) < math.inf
-        except ValueError:
-            known = False
-    elif known:
-        known = scale in ("max", "optimal")
-    if not known:
-        raise InvalidArgumentError(
-            f"scale: expected max, optimal or sigma:<number above 0>, but got {scale!r}"
-        )
+    """Refuses what runtime/model does not know as a rule."""
+    if isinstance(scale, str):
+        nothing = torch.zeros(1, 1), [0, 1, 0, 1, 0, 0], False
+        with contextlib.suppress(ValueError):
+            torch.ops.aimc.choose_scales(*nothing, scale, "ideal", 0.0, 1.0)
+            return
+    raise InvalidArgumentError(
+        f"scale: expected max, optimal or sigma:<number above 0>, but got {scale!r}"
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -172,7 +173,8 @@ class Device(Part):
         programming: factor on the deviation that programming leaves.
         read: factor on the noise of each read, and on low-frequency noise where time passes.
         drift: factor on drift.
-        times_s: seconds since programming; each step takes the next of them. Empty: none passes.
+        times_s: seconds since programming; each step takes the next of them, the first step the
+            first. Empty: none passes.
         compensate_drift: whether each column's output is scaled digitally by what its conductances
             have lost since programming, as the runtime's `drift_compensation` column does it.
         variation: whether spreads and stuck devices of the target are drawn.

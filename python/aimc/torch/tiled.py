@@ -188,30 +188,28 @@ class TiledWeight(nn.Module):  # type: ignore[misc]
         return _OPS.target_pairs(shaped, wide, device.g_min_us, device.g_max_us)
 
     def _given_scales(self) -> Tensor:
-        rows = []
-        for row, height in self.layout.bands:
-            top = self._band_max(row, height)
-            for b in self.layout.blocks:
-                if b.row == row and b.scales is not None:
-                    top[b.col : b.col + b.cols] = torch.tensor(b.scales, dtype=top.dtype)
-            rows.append(top)
-        return torch.stack(rows)
+        """The spec's, and nan for blocks that it has none for: those follow the rule."""
+        rows = [row for row, _ in self.layout.bands]
+        given = self.weight.new_full((len(rows), self.out_features), math.nan, dtype=self._dtype())
+        for b in self.layout.blocks:
+            if b.scales is not None:
+                own = given[rows.index(b.row), b.col : b.col + b.cols]
+                own.copy_(torch.tensor(b.scales))
+        return given
 
     def _band(self, weight: Tensor, row: int, rows: int) -> Tensor:
         return weight[:, row : row + rows].t() if self.transposed else weight[row : row + rows]
 
-    def _band_max(self, row: int, rows: int) -> Tensor:
-        return self._band(self.weight.detach(), row, rows).abs().amax(0).to(self._dtype())
-
     def _scale(self, weight: Tensor) -> Tensor:
         """s_j [bands, outputs]: fixed, or by a rule from the weight."""
         scales: Tensor | None = self._made("scales")
-        if scales is not None:
+        given = {b.scales is None for b in self.layout.blocks}
+        if scales is not None and len(given) == 1:
             return scales
         rule = self.recipe.circuit.scale if self.recipe.circuit else "max"
         rule = rule if rule.startswith("sigma:") else "max"
         scale: Tensor = _OPS.column_scales(weight.detach(), self.blocks, self.transposed, rule)
-        return scale
+        return scale if scales is None else torch.where(scales.isnan(), scale, scales)
 
     def _trained_scale(self, weight: Tensor) -> Tensor:
         """The same for a pass that has a gradient."""
