@@ -2,6 +2,7 @@
 # system packages and a virtual environment, quick when nothing is missing) and is idempotent.
 #
 #   make demo     export MiniLM-L6, compile it to tiles, run it, print what the tiles cost
+#   make test-heavy  what takes minutes and is not part of `make test`
 #   make test     lint, unit, dialect and Python tests (SUITES="lint lit" picks some)
 #   make bench    measure, and write docs/Performance.md
 #   make validate judge circuit and devices by ngspice and AIHWKIT, and write docs/Validation.md
@@ -34,7 +35,7 @@ export AIMC_BIN_DIR := $(AIMC_BUILD_DIR)/bin
 export AIMC_LIB_DIR := $(AIMC_BUILD_DIR)/lib
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: build setup configure demo test bench validate experiment experiment-smoke lint format \
+.PHONY: build setup configure demo test test-heavy bench validate experiment experiment-smoke lint format \
   tidy docs install debug clean
 
 setup:
@@ -54,6 +55,9 @@ demo: configure
 
 test: build
 	@$(PYTHON) tools/dev/test --jobs $(JOBS) $(SUITES)
+
+test-heavy: build
+	@$(PYTHON) -m pytest -q -m heavy
 
 bench: build
 	@$(PYTHON) -m aimc.demo --output build/demo

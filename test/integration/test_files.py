@@ -79,7 +79,16 @@ def test_deep_json_is_refused_in_one_line(
 ):
     text, file = DEEP[shape], tmp_path / "deep.json"
     file.write_text(text)
-    compiled = ["aimc-compile", linear_model, "--dim", "batch=4", "--dim", "batch=4", "-o", tmp_path / "m.aimc"]
+    compiled = [
+        "aimc-compile",
+        linear_model,
+        "--dim",
+        "batch=4",
+        "--dim",
+        "batch=4",
+        "-o",
+        tmp_path / "m.aimc",
+    ]
     raw = len(text).to_bytes(8, "little") + text.encode()
     zeros = '{"__metadata__": {"aimc_sha256": "%s", "aimc": %s}, "t": %s}'
     if reader == "override":
@@ -203,7 +212,16 @@ def test_a_charge_that_is_not_in_the_record_is_told(linear_model, made, tmp_path
     """Its ADC would keep the full scale of the target without a word."""
     path, plain = tmp_path / "r", tmp_path / "plain"
     path.write_bytes(without((made / "r").read_bytes(), lambda name: name.endswith(".charge")))
-    command = ["aimc-compile", linear_model, "--dim", "batch=4", "--dim", "batch=4", "-o", tmp_path / "m.aimc"]
+    command = [
+        "aimc-compile",
+        linear_model,
+        "--dim",
+        "batch=4",
+        "--dim",
+        "batch=4",
+        "-o",
+        tmp_path / "m.aimc",
+    ]
     done = run(*command, "--calibrate", path)
     assert done.stderr.count("\n") == 1
     assert "warning" in done.stderr and "no charges of 1 of 1 tiles" in done.stderr

@@ -119,7 +119,7 @@ def test_interrupted_training_resumes_to_the_same_weights(tmp_path, monkeypatch)
         assert torch.equal(values, second[name]), name
 
 
-@pytest.mark.slow
+@pytest.mark.heavy
 def test_the_small_experiment_runs_to_its_end(tmp_path):
     page = tmp_path / "Experiment.md"
     command = [sys.executable, "-m", "aimc.experiment", "--smoke", "--output", tmp_path / "cells",

@@ -50,15 +50,6 @@ CASES = {
 }  # fmt: skip
 
 
-@pytest.fixture(autouse=True)
-def _seeded():
-    torch.manual_seed(0)
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)  # the cases are tiny
-    yield
-    torch.set_num_threads(before)
-
-
 def mlp():
     return nn.Sequential(nn.Linear(40, 50), nn.ReLU(), nn.Linear(50, 7)).eval()
 

@@ -30,15 +30,6 @@ TARGET = aimc.Target(geometry=aimc.Geometry(rows=32, cols=32), wire=aimc.Wire(co
 RANGES = (0.5, 2.0, 4.0)
 
 
-@pytest.fixture(autouse=True)
-def _seeded():
-    torch.manual_seed(0)
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 class Repeated(nn.Module):
     """A block that is applied several times, as ALBERT's is; inputs grow from call to call."""
 

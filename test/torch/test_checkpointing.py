@@ -21,15 +21,6 @@ RECIPES = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _seeded():
-    torch._dynamo.reset()
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)  # the cases are tiny
-    yield
-    torch.set_num_threads(before)
-
-
 class Model(nn.Module):
     """A block of two layers, computed again (by one way or the other) or kept, and a head."""
 

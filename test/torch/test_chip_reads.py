@@ -30,16 +30,6 @@ TARGETS = {
 SHAPES = {"query": (96, 80), "key": (96, 20), "out": (20, 30)}
 
 
-@pytest.fixture(autouse=True)
-def _seeded():
-    torch.manual_seed(0)
-    torch._dynamo.reset()
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)  # the cases are tiny
-    yield
-    torch.set_num_threads(before)
-
-
 class Model(nn.Module):
     """Two layers with common inputs, of which one feeds a third."""
 

@@ -39,15 +39,6 @@ from aimc.torch import (
 TARGET = aimc.Target(geometry=aimc.Geometry(rows=32, cols=32), wire=aimc.Wire(column_ohm=20.0))
 
 
-@pytest.fixture(autouse=True)
-def _seeded():
-    torch.manual_seed(0)
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)  # the cases are tiny
-    yield
-    torch.set_num_threads(before)
-
-
 def parts(target):
     """A target as in a manifest."""
     made = dataclasses.asdict(target)

@@ -17,15 +17,6 @@ NUMBERS = [n for b in BLOCKS for n in b]
 G_MIN = 0.1
 
 
-@pytest.fixture(autouse=True)
-def _seeded():
-    torch.manual_seed(0)
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)  # the cases are tiny
-    yield
-    torch.set_num_threads(before)
-
-
 def network(plus, minus, row):
     """Currents out of all columns per volt on the pair of lines of `row`, by node equations.
 

@@ -26,15 +26,6 @@ TARGET = aimc.Target(geometry=aimc.Geometry(rows=32, cols=32), wire=aimc.Wire(co
                      adc=aimc.Adc(kind="linear", lsb_fc=2.0, bits=6))  # fmt: skip
 
 
-@pytest.fixture(autouse=True)
-def _seeded():
-    torch.manual_seed(0)
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 class Poison(nn.Module):
     """Passes on what comes, until it is told otherwise."""
 

@@ -29,15 +29,6 @@ from aimc.torch import (
 TARGET = aimc.Target(geometry=aimc.Geometry(rows=16, cols=16), wire=aimc.Wire(column_ohm=50.0))
 
 
-@pytest.fixture(autouse=True)
-def _seeded():
-    torch.manual_seed(0)
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)  # the cases are tiny
-    yield
-    torch.set_num_threads(before)
-
-
 def test_a_layer_used_twice_is_replaced_twice():
     layer = nn.Linear(16, 16)
     model = convert(nn.Sequential(layer, nn.ReLU(), layer), TARGET)

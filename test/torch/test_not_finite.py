@@ -23,15 +23,6 @@ def composite(op):
     return lambda *args: op.redispatch(keys, *args)
 
 
-@pytest.fixture(autouse=True)
-def _seeded():
-    torch.manual_seed(0)
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)  # the cases are tiny
-    yield
-    torch.set_num_threads(before)
-
-
 RECIPES = {
     "round": Circuit(),
     "no-dac": Circuit(dac=False),

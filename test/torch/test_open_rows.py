@@ -19,15 +19,6 @@ TARGET = aimc.Target(geometry=aimc.Geometry(rows=TILE, cols=16), adc=aimc.Adc(ki
                      wire=aimc.Wire(column_ohm=OHM, idle="open"))  # fmt: skip
 
 
-@pytest.fixture(autouse=True)
-def _seeded():
-    torch.manual_seed(0)
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)  # the cases are tiny
-    yield
-    torch.set_num_threads(before)
-
-
 def exact_charge(ticks, plus, minus, at, volt=0.2):
     """One column, interval by interval, each by its node equations."""
     total = begin = 0.0

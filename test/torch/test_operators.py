@@ -12,15 +12,6 @@ import aimc.torch  # noqa: F401, registers the operators
 OPS = torch.ops.aimc
 
 
-@pytest.fixture(autouse=True)
-def _seeded():
-    torch.manual_seed(0)
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)  # the cases are tiny
-    yield
-    torch.set_num_threads(before)
-
-
 # Rows, rows, cols, cols, at_row, at_col: two bands of unequal height cut differently, none of them
 # at the corner of its tile of 16 rows.
 BLOCKS = [(0, 12, 0, 6, 3, 1), (0, 12, 6, 5, 0, 2), (12, 7, 0, 11, 5, 0)]

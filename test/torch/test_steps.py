@@ -24,16 +24,6 @@ from aimc.torch import (
 TARGET = aimc.Target(geometry=aimc.Geometry(rows=16, cols=16), wire=aimc.Wire(column_ohm=50.0))
 
 
-@pytest.fixture(autouse=True)
-def _seeded():
-    torch.manual_seed(0)
-    torch._dynamo.reset()
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)  # the cases are tiny
-    yield
-    torch.set_num_threads(before)
-
-
 def mlp():
     return nn.Sequential(nn.Linear(20, 12), nn.GELU(), nn.Linear(12, 3))
 

@@ -18,15 +18,6 @@ K, N, TILE = 19, 11, 16
 TARGET = aimc.Target(geometry=aimc.Geometry(rows=16, cols=16), wire=aimc.Wire(column_ohm=100.0))
 
 
-@pytest.fixture(autouse=True)
-def _seeded():
-    torch.manual_seed(0)
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)  # the cases are tiny
-    yield
-    torch.set_num_threads(before)
-
-
 def tile_arguments(adc=1, grad=False):
     w = (0.1 * torch.randn(K, N)).requires_grad_(grad)
     scale = torch.full((2, N), 0.3, requires_grad=grad)

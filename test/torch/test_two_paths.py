@@ -30,15 +30,6 @@ TARGET = {
 }  # fmt: skip
 
 
-@pytest.fixture(autouse=True)
-def _seeded():
-    torch.manual_seed(0)
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def hard(rng, tiny=1e-30):
     """Columns that scales, ties and bands meet at their edges."""
     ordinary = rng.normal(0, 0.2, (ROWS, 3))

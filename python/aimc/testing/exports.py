@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import fcntl
 import importlib.util
 import logging
 import os
@@ -39,8 +40,13 @@ def cache_folder() -> pathlib.Path:
 def ensure(name: str, flavour: str, folder: pathlib.Path | None = None) -> pathlib.Path:
     """The path of one export, made now if it is not there yet."""
     target = (folder or cache_folder()) / f"{name}-{flavour}" / "model.onnx"
-    if not target.exists():
-        export(name, flavour, target, seed=0)
+    if target.exists():
+        return target
+    target.parent.parent.mkdir(parents=True, exist_ok=True)
+    with (target.parent.parent / f".{target.parent.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # tests run side by side
+        if not target.exists():
+            export(name, flavour, target, seed=0)
     return target
 
 
