@@ -38,17 +38,27 @@ class Model(nn.Module):
         return self.head(checkpoint(self.block, x, use_reentrant=self.reentrant))
 
 
-def gradients(recipe, reentrant, backend=None, passes=1, make=None):
-    """Of two steps, each the sum of the losses of some passes."""
+class Shared(Model):
+    """The same block twice in a pass, each time computed again, as ALBERT's layers are."""
+
+    def forward(self, x):
+        for _ in range(2):
+            again = self.reentrant is not None
+            x = checkpoint(self.block, x, use_reentrant=self.reentrant) if again else self.block(x)
+        return self.head(x)
+
+
+def gradients(recipe, reentrant, backend=None, passes=1, make=None, kind=Model, steps=2):
+    """Of some steps, each the sum of the losses of some passes."""
     torch.manual_seed(0)
-    model = Model(reentrant)
+    model = kind(reentrant)
     model = make(model) if make else convert(model, TARGET, recipe=recipe)
     run = model.train()
     if backend:
         run = torch.compile(model, fullgraph=True, backend=backend)
     optimizer = torch.optim.SGD(model.parameters(), 0.05)
     found = []
-    for step in range(2):
+    for step in range(steps):
         losses = []
         for number in range(passes):
             x = torch.linspace(-1, 1, 60).view(3, 20) * (1 + step + 0.3 * number)
@@ -76,6 +86,14 @@ def test_gradients_are_those_without(name, reentrant, passes):
 def test_compiled_gradients_are_those_without(name, reentrant, passes, backend):
     kept = gradients(RECIPES[name], None, passes=passes)
     again = gradients(RECIPES[name], reentrant, backend, passes)
+    assert all(torch.equal(a, b) for a, b in zip(kept, again, strict=True))
+
+
+@pytest.mark.parametrize("name", ["compensated", "joint"])
+def test_compiled_gradients_of_a_block_that_is_used_twice(name):
+    kept, again = (
+        gradients(RECIPES[name], way, "aot_eager", kind=Shared, steps=3) for way in (None, False)
+    )
     assert all(torch.equal(a, b) for a, b in zip(kept, again, strict=True))
 
 

@@ -92,12 +92,12 @@ class DeviceWeight(RangedWeight):
         out = out.to(like.device)
         return out.t() if self.transposed else out
 
-    def _devices(self, target: Tensor, which: int, when: str = "curves") -> Tensor:
+    def _devices(self, target: Tensor, which: int, when: str) -> Tensor:
         """Conductances of the plus (2 k) or minus (2 k + 1) devices of pair k at this step, at its
         time or just programmed (`_fresh`)."""
         kind, recipe = self.target.device, self.recipe.device
         assert recipe is not None  # the caller looked
-        timed = self.time_s is not None and when == "curves"
+        timed = self.time_s is not None and when != "_fresh"
         factors = self._spread(target, which) if recipe.variation else []
         g = target
         if kind.kind == "ideal":
@@ -185,7 +185,7 @@ class DeviceWeight(RangedWeight):
             ]
 
         draws = [self._draw("program", w.shape, 2 * k).to(w.dtype) for k, w in enumerate(weights)]
-        held = held_at(weights, "curves")
+        held = held_at(weights, self._now.then)
         if spread.compensate_drift and self.time_s is not None:
             # Folding twice per step costs more than the step's own product; what columns lose on
             # average hardly moves between refreshes.
@@ -221,7 +221,7 @@ class DeviceWeight(RangedWeight):
                 self._devices(minus, 2 * which + 1, when),
             )
 
-        pairs = [state(k, "curves") for k in range(len(targets))]
+        pairs = [state(k, self._now.then) for k in range(len(targets))]
         if self.recipe.device.compensate_drift and self.time_s is not None:
             fresh = [state(k, "_fresh", detached=True) for k in range(len(targets))]
             aged = [(plus.detach(), minus.detach()) for plus, minus in pairs]

@@ -93,7 +93,8 @@ class TiledWeight(nn.Module):  # type: ignore[misc]
 
     @property
     def _level(self) -> Mapping[str, float]:
-        return self._now.level
+        now = self._now
+        return now.levels[now.then]
 
     @property
     def time_s(self) -> float | None:
