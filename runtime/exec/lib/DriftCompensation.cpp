@@ -27,7 +27,7 @@ constexpr int64_t kVectors = model::kDriftVectors;
 /// Of vectors that are converted and read together.
 constexpr int64_t kChunk = 128;
 /// Halvings of the vectors; the last serves columns that saturate even so.
-constexpr int kLevels = 6;
+constexpr int kLevels = 8;
 /// Standard deviations of the charge that fit below the ADC's last code.
 constexpr double kHeadroom = 3.5;
 
