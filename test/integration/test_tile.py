@@ -6,8 +6,10 @@ import warnings
 
 import numpy as np
 import pytest
+import torch
 
 import aimc
+from aimc.torch import Circuit, convert
 
 QUIET = {"programming": False, "read_noise": False, "variation": False}
 
@@ -162,11 +164,33 @@ def test_an_offset_of_the_adc_is_integrated_over_the_longest_pass():
         ({"mode": "split", "lsb_bits": 3}, 15),
         ({"mode": "bit_serial"}, 1),
     ):
-        target = {"adc": {"v_off_v": offset}, "wire": {"column_ohm": 0.0}, "dac": dac}
+        target = {"geometry": {"rows": 4, "cols": 3}, "adc": {"v_off_v": offset},
+                  "wire": {"column_ohm": 0.0}, "dac": dac}  # fmt: skip
         with aimc.Tile(matrix(4, 3), target, effects=QUIET) as tile:
             column = (tile.array("plus") + tile.array("minus")).sum(axis=1)
             charge = tile.charges(np.zeros((1, 4)))[0]
         np.testing.assert_allclose(charge, -column * offset * ticks, rtol=1e-6)
+
+
+@pytest.mark.parametrize("partial", [{}, {"geometry": {}}, {"wire": {}, "adc": {}}, None])
+def test_what_a_target_leaves_out_is_what_it_is_elsewhere(partial):
+    """The tile of 512 x 512 that the compiler and aimc.torch cut for, the block beside its ADC."""
+    w, x = matrix(256, 8), matrix(5, 256, 1)
+    with aimc.Tile(w, partial, effects=QUIET) as tile, aimc.Tile(w, aimc.Target(), effects=QUIET) as whole:
+        assert tile.target == whole.target
+        assert tile.target["geometry"] | {"rows": 512, "cols": 512} == tile.target["geometry"]
+        layer = convert(torch.nn.Linear(256, 8, bias=False), partial or {}, recipe=Circuit())
+        layer.weight.data = torch.from_numpy(w.T.copy())
+        layer.refresh()
+        with torch.no_grad():
+            trained = layer.eval()(torch.from_numpy(x)).numpy()
+        np.testing.assert_allclose(trained, tile.read(x), atol=1e-4 * np.abs(trained).max())
+
+
+def test_an_array_that_is_given_whole_is_the_tile():
+    plus = np.full((24, 6), 5.0)
+    with aimc.Tile.from_conductances(plus, plus / 2) as tile:
+        assert (tile.target["geometry"]["rows"], tile.target["geometry"]["cols"]) == (24, 6)
 
 
 def test_what_has_no_effect_is_a_warning_once():

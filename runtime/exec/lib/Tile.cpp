@@ -96,7 +96,7 @@ Tile::Tile(Given given)
 }
 
 Result<Tile::Given> Tile::parse(const char *targetJson, const char *optionsJson, int64_t rows,
-                                int64_t cols) {
+                                int64_t cols, bool isArray) {
   if (auto good = checkSides(rows, cols); !good)
     return tl::unexpected(good.error());
   auto text = [](const char *given) { return given && *given ? given : "{}"; };
@@ -109,10 +109,11 @@ Result<Tile::Given> Tile::parse(const char *targetJson, const char *optionsJson,
 
   JsonReader targetReader("target", AIMC_INVALID_ARGUMENT);
   JsonObject targetRoot = targetReader.root(*targetText);
-  // One array has no other size to be than that of what is put on it.
   json defaults = defaultTarget();
-  defaults["geometry"]["rows"] = rows;
-  defaults["geometry"]["cols"] = cols;
+  if (isArray) { // no other size is left for it
+    defaults["geometry"]["rows"] = rows;
+    defaults["geometry"]["cols"] = cols;
+  }
   const json whole = completeTarget(targetRoot, defaults);
   Given given;
   if (!targetReader.failed())
@@ -139,7 +140,8 @@ Result<Tile::Given> Tile::parse(const char *targetJson, const char *optionsJson,
     return fail(AIMC_INVALID_ARGUMENT, "weights: expected at most the tile's " +
                                            std::to_string(target.rows) + " x " +
                                            std::to_string(target.cols) + ", but got " +
-                                           std::to_string(rows) + " x " + std::to_string(cols));
+                                           std::to_string(rows) + " x " + std::to_string(cols) +
+                                           "; give a larger geometry, or a tile to each part");
   auto integer = [&](const char *key, int64_t high) {
     return root.has(key) ? root.integer(key, 0, high) : 0;
   };
@@ -222,7 +224,7 @@ Result<void> Tile::program() {
 
 Result<std::unique_ptr<Tile>> Tile::create(const char *targetJson, const char *optionsJson,
                                            const float *weights, int64_t rows, int64_t cols) {
-  auto given = parse(targetJson, optionsJson, rows, cols);
+  auto given = parse(targetJson, optionsJson, rows, cols, /*isArray=*/false);
   if (!given)
     return tl::unexpected(given.error());
   if (auto good = checkFinite("weights", weights, rows, cols); !good)
@@ -237,7 +239,7 @@ Result<std::unique_ptr<Tile>> Tile::create(const char *targetJson, const char *o
 Result<std::unique_ptr<Tile>> Tile::createPairs(const char *targetJson, const char *optionsJson,
                                                 const float *plus, const float *minus, int64_t rows,
                                                 int64_t cols) {
-  auto given = parse(targetJson, optionsJson, rows, cols);
+  auto given = parse(targetJson, optionsJson, rows, cols, /*isArray=*/true);
   if (!given)
     return tl::unexpected(given.error());
   const Target &target = given->manifest.targets[0];

@@ -234,7 +234,7 @@ TEST(Tile, MistakesAreNamedWithWhatWouldBeRight) {
     const char *message;
   };
   const Mistake mistakes[] = {
-      {{{"geometry", {{"rows", 4}}}}, {}, "weights: expected at most the tile's 4 x 6"},
+      {{{"geometry", {{"rows", 4}}}}, {}, "weights: expected at most the tile's 4 x 512"},
       {{{"device", {{"kind", "sram"}}}}, {}, "target: device.kind: expected one of: pcm"},
       {{{"device", {{"g_max_us", 2000}}}}, {}, "g_max_us: expected a number from 1e-06 to 1000"},
       {{{"dac", {{"bits", 10}}}}, {}, "dac.bits: expected an integer from 2 to 9, but got 10"},
@@ -245,7 +245,7 @@ TEST(Tile, MistakesAreNamedWithWhatWouldBeRight) {
       {{}, {{"time_s", -1}}, "tile options: time_s: expected a number from 0"},
       {{}, {{"scale", "most"}}, "tile options: scale: expected max, optimal or sigma:<q>"},
       {{}, {{"compensate", "all"}}, "compensate: expected one of: none, gain, weights"},
-      {{}, {{"at_row", 1}}, "at_row: expected an integer 0, but got 1"},
+      {{{"geometry", {{"rows", 8}}}}, {{"at_row", 1}}, "at_row: expected an integer 0, but got 1"},
       {{}, {{"activity", json::array()}}, "activity: expected 8 rows of 32 shares"},
       {{}, {{"input_range", 0}}, "input_range: expected a number from 1e-30"},
       {{}, {{"compat", "cross"}}, "compat: expected \"aihwkit\""}};

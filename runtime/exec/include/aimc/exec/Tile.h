@@ -49,8 +49,9 @@ private:
   };
   explicit Tile(Given given);
   Result<CallLock::Held> hold() { return calls.hold("tile"); }
+  /// `isArray`: the array that is given is the whole tile, where the target does not say its size.
   static Result<Given> parse(const char *targetJson, const char *optionsJson, int64_t rows,
-                             int64_t cols);
+                             int64_t cols, bool isArray);
   ChipSource source() const;
   Result<void> program();
   const Target &target() const { return options.targets[0]; }
