@@ -176,7 +176,10 @@ def test_an_offset_of_the_adc_is_integrated_over_the_longest_pass():
 def test_what_a_target_leaves_out_is_what_it_is_elsewhere(partial):
     """The tile of 512 x 512 that the compiler and aimc.torch cut for, the block beside its ADC."""
     w, x = matrix(256, 8), matrix(5, 256, 1)
-    with aimc.Tile(w, partial, effects=QUIET) as tile, aimc.Tile(w, aimc.Target(), effects=QUIET) as whole:
+    with (
+        aimc.Tile(w, partial, effects=QUIET) as tile,
+        aimc.Tile(w, aimc.Target(), effects=QUIET) as whole,
+    ):
         assert tile.target == whole.target
         assert tile.target["geometry"] | {"rows": 512, "cols": 512} == tile.target["geometry"]
         layer = convert(torch.nn.Linear(256, 8, bias=False), partial or {}, recipe=Circuit())

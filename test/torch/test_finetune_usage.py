@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """What aimc-finetune makes of its command line: defaults, options without effect, advice."""
 
+import shutil
 import subprocess
 
 import numpy as np
@@ -90,6 +91,26 @@ def test_resume_starts_anew_without_a_checkpoint(tmp_path, classifier, data):
     assert finetune(classifier, data, tmp_path / "b.onnx", *options).stderr == ""
     a, b = weights_of(tmp_path / "a.onnx"), weights_of(tmp_path / "b.onnx")
     assert all(np.array_equal(a[name], b[name]) for name in a)
+
+
+def test_a_checkpoint_of_another_run_is_not_replaced(tmp_path, classifier, data):
+    options = ["--checkpoint", tmp_path / "state", "--steps", 2]
+    finetune(classifier, data, tmp_path / "a.onnx", *options)
+    before = (tmp_path / "state/checkpoint.safetensors").read_bytes()
+    done = finetune(classifier, data, tmp_path / "b.onnx", *options, status=1)
+    assert "it holds that of an earlier run; --resume goes on with it" in done.stderr
+    assert (tmp_path / "state/checkpoint.safetensors").read_bytes() == before
+
+
+def test_the_model_s_external_data_is_not_overwritten(tmp_path, data):
+    source = exports.ensure("varied-bert", "dynamo")
+    shutil.copytree(source.parent, tmp_path / "m")
+    (weights,) = (p for p in (tmp_path / "m").iterdir() if p.name != source.name)
+    before = weights.read_bytes()
+    done = finetune(tmp_path / "m" / source.name, data, weights, *head_of("last_hidden_state"),
+                    status=1)  # fmt: skip
+    assert "expected another file than the input" in done.stderr
+    assert weights.read_bytes() == before
 
 
 def test_a_fixed_batch_is_the_default(tmp_path, classifier, data):

@@ -22,6 +22,8 @@ from aimc.torch import analog_layers, convert, load_spec
 ROWS, COLS = 24, 16
 BLOCK = ("layers", 0, "blocks", 0)
 WIRE, ADC, DAC, DEVICE = (("targets", "t", part) for part in ("wire", "adc", "dac", "device"))
+
+
 class Missing:
     """Takes a key away. As a class, since an object's place in memory would name the tests."""
 

@@ -9,6 +9,7 @@
 #include "Commands.h"
 #include "OutputFile.h"
 #include "Program.h"
+#include "aimc/files/Destination.h"
 
 #include <cstdio>
 #include <map>
@@ -21,6 +22,14 @@ int body(int argc, char **argv) {
   if (auto exitCode = parseArguments(argc, argv, arguments))
     return *exitCode;
   aimc::run::prepareSignals();
+  // Age may be in place: it changes one number of a chip.
+  if (auto own = aimc::files::checkOutputs(
+          {arguments.output},
+          {arguments.package, arguments.command == "age" ? "" : arguments.chip});
+      !own) {
+    std::fprintf(stderr, "aimc-chip: error: %s\n", own.error().c_str());
+    return 1;
+  }
   const std::map<std::string, Result<void> (*)(const Arguments &)> commands = {
       {"program", program},
       {"age", age},

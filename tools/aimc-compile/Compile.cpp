@@ -15,7 +15,9 @@
 #include "aimc/Pipelines/Pipelines.h"
 #include "aimc/Transforms/Passes.h"
 #include "aimc/Transforms/Targets.h"
+#include "aimc/files/Destination.h"
 #include "aimc/files/FileWriter.h"
+#include "aimc/onnx/ModelFile.h"
 #include "mlir/Bytecode/BytecodeWriter.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Remarks.h"
@@ -206,13 +208,10 @@ public:
   int run() {
     if (options.remarks)
       enableRemarks();
-    // Before the work rather than after it.
-    for (const std::string &path :
-         {options.specOnly ? std::string() : outputPath(options), options.emitNoise})
-      if (auto own = ::aimc::files::checkDestination(path); !own) {
-        report.error(own.error());
-        return tool::kBadInput;
-      }
+    if (auto own = checkPlaces(); !own) { // before the work rather than after it
+      report.error(own.error());
+      return tool::kBadInput;
+    }
     auto target = NativeTarget::create(options.mcpu);
     if (!target)
       return fail(target.takeError());
@@ -223,7 +222,7 @@ public:
     if (options.emit == Emit::Linalg)
       return writeModule(*module, options, report);
 
-    for (int signal : {SIGINT, SIGTERM, SIGHUP})
+    for (int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE})
       std::signal(signal, onSignal);
     progress.phase("map to tiles");
     MappingOptions mapping;
@@ -251,6 +250,22 @@ public:
   }
 
 private:
+  /// Where may be written, and not over what is read.
+  ::aimc::files::Result<void> checkPlaces() const {
+    const std::vector<std::string> outputs = {options.specOnly ? "" : outputPath(options),
+                                              options.emitNoise};
+    for (const std::string &path : outputs)
+      if (auto own = ::aimc::files::checkDestination(path); !own)
+        return own;
+    std::vector<std::string> inputs = {options.model, options.calibrate, options.device,
+                                       options.target};
+    // What a model has beside it is asked for only where something would be replaced.
+    if (llvm::any_of(outputs, [](const std::string &path) { return llvm::sys::fs::exists(path); }))
+      if (auto model = ::aimc::onnx::ModelFile::open(options.model))
+        llvm::append_range(inputs, model->externalFiles());
+    return ::aimc::files::checkOutputs(outputs, inputs);
+  }
+
   /// Replaces what the command line says about targets, and asks the runtime about each.
   bool adaptTargets(ModuleOp module) {
     for (auto target : module.getOps<TargetOp>()) {

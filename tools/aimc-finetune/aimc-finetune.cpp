@@ -12,6 +12,7 @@
 #include "OutputFile.h"
 #include "Program.h"
 #include "TargetFile.h"
+#include "aimc/files/Destination.h"
 
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
@@ -84,32 +85,35 @@ Result<std::unique_ptr<train::Circuit>> makeCircuit(const train::Model &model,
   return train::tileCircuit(model, &*target, {}, options);
 }
 
-/// Whether checkpoints can be written to `folder`, which is made with the first of them.
-Result<> checkFolder(const std::string &folder) {
+/// Whether checkpoints can be written to `folder`, which is made with the first of them. The
+/// progress of another run is not replaced.
+Result<> checkFolder(const std::string &folder, bool resume) {
   std::error_code ignored;
   if (folder.empty())
     return {};
   bool exists = std::filesystem::exists(folder, ignored);
   if (exists && !std::filesystem::is_directory(folder, ignored))
     return tl::unexpected(Error{folder + ": expected a folder for checkpoints, but got a file"});
-  auto writable = run::checkWritable(exists ? folder + "/checkpoint.safetensors" : folder);
+  const std::string file = train::checkpointFile(folder);
+  if (!resume && std::filesystem::exists(file, ignored))
+    return tl::unexpected(Error{folder + ": expected a folder without a checkpoint, but it holds "
+                                         "that of an earlier run; --resume goes on with it"});
+  auto writable = run::checkWritable(exists ? file : folder);
   if (!writable)
     return tl::unexpected(Error{writable.error()});
   return {};
 }
 
-/// A run must not overwrite what it reads, through links neither.
+/// A run must not overwrite what it reads.
 Result<> checkOutputs(const Arguments &arguments) {
+  if (auto own = files::checkOutputs({arguments.output, arguments.log},
+                                     {arguments.model, arguments.data, arguments.evalData,
+                                      arguments.spec, arguments.device, arguments.target});
+      !own)
+    return tl::unexpected(Error{own.error()});
   for (const std::string &path : {arguments.output, arguments.log}) {
     if (path.empty())
       continue;
-    for (const std::string &input :
-         {arguments.model, arguments.data, arguments.evalData, arguments.spec, arguments.device}) {
-      std::error_code absent;
-      if (!input.empty() && std::filesystem::equivalent(path, input, absent))
-        return tl::unexpected(Error{path + ": expected another file than the input" +
-                                    (path == input ? "" : " '" + input + "', which it links to")});
-    }
     if (auto writable = run::checkWritable(path); !writable)
       return tl::unexpected(Error{writable.error()});
   }
@@ -152,7 +156,7 @@ std::string summary(const train::Outcome &outcome, const train::Model &model,
 Result<int> tune(const Arguments &arguments) {
   if (auto usable = checkOutputs(arguments); !usable)
     return tl::unexpected(usable.error());
-  if (auto usable = checkFolder(arguments.train.checkpoint); !usable)
+  if (auto usable = checkFolder(arguments.train.checkpoint, arguments.train.resume); !usable)
     return tl::unexpected(usable.error());
   if (arguments.threads > 0)
     at::set_num_threads(arguments.threads);
@@ -161,6 +165,10 @@ Result<int> tune(const Arguments &arguments) {
   auto model = train::Model::open(arguments.model);
   if (!model)
     return tl::unexpected(model.error());
+  if (auto own =
+          files::checkOutputs({arguments.output, arguments.log}, model->file().externalFiles());
+      !own)
+    return tl::unexpected(Error{own.error()});
   auto inputs = model->file().inputs();
   if (!inputs)
     return tl::unexpected(inputs.error());
@@ -184,7 +192,7 @@ Result<int> tune(const Arguments &arguments) {
   train::TrainOptions train = options;
   if (arguments.ownBatch && model->fixedBatch() > 0)
     train.batch = model->fixedBatch();
-  if (train.resume && !std::filesystem::exists(train.checkpoint + "/checkpoint.safetensors")) {
+  if (train.resume && !std::filesystem::exists(train::checkpointFile(train.checkpoint))) {
     std::fprintf(stderr, "aimc-finetune: note: %s holds no checkpoint yet, starting anew\n",
                  train.checkpoint.c_str());
     train.resume = false;

@@ -10,7 +10,7 @@
 
 #include "aimc/Analysis/MlirText.h"
 #include "aimc/InitAll.h"
-#include "aimc/files/FileWriter.h"
+#include "aimc/files/Destination.h"
 
 #include "mlir/Support/FileUtilities.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"

@@ -10,6 +10,7 @@
 #include "Program.h"
 #include "Report.h"
 #include "Runner.h"
+#include "aimc/files/Destination.h"
 
 #include <cstdio>
 
@@ -27,6 +28,12 @@ template <class T> Result<T> asFailure(tl::expected<T, std::string> &&value) {
 }
 
 Result<void> run(const Arguments &arguments) {
+  // A chip may be saved over the one that the session went on from.
+  if (auto own = asFailure(aimc::files::checkOutputs(
+          {arguments.output, arguments.statsPath, arguments.record, arguments.saveChip},
+          {arguments.input, arguments.package}));
+      !own)
+    return own;
   for (const std::string &path :
        {arguments.output, arguments.statsPath, arguments.saveChip, arguments.record})
     if (!path.empty())

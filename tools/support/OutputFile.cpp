@@ -4,6 +4,7 @@
 //===----------------------------------------------------------------------===//
 #include "OutputFile.h"
 
+#include "aimc/files/Destination.h"
 #include "aimc/files/FileWriter.h"
 
 #include <cerrno>
@@ -36,7 +37,7 @@ void prepareSignals() {
   struct sigaction action {};
   action.sa_handler = onInterrupt;
   sigemptyset(&action.sa_mask);
-  for (int signal : {SIGINT, SIGTERM, SIGHUP})
+  for (int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE})
     ::sigaction(signal, &action, nullptr);
   ::signal(SIGXFSZ, SIG_IGN);
 }

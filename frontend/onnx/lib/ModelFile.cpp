@@ -33,6 +33,17 @@ tl::expected<Graph, Error> ModelFile::graph(const LoadOptions &options) const {
   return guarded(state->path, [&] { return state->graph(options, false); });
 }
 
+std::vector<std::string> ModelFile::externalFiles() const {
+  std::set<std::string> paths;
+  const size_t slash = state->path.rfind('/');
+  const std::string folder = slash == std::string::npos ? "" : state->path.substr(0, slash + 1);
+  for (const pb::TensorProto &tensor : state->model.proto().graph().initializer())
+    for (const auto &entry : tensor.external_data())
+      if (entry.key() == "location")
+        paths.insert(folder + entry.value());
+  return {paths.begin(), paths.end()};
+}
+
 tl::expected<std::vector<InputInfo>, Error> ModelFile::inputs() const {
   return guarded(state->path, [&] {
     const pb::GraphProto &graph = state->model.proto().graph();

@@ -137,11 +137,10 @@ Result<Tile::Given> Tile::parse(const char *targetJson, const char *optionsJson,
   block.rows = rows;
   block.cols = cols;
   if (rows > target.rows || cols > target.cols)
-    return fail(AIMC_INVALID_ARGUMENT, "weights: expected at most the tile's " +
-                                           std::to_string(target.rows) + " x " +
-                                           std::to_string(target.cols) + ", but got " +
-                                           std::to_string(rows) + " x " + std::to_string(cols) +
-                                           "; give a larger geometry, or a tile to each part");
+    return fail(AIMC_INVALID_ARGUMENT,
+                "weights: expected at most the tile's " + std::to_string(target.rows) + " x " +
+                    std::to_string(target.cols) + ", but got " + std::to_string(rows) + " x " +
+                    std::to_string(cols) + "; give a larger geometry, or a tile to each part");
   auto integer = [&](const char *key, int64_t high) {
     return root.has(key) ? root.integer(key, 0, high) : 0;
   };

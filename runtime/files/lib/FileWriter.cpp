@@ -4,6 +4,7 @@
 //===----------------------------------------------------------------------===//
 #include "aimc/files/FileWriter.h"
 
+#include "aimc/files/Destination.h"
 #include "aimc/files/Leftovers.h"
 
 #include <atomic>
@@ -81,23 +82,6 @@ void removeTemporaries() noexcept {
 }
 
 tl::unexpected<std::string> FileWriter::failure(int code) const { return cannotWrite(path, code); }
-
-Result<void> checkDestination(const std::string &path) {
-  struct stat named {
-  }, meant{};
-  std::string plain = path; // "link/" is what the link means
-  while (plain.size() > 1 && plain.back() == '/')
-    plain.pop_back();
-  if (::lstat(plain.c_str(), &named) != 0 || !S_ISLNK(named.st_mode))
-    return {};
-  if (::stat(plain.c_str(), &meant) == 0 && !S_ISREG(meant.st_mode) && !S_ISDIR(meant.st_mode))
-    return {};
-  char target[PATH_MAX];
-  const ssize_t length = ::readlink(plain.c_str(), target, sizeof target);
-  return fail(plain + ": expected no link in the place of what is written, but got one to " +
-              (length > 0 ? std::string(target, static_cast<size_t>(length)) : "elsewhere") +
-              "; name what it leads to, or remove it");
-}
 
 Result<FileWriter> FileWriter::create(const std::string &path) {
   if (path.empty())

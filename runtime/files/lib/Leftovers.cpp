@@ -4,7 +4,7 @@
 //===----------------------------------------------------------------------===//
 #include "aimc/files/Leftovers.h"
 
-#include "aimc/files/FileWriter.h"
+#include "aimc/files/Destination.h"
 
 #include <atomic>
 #include <cerrno>

@@ -24,7 +24,6 @@ struct Progress {
 };
 
 /// The file of a checkpoint inside its folder.
-std::string checkpointFile(const std::string &folder);
 
 /// Everything that decides how a run goes: options, names and values of weights, data. Asked before
 /// the first step, since the values are those that the run starts from.

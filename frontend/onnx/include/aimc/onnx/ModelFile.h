@@ -54,6 +54,8 @@ public:
   /// Run-time inputs; initializers that old files list as inputs are not among them.
   tl::expected<std::vector<InputInfo>, Error> inputs() const;
   std::vector<std::string> outputNames() const;
+  /// Paths of the files beside the model that hold initializers of it.
+  std::vector<std::string> externalFiles() const;
 
   /// The typed graph for the sizes in `options`. Its constants stay valid without this object.
   tl::expected<Graph, Error> graph(const LoadOptions &options) const;

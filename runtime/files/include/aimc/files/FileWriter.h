@@ -19,13 +19,9 @@
 
 namespace aimc::files {
 
-/// Refuses to write through a link: who may put one there would choose what is overwritten. A link
-/// to a device or a pipe (/dev/stdout) is none of that.
-Result<void> checkDestination(const std::string &path);
-
 class FileWriter {
 public:
-  /// Refuses what checkDestination() refuses.
+  /// Refuses what checkDestination() refuses (Destination.h).
   static Result<FileWriter> create(const std::string &path);
   FileWriter(FileWriter &&other) noexcept;
   FileWriter &operator=(FileWriter &&) = delete;

@@ -86,4 +86,7 @@ Result<Outcome> train(Model &model, const Dataset &data, const Dataset *evaluati
 /// Whether labels fit the loss and the output.
 Result<> checkLabels(const Model &model, const Dataset &data, const TrainOptions &options);
 
+/// What checkpoints are written to in their folder.
+std::string checkpointFile(const std::string &folder);
+
 } // namespace aimc::train
