@@ -19,6 +19,7 @@ from aimc.torch import (
     Gaussian,
     analog_layers,
     calibrate,
+    charges,
     convert,
     load_ranges,
     load_spec,
@@ -129,6 +130,25 @@ def test_calibrate_keeps_the_signal_of_a_coarse_adc(mode, adc_range):
         vector = convert(copy.deepcopy(model), target, recipe=Circuit(input_range="vector"))
         calibrate(vector, [x])
         assert (converted[0].adc_lsb < 0.95 * vector[0].adc_lsb).all()
+
+
+@pytest.mark.parametrize("significance", [(1.0, 1.0), (1.0, 9.0)])
+def test_charges_are_those_of_a_read_with_the_first_pair_s_pulses(significance):
+    geometry = aimc.Geometry(rows=40, cols=50, pairs=2, significance=significance)
+    target = aimc.Target(geometry=geometry, wire=aimc.Wire(column_ohm=60.0, idle="open"),
+                         adc=aimc.Adc("ideal"))  # fmt: skip
+    layer = convert(
+        nn.Linear(40, 50, bias=False), target, recipe=Circuit(compensate="weights+pulses")
+    )
+    x = samples(20)
+    y = layer(x).detach() / x.abs().amax(1, keepdim=True)
+    (made,) = charges._charges(layer, x, 0)
+    total = sum(
+        w * charge * gain for (w, _, charge), gain in zip(made, layer.gains[:, 0], strict=True)
+    )
+    total = total.detach()
+    unit = (y * total).sum(0) / total.square().sum(0)  # of a column's charges
+    torch.testing.assert_close(total * unit, y, rtol=0, atol=1e-5 * y.abs().max().item())
 
 
 def test_exact_inputs_are_measured_and_the_module_stays_as_it_was():

@@ -6,14 +6,17 @@ and a target that say the same train the same, and specs with mistakes are refus
 import copy
 import json
 import subprocess
+import warnings
 
 import numpy as np
 import onnx
 import pytest
+from onnx import helper
 from onnx_case import program, reference
 from test_finetune import EXAMPLES, LENGTH, data, examples, finetune, head_of, weights_of  # noqa: F401
 
-from aimc.testing import exports
+import aimc
+from aimc.testing import exports, models
 
 pytestmark = pytest.mark.skipif(
     not (program("aimc-finetune") and program("aimc-run")), reason="built without torch"
@@ -136,6 +139,50 @@ def test_mistakes_in_a_spec(tmp_path, model, data, path, value, said):  # noqa: 
     (tmp_path / "spec.json").write_text(json.dumps(spec))
     done = finetune(model, data, tmp_path / "x.onnx", "--spec", tmp_path / "spec.json", status=1)
     assert said in done.stderr and done.stderr.count("\n") == 1, done.stderr
+
+
+def test_evaluating_leaves_training_alone(tmp_path, model, data):  # noqa: F811
+    """What follows the weights at intervals follows them at the same steps."""
+    target = copy.deepcopy(TARGET)
+    target["wire"]["column_ohm"] = 5.0
+    (tmp_path / "t.json").write_text(json.dumps(target))
+    options = ["--target", tmp_path / "t.json", "--compensate", "weights", "--scale", "optimal",
+               "--refresh", 3, "--lr", "1e-2", "--batch", 5, "--epochs", 2]  # fmt: skip
+    plain, watched = tmp_path / "plain.onnx", tmp_path / "watched.onnx"
+    finetune(model, data, plain, *options)
+    finetune(model, data, watched, *options, "--eval-data", data, "--eval-every", 1)
+    alone, beside, start = weights_of(plain), weights_of(watched), weights_of(model)
+    assert any(not np.array_equal(alone[name], start[name]) for name in start)
+    for name, array in alone.items():
+        np.testing.assert_array_equal(beside[name], array, err_msg=name)
+
+
+@pytest.mark.parametrize("evaluated", [False, True])
+def test_ranges_that_take_the_power_are_warned_of_as_in_a_session(tmp_path, evaluated):
+    """One channel of 96 holds nearly all of it; by count 1% of the inputs clip."""
+    node = helper.make_node("MatMul", ["x", "w"], ["y"], name="head")
+    w = np.random.default_rng(0).normal(size=(96, 8)).astype(np.float32)
+    plain = models.save(
+        tmp_path / "m.onnx", [node], {"x": ["batch", 96]}, {"y": ["batch", 8]}, {"w": w}
+    )
+    x = np.random.default_rng(1).normal(size=(64, 96)).astype(np.float32)
+    np.savez(tmp_path / "even.npz", x=x, labels=x @ w)
+    x[:, 7] *= 40
+    np.savez(tmp_path / "odd.npz", x=x, labels=x @ w)
+    spec = tmp_path / "spec.json"
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", aimc.HardwareWarning)
+        package = aimc.compile(plain, dims={"batch": 64}, calibrate={"x": x}, input_range="0.99",
+                               emit_noise=spec, output=tmp_path / "m.aimc")  # fmt: skip
+        with aimc.Session(package) as session:
+            session.run(None, {"x": x})
+    (wanted,) = [str(w.message) for w in caught if "the DAC's range takes" in str(w.message)]
+    for name, told in (("odd", True), ("even", False)):
+        own = tmp_path / f"{name}.npz"
+        done = finetune(plain, own, tmp_path / "x.onnx", "--spec", spec, "--loss", "mse", "--batch",
+                        32 if evaluated else 64, "--lr", 0, "--steps", 2,
+                        *(["--eval-data", own] if evaluated else []))  # fmt: skip
+        assert done.stderr.splitlines() == [f"aimc-finetune: warning: {wanted}"] * told
 
 
 def test_divergence_names_the_tile(tmp_path, model, data):  # noqa: F811

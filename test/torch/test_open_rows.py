@@ -146,9 +146,13 @@ def test_a_chip_reads_as_the_runtime_reads_it(readout, compensate, time):
     np.testing.assert_allclose(got, expected, rtol=0, atol=atol)
 
 
+@pytest.mark.parametrize("significance", [None, (1.0, 1.0), (1.0, 3.0, 9.0)])
 @pytest.mark.parametrize("readout", ["single", "alternating"])
-def test_pulses_are_predistorted_as_the_runtime_does_it(readout):
-    got, expected = both(target(readout=readout), compensate="weights+pulses", chip=11)
+def test_pulses_are_predistorted_as_the_runtime_does_it(readout, significance):
+    """All pairs of a weight are read with the pulses of the first."""
+    geometry = {"pairs": len(significance), "significance": significance} if significance else {}
+    got, expected = both(target(readout=readout, ohm=8.0, geometry=geometry),
+                         compensate="weights+pulses", chip=11)  # fmt: skip
     top = np.abs(expected).max()
     # A pulse at the edge of two lengths may be a tick off in single precision.
     assert (np.abs(got - expected).max(1) < 1e-5 * top).mean() > 0.6

@@ -271,7 +271,7 @@ def test_gradients_of_devices(kind):
     curves, law = OPS.device_curves(kind, low, high, time_s=time)
     g = low + 1.0 + (high - low - 2) * torch.rand(40, dtype=torch.float64)
     # Away from the points of the curves, where they bend.
-    step = high * 1.25 / 2048
+    step = high * 2.0 / 4096
     g = ((g / step).floor() + 0.5) * step
     draws = [0.3 * torch.randn(40, dtype=torch.float64) for _ in range(3)]
     # The derivative of what is programmed lands between points as it may: one draw at a time.
@@ -327,6 +327,50 @@ def test_pcm_devices_follow_the_published_fits():
     q = np.minimum(0.0088 / np.maximum((gp / 25) ** 0.65, 1e-3), 0.2)
     expected = np.maximum(gd + gd * q * np.sqrt(np.log((3620 + 250e-9) / (2 * 250e-9))) * xf, 0)
     np.testing.assert_allclose(got, expected, rtol=2e-3, atol=2e-4)
+
+
+def test_devices_beyond_g_max_follow_the_published_fits():
+    """AIHWKIT's noise/hermes.py, written out: above 1.16 g_max the mean of its drift exponent, and
+    above 1.22 g_max its deviation, is below 0, of which the exponent is the magnitude. Programming
+    leaves such devices where its noise is scaled, spreads do too."""
+    curves, law = OPS.device_curves("hermes1", 0.1, 10.0, time_s=86400.0)
+    g = torch.linspace(9.0, 19.9, 800, dtype=torch.float64)
+    xl = 0.7 * torch.randn(800, dtype=torch.float64)
+    got = OPS.device_state(g, None, xl, None, curves, law).numpy()
+    there = composite(OPS.device_state.default)(g, None, xl, None, curves, law)
+    g, xl = g.numpy(), xl.numpy()
+    r = g / 10
+    mean, deviation = (
+        np.polyval([-0.0436, -0.0126, 0.0736], r),
+        np.polyval([-0.0165, 0.0116, 0.0104], r),
+    )
+    expected = g * (1 + 86400 / 200) ** -np.abs(mean + np.abs(deviation) * np.where(
+        deviation < 0, -xl, xl))  # fmt: skip
+    # Where a deviation is below 0, draws of either sign are the same law.
+    mirrored = g * (1 + 86400 / 200) ** -np.abs(mean - deviation * xl)
+    either = np.minimum(np.abs(got - expected), np.abs(got - mirrored))
+    assert (either < 2e-3 * g).all()
+    torch.testing.assert_close(there, torch.from_numpy(got))
+
+
+@pytest.mark.parametrize("path", ["cpu", "composite"])
+@pytest.mark.parametrize("size", [1e-30, 1e-38, 1e-42])
+def test_columns_of_the_smallest_weights_are_read(size, path):
+    """Their LSBs have no inverse in single precision, and charges beside them no digits."""
+    op = composite(OPS.tile_linear.default) if path == "composite" else OPS.tile_linear
+    w = weights(torch.float32)[0]
+    x, ranges, lsb = torch.randn(6, K), torch.tensor([2.0, 2.0]), torch.tensor([17.0, 15.0, 12.0])
+    few = torch.arange(N) % 2 == 0
+    small = torch.where(few, size, 1.0).float()
+    tiny = w * small  # by what is left of them
+    tops = torch.stack([tiny[row : row + rows].abs().amax(0) for row, rows in ((0, 12), (12, 7))])
+    y = linear(x, tiny, tops, None, ranges, lsb, adc=1, op=op)[0]
+    double = linear(x.double(), tiny.double(), tops.double(), None, ranges.double(), lsb.double(),
+                    adc=1)[0]  # fmt: skip
+    # By one code at its edge, and by what the smallest numbers are apart.
+    apart = (y.double() - double).abs()
+    assert (apart <= 1e-5 * double.abs() + 64 * 2.0**-149).float().mean() > 0.97
+    assert (y[:, few] != 0).float().mean() > 0.5
 
 
 def test_noise_depends_on_its_key_alone():

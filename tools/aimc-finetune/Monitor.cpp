@@ -144,6 +144,11 @@ void Monitor::evaluated(const train::Evaluation &evaluation) {
             .dump());
 }
 
+void Monitor::warned(const std::string &text) {
+  clear();
+  std::fprintf(stderr, "aimc-finetune: warning: %s\n", text.c_str());
+}
+
 void Monitor::saved(const std::string &path) {
   if (terminal)
     say("checkpoint " + path);

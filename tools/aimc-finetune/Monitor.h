@@ -31,6 +31,7 @@ public:
   void stepped(const train::StepReport &report) override;
   void evaluated(const train::Evaluation &evaluation) override;
   void saved(const std::string &path) override;
+  void warned(const std::string &text) override;
   bool interrupted() override;
 
 private:

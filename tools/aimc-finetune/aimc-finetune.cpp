@@ -218,10 +218,8 @@ Result<int> tune(const Arguments &arguments) {
   auto circuit = makeCircuit(*model, arguments);
   if (!circuit)
     return tl::unexpected(circuit.error());
-  if (const std::string nothing = *circuit ? (*circuit)->withoutEffect() : ""; !nothing.empty()) {
-    monitor.clear();
-    std::fprintf(stderr, "aimc-finetune: warning: %s\n", nothing.c_str());
-  }
+  if (const std::string nothing = *circuit ? (*circuit)->withoutEffect() : ""; !nothing.empty())
+    monitor.warned(nothing);
   if (auto opened = monitor.openLog(arguments.log, train.resume); !opened)
     return tl::unexpected(opened.error());
   monitor.clear();

@@ -122,7 +122,7 @@ def _charges(
     scale = layer._scale(weight)
     pairs = [layer._targets(weight, scale, k) for k in range(len(layer._shares))]
     fold = _open if target.wire.idle == "open" else _driven
-    products = [fold(layer, plus, minus) for plus, minus in pairs]
+    products = [fold(layer, *pair, *pairs[0]) for pair in pairs]
     ranges = layer._input_ranges(call)
     x = x.reshape(-1, layer.in_features)
     bands = list(layer.layout.bands)
@@ -159,7 +159,7 @@ def _passes(numbers: Sequence[int]) -> list[tuple[int, int | None, bool]]:
     return [(shift, bits, i == last) for i, (shift, bits) in enumerate(passes)]
 
 
-def _driven(layer: AnalogLinear, plus: Tensor, minus: Tensor) -> _Product:
+def _driven(layer: AnalogLinear, plus: Tensor, minus: Tensor, *_: Tensor) -> _Product:
     """Rows that stay driven: a product with the folded matrix."""
     ohm, adc_ohm, plane = _wires(layer)
     matrix = layer._fold(plus, minus, ohm, adc_ohm, plane)[0]
@@ -173,8 +173,11 @@ def _driven(layer: AnalogLinear, plus: Tensor, minus: Tensor) -> _Product:
     return product
 
 
-def _open(layer: AnalogLinear, plus: Tensor, minus: Tensor) -> _Product:
-    """Open rows: pulses arrive through reference columns, pre-distorted where they compensate."""
+def _open(
+    layer: AnalogLinear, plus: Tensor, minus: Tensor, first_plus: Tensor, first_minus: Tensor
+) -> _Product:
+    """Open rows: pulses arrive through reference columns, pre-distorted where they compensate: for
+    the first pair, as all pairs of a weight have the same."""
     dac, rows = layer.target.dac, layer.target.geometry.rows
     ohm, adc_ohm, _ = _wires(layer)
     alternating, levels = layer._alternating(), 2 ** (dac.bits - 1) - 1
@@ -183,7 +186,7 @@ def _open(layer: AnalogLinear, plus: Tensor, minus: Tensor) -> _Product:
         adc_ohm, alternating, dac.v_read_v * dac.tick_ns,
     )  # fmt: skip
     if layer.transposed:
-        matrix, plus, minus = matrix.t(), plus.t(), minus.t()
+        matrix, first_plus, first_minus = matrix.t(), first_plus.t(), first_minus.t()
     circuit = layer.recipe.circuit
     shaped = circuit is not None and circuit.dac and len(layer._passes) <= 2
     shaped = shaped and layer.shape is not None and layer._compensation() == "weights+pulses"
@@ -197,7 +200,9 @@ def _open(layer: AnalogLinear, plus: Tensor, minus: Tensor) -> _Product:
         aim = None
         if shaped:
             seen = (t[:, b.row : b.row + b.rows] for t in (layer.probability, layer.share))
-            ticks, _, aim = _OPS.open_pulses(part, full, plus[own], minus[own], *seen, *place)
+            ticks, _, aim = _OPS.open_pulses(
+                part, full, first_plus[own], first_minus[own], *seen, *place
+            )
         charge: Tensor = _OPS.open_product(
             ticks, matrix[own], reference[band, columns], aim, *place
         )

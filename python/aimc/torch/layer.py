@@ -244,7 +244,7 @@ class AnalogLinear(DeviceWeight):
                     self._alternating(), device.g_min_us, device.g_max_us, dac.v_read_v,
                     dac.tick_ns, *converters,
                     shape is not None and self._compensation() == "weights+pulses", noise,
-                    of_pair, drawn + PAIR * k, passes,
+                    of_pair, drawn + PAIR * k, passes, *pairs[0],
                 )  # fmt: skip
             else:
                 weff, transfer = self._fold(plus, minus, ohm, adc_ohm, plane)

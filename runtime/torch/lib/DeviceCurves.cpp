@@ -74,6 +74,24 @@ public:
     }
   }
 
+  /// The same of rows that are magnitudes |mean + deviation xi|, deviation >= 0: which sign a mean
+  /// has its own magnitude does not say, but the side does on which more is left.
+  template <class Rows> void sampleMagnitude(Curve mean, Curve deviation, const Rows &rows) {
+    std::vector<float> at0(g.size()), up(g.size()), down(g.size()), xi(g.size(), 0.0f);
+    rows(xi.data(), at0.data());
+    std::fill(xi.begin(), xi.end(), kProbe);
+    rows(xi.data(), up.data());
+    std::fill(xi.begin(), xi.end(), -kProbe);
+    rows(xi.data(), down.data());
+    for (size_t i = 0; i < at0.size(); ++i) {
+      const double size = static_cast<double>(at0[i]);
+      const double further = static_cast<double>(std::max(up[i], down[i]));
+      data[mean * n + static_cast<int64_t>(i)] = up[i] < down[i] ? -size : size;
+      data[deviation * n + static_cast<int64_t>(i)] =
+          (further - size) / static_cast<double>(kProbe);
+    }
+  }
+
   const std::vector<float> g;
   const int64_t n;
   Tensor curves;
@@ -107,7 +125,7 @@ void sampleTime(const model::DeviceModel &m, double seconds, Sampler &s, Law &la
   } else if (m.drifts()) {
     law.drift = Drift::Power;
     law.logTime = std::log1p(seconds / m.startS());
-    s.sample(Nu, NuSigma, [&](const float *xi, float *out) {
+    s.sampleMagnitude(Nu, NuSigma, [&](const float *xi, float *out) {
       model::lifeRow(m, s.g.data(), s.g.data(), xi, s.n, out);
     });
   }

@@ -17,8 +17,9 @@
 
 namespace aimc::ops {
 
-constexpr int64_t kPoints = 2049; ///< at equal distances
-constexpr double kHighest = 1.25; ///< of g_max: curves are constant beyond
+constexpr int64_t kPoints = 4097; ///< at equal distances
+/// Of g_max: curves are constant beyond, ten deviations of what programming leaves at most.
+constexpr double kHighest = 2.0;
 
 /// Rows of the curves; the last is absent where points are at equal distances.
 enum Curve : int64_t { Mean, Sigma, Nu, NuSigma, Low, kCurves, Place = kCurves };

@@ -248,7 +248,7 @@ using OpenSignature = Tensor(const Tensor &, const Tensor &, const Tensor &, con
                              const MaybeTensor &, const MaybeTensor &, at::IntArrayRef, bool,
                              int64_t, double, double, bool, double, double, double, double, int64_t,
                              int64_t, int64_t, int64_t, bool, double, const MaybeTensor &, int64_t,
-                             at::IntArrayRef);
+                             at::IntArrayRef, const MaybeTensor &, const MaybeTensor &);
 
 Tensor openImplicit(const Tensor &x, const Tensor &plus, const Tensor &minus,
                     const Tensor &probability, const Tensor &share, const Tensor &scale,
@@ -257,7 +257,10 @@ Tensor openImplicit(const Tensor &x, const Tensor &plus, const Tensor &minus,
                     double adcOhm, bool alternating, double gMin, double gMax, double readVolt,
                     double tickNs, int64_t levels, int64_t dac, int64_t adc, int64_t adcBits,
                     bool predistort, double noiseScale, const MaybeTensor &key, int64_t noisePart,
-                    at::IntArrayRef passes) {
+                    at::IntArrayRef passes, const MaybeTensor &pulsePlus,
+                    const MaybeTensor &pulseMinus) {
+  TORCH_CHECK_VALUE(pulsePlus.has_value() == pulseMinus.has_value(),
+                    "expected pulse_plus and pulse_minus, or neither");
   static const auto fold = findOp<std::tuple<Tensor, Tensor, Tensor>(
       const Tensor &, const Tensor &, const Tensor &, const Tensor &, at::IntArrayRef, bool,
       int64_t, double, double, bool, double)>("aimc::open_fold");
@@ -321,9 +324,10 @@ Tensor openImplicit(const Tensor &x, const Tensor &plus, const Tensor &minus,
                         ticks,
                         {}};
         const auto rowsOf = [&](const Tensor &t) { return t.narrow(1, g.row, g.rows); };
-        const auto [pulses, factor, mean] = distort.call(
-            part, full, cells(upright(plus)), cells(upright(minus)), rowsOf(probability),
-            rowsOf(share), g.blocks, tileRows, columnOhm, adcOhm, alternating, levels);
+        const auto [pulses, factor, mean] =
+            distort.call(part, full, cells(upright(pulsePlus.value_or(plus))),
+                         cells(upright(pulseMinus.value_or(minus))), rowsOf(probability),
+                         rowsOf(share), g.blocks, tileRows, columnOhm, adcOhm, alternating, levels);
         const Tensor soft =
             clamp.call(part, full, levels, static_cast<int64_t>(DacMode::Clamp)) / factor;
         const Tensor aimed = withGradientOf(pulses, soft);
@@ -354,23 +358,25 @@ Tensor openRead(const Tensor &x, const Tensor &plus, const Tensor &minus,
                 const RowActivities &activity, const Tensor &scale, const MaybeTensor &gain,
                 const MaybeTensor &range, const MaybeTensor &lsb, const Blocks &blocks,
                 bool transposed, const Circuit &c, bool predistort, double noiseScale,
-                const MaybeTensor &key, int64_t part) {
+                const MaybeTensor &key, int64_t part, const PulsePair &pulses) {
   static const auto op = findOp<OpenSignature>("aimc::open_read");
   return op.call(x, plus, minus, activity.probability, activity.share, scale, gain, range, lsb,
                  blocks, transposed, c.tileRows, c.columnOhm, c.adcOhm, c.alternating, c.gMinUS,
                  c.gMaxUS, c.readVolt, c.tickNs, c.levels, static_cast<int64_t>(c.dac),
                  static_cast<int64_t>(c.adc), c.adcBits, predistort, noiseScale, key, part,
-                 c.passes);
+                 c.passes, pulses.plus, pulses.minus);
 }
 
 Tensor throughTiles(const Tensor &x, const Tensor &plus, const Tensor &minus,
                     const std::optional<RowActivities> &activity, const Tensor &scale,
                     const MaybeTensor &gain, const MaybeTensor &range, const MaybeTensor &lsb,
                     const Blocks &blocks, bool transposed, const Circuit &c, bool predistort,
-                    double noiseScale, const MaybeTensor &key, int64_t part) {
+                    double noiseScale, const MaybeTensor &key, int64_t part,
+                    const PulsePair &pulses) {
   if (c.open)
     return openRead(x, plus, minus, activity ? *activity : rowActivity({}, x.size(-1), c), scale,
-                    gain, range, lsb, blocks, transposed, c, predistort, noiseScale, key, part);
+                    gain, range, lsb, blocks, transposed, c, predistort, noiseScale, key, part,
+                    pulses);
   const auto [folded, transfer] = c.plane() ? foldCrossbar(plus, minus, blocks, transposed, c)
                                             : fold(plus, minus, {}, blocks, transposed, c);
   std::optional<ReadNoiseInputs> noise;

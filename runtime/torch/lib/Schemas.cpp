@@ -103,8 +103,8 @@ TORCH_LIBRARY(aimc, m) {
         "scale, Tensor? gain, Tensor? range, Tensor? lsb, int[] blocks, bool transposed, int "
         "tile_rows, float column_ohm, float adc_ohm, bool alternating, float g_min, float g_max, "
         "float read_volt, float tick_ns, int levels, int dac, int adc, int adc_bits, bool "
-        "predistort=False, float noise_scale=0., Tensor? key=None, int part=0, int[] passes=[]) -> "
-        "Tensor");
+        "predistort=False, float noise_scale=0., Tensor? key=None, int part=0, int[] passes=[], "
+        "Tensor? pulse_plus=None, Tensor? pulse_minus=None) -> Tensor");
 
   m.def(
       "fold_crossbar(Tensor plus, Tensor minus, int[] blocks, bool transposed, int tile_rows, int "

@@ -99,7 +99,7 @@ inline int64_t countSaturated(const S *q, const S *inverse, S inverseStep, S bou
                               int64_t columns) {
   int32_t saturated = 0;
   for (int64_t j = 0; j < columns; ++j)
-    saturated += std::abs(q[j] * (inverse[j] * inverseStep)) >= bound ? 1 : 0;
+    saturated += std::abs(q[j] * inverseStep * inverse[j]) >= bound ? 1 : 0;
   return saturated;
 }
 template <model::AdcKind kKind, bool kRound, bool kFirst, class S>
@@ -107,7 +107,7 @@ inline void readRow(const S *q, const S *lsb, const S *inverse, S step, S invers
                     int64_t columns, S *y) {
 #pragma GCC ivdep
   for (int64_t j = 0; j < columns; ++j) {
-    const S value = q[j] * (inverse[j] * inverseStep);
+    const S value = q[j] * inverseStep * inverse[j];
     const S raw = !kRound ? value : model::adcCode(value, kKind, limit);
     const S code = raw > limit ? limit : (raw < -limit ? -limit : raw);
     const S out = code * (lsb[j] * step);
@@ -138,6 +138,7 @@ AIMC_READ_ROW(readClamp, AdcKind::Linear, false, double)
 /// The converter's side of a band: LSB of every column in units of y and its inverse.
 struct BandAdc {
   Tensor lsb, inverse; ///< [bands, N]
+  Tensor power;        ///< magnification of the LSB that `inverse` is of; undefined: 1
   double limit;
   /// The least code before rounding that saturates.
   template <class S> S bound(AdcMode mode) const {
@@ -155,13 +156,30 @@ BandAdc bandAdc(const TileInputs &in, const TileParams &p) {
   if (in.gain.defined())
     unit = unit * in.gain;
   const Tensor lsb = (perColumn(in.lsb, in) * unit).contiguous();
-  return {lsb, at::where(lsb > 0, lsb.reciprocal(), at::zeros({}, lsb.options())).contiguous(),
-          adc.maxCode()};
+  Tensor power = magnification(lsb), full = lsb;
+  if (power.gt(1).any().item<bool>())
+    full = lsb * power;
+  else
+    power = Tensor();
+  return {lsb, at::where(full > 0, full.reciprocal(), at::zeros({}, lsb.options())).contiguous(),
+          power, adc.maxCode()};
 }
 
 /// [K, N] view of a tensor in the weight's layout.
 Tensor upright(const Tensor &tensor, const TileParams &p) {
   return p.transposed ? tensor.t() : tensor;
+}
+
+/// What charges are products with, in the weight's layout: as large as LSBs have to be.
+Tensor magnified(const Tensor &folded, const BandAdc &adc, const TileInputs &in,
+                 const TileParams &p) {
+  if (!adc.power.defined())
+    return folded;
+  std::vector<Tensor> rows;
+  for (size_t b = 0; b < in.list.bands.size(); ++b)
+    rows.push_back(
+        adc.power.narrow(0, static_cast<int64_t>(b), 1).expand({in.list.bands[b].rows, in.n}));
+  return folded * upright(at::cat(rows, 0), p);
 }
 
 /// One chunk of vectors of one band: calls f(first vector, vectors, band, charges in units of y).
@@ -202,7 +220,8 @@ TileOutputs forwardCpu(const TileInputs &in, const TileParams &p) {
   AT_DISPATCH_FLOATING_TYPES(in.x.scalar_type(), "tile_linear", [&] {
     const auto limit = static_cast<scalar_t>(adc.limit), bound = adc.bound<scalar_t>(p.adc);
     eachChunk(
-        in, p, converted.x, folded, y, [&](int64_t v0, int64_t count, int64_t b, const Tensor &q) {
+        in, p, converted.x, magnified(folded, adc, in, p), y,
+        [&](int64_t v0, int64_t count, int64_t b, const Tensor &q) {
           const scalar_t *charge = q.const_data_ptr<scalar_t>(),
                          *lsb = adc.lsb.const_data_ptr<scalar_t>() + b * in.n,
                          *inverse = adc.inverse.const_data_ptr<scalar_t>() + b * in.n,
@@ -216,7 +235,7 @@ TileOutputs forwardCpu(const TileInputs &in, const TileParams &p) {
               const auto with = [&](auto read) {
                 if (read(row, inverse, inverseStep, bound, in.n) > 0)
                   for (int64_t j = 0; j < in.n; ++j)
-                    if (std::abs(row[j] * (inverse[j] * inverseStep)) >= bound)
+                    if (std::abs(row[j] * inverseStep * inverse[j]) >= bound)
                       bits[v * bytes + j / 8] |= static_cast<uint8_t>(1u << (j % 8));
                 read(row, lsb, inverse, step, inverseStep, limit, in.n, b == 0, out + v * in.n);
               };
@@ -314,20 +333,21 @@ AdcGradients throughAdc(const Tensor &grad, const TileInputs &in, const TilePara
   const BandAdc adc = bandAdc(in, p);
   Tensor sums = at::zeros_like(adc.lsb);
   Tensor ranges = at::zeros({static_cast<int64_t>(in.list.bands.size())}, grad.options());
-  eachChunk(
-      in, p, converted.x, folded, {}, [&](int64_t v0, int64_t count, int64_t b, const Tensor &q) {
-        const Tensor step = converted.step.select(0, b).narrow(0, v0, count).unsqueeze(1);
-        const Tensor value = at::nan_to_num(q / step, 0.0, 0.0, 0.0) * adc.inverse.select(0, b);
-        const Tensor raw = p.adc == AdcMode::Linear ? value.round()
-                           : p.adc == AdcMode::Cco  ? value.trunc()
-                                                    : value;
-        const Tensor within = raw.abs() <= adc.limit;
-        const Tensor slope = raw.clamp(-adc.limit, adc.limit) - value * within;
-        const Tensor part = grad.narrow(0, v0, count) * slope;
-        sums.select(0, b).add_((part * step).sum(0));
-        ranges.select(0, b).add_((part * adc.lsb.select(0, b)).sum(),
-                                 1.0 / static_cast<double>(p.levels));
-      });
+  eachChunk(in, p, converted.x, magnified(folded, adc, in, p), {},
+            [&](int64_t v0, int64_t count, int64_t b, const Tensor &q) {
+              const Tensor step = converted.step.select(0, b).narrow(0, v0, count).unsqueeze(1);
+              const Tensor value =
+                  at::nan_to_num(q / step, 0.0, 0.0, 0.0) * adc.inverse.select(0, b);
+              const Tensor raw = p.adc == AdcMode::Linear ? value.round()
+                                 : p.adc == AdcMode::Cco  ? value.trunc()
+                                                          : value;
+              const Tensor within = raw.abs() <= adc.limit;
+              const Tensor slope = raw.clamp(-adc.limit, adc.limit) - value * within;
+              const Tensor part = grad.narrow(0, v0, count) * slope;
+              sums.select(0, b).add_((part * step).sum(0));
+              ranges.select(0, b).add_((part * adc.lsb.select(0, b)).sum(),
+                                       1.0 / static_cast<double>(p.levels));
+            });
   return {sums, ranges};
 }
 

@@ -53,6 +53,11 @@ struct Wanted {
 /// [bands, N] from one number per block.
 at::Tensor perColumn(const at::Tensor &perBlock, const TileInputs &in);
 
+/// Power of two that LSBs [bands, N], in units of y, and the folded weight beside them are
+/// multiplied by before charges become codes. Of columns of the smallest weights an LSB has no
+/// inverse in single precision, and charges have no digits.
+at::Tensor magnification(const at::Tensor &lsb);
+
 /// y, the bits of saturated outputs [bands, vectors, bytes] (empty without an ADC), and Wd in the
 /// weight's layout.
 struct TileOutputs {

@@ -83,7 +83,16 @@ Tensor bandLsb(const TileInputs &in, const TileParams &p, int64_t b) {
   return (perColumn(in.lsb, in) * in.scale * orOnes(in.gain, in) * unit).select(0, b);
 }
 
-/// Charges of a band as codes: value, code before and after saturation.
+/// The folded weight that charges are products with, [K, N], as large as LSBs have to be.
+Tensor magnified(const TileInputs &in, const TileParams &p, const Tensor &product) {
+  std::vector<Tensor> power;
+  for (size_t b = 0; b < in.list.bands.size(); ++b)
+    power.push_back(magnification(bandLsb(in, p, static_cast<int64_t>(b))));
+  return (product * spread(at::stack(power, 0), in)).to(in.x.scalar_type());
+}
+
+/// Charges of a band, as products with `magnified` have them, as codes: value, code before and
+/// after saturation.
 struct Codes {
   Tensor value, within, code, lsb; ///< lsb in units of y
 };
@@ -91,8 +100,9 @@ Codes codes(const TileInputs &in, const TileParams &p, int64_t b, const Tensor &
             const Tensor &step) {
   const model::Adc adc{model::AdcKind::Linear, static_cast<int>(p.adcBits), 1.0};
   Codes c;
-  c.lsb = bandLsb(in, p, b) * step;
-  c.value = at::where(c.lsb > 0, q / c.lsb, zeroLike(q));
+  const Tensor lsb = bandLsb(in, p, b);
+  c.lsb = lsb * step;
+  c.value = at::where((lsb > 0) & (step > 0), q / step / (lsb * magnification(lsb)), zeroLike(q));
   const Tensor raw = p.adc == AdcMode::Linear ? c.value.round()
                      : p.adc == AdcMode::Cco  ? c.value.trunc()
                                               : c.value;
@@ -104,13 +114,14 @@ Codes codes(const TileInputs &in, const TileParams &p, int64_t b, const Tensor &
 } // namespace
 
 TileOutputs tileForwardComposite(const TileInputs &in, const TileParams &p) {
-  const Tensor folded = foldAll(in, p).product.to(in.x.scalar_type());
+  const Tensor product = foldAll(in, p).product, folded = product.to(in.x.scalar_type());
   Tensor y = at::zeros({in.x.size(0), in.n}, in.x.options());
   const bool ideal = p.adc == AdcMode::Ideal;
+  const Tensor matrix = ideal ? folded : magnified(in, p, product);
   for (size_t b = 0; b < in.list.bands.size(); ++b) {
     const Band &band = in.list.bands[b];
     const Input input = bandInput(in, p, b);
-    const Tensor q = at::mm(input.converted, folded.narrow(0, band.row, band.rows));
+    const Tensor q = at::mm(input.converted, matrix.narrow(0, band.row, band.rows));
     if (ideal) {
       y.add_(q);
       continue;
@@ -132,6 +143,7 @@ TileGradients tileBackwardComposite(const Tensor &gradGiven, const TileInputs &i
   const auto type = in.x.scalar_type();
   const Folded f = foldAll(in, p);
   const Tensor folded = f.product.to(type);
+  const Tensor matrix = p.adc == AdcMode::Ideal ? folded : magnified(in, p, f.product);
   const double unit = model::digitalScale(1.0, p.readVolt, p.tickNs, p.gMin, p.gMax);
   Tensor xBar = at::zeros_like(in.x), foldedBar = at::zeros_like(f.product),
          lsbBar = at::zeros_like(in.scale);
@@ -142,7 +154,7 @@ TileGradients tileBackwardComposite(const Tensor &gradGiven, const TileInputs &i
     const Input input = bandInput(in, p, index);
     Tensor g = grad;
     if (p.adc != AdcMode::Ideal) {
-      const Tensor q = at::mm(input.converted, folded.narrow(0, band.row, band.rows));
+      const Tensor q = at::mm(input.converted, matrix.narrow(0, band.row, band.rows));
       const Codes c = codes(in, p, b, q, input.step);
       const Tensor slope = grad * (c.code - c.value * c.within);
       lsbBar.select(0, b).add_((slope * input.step).sum(0));

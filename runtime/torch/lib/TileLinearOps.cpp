@@ -196,6 +196,12 @@ Tensor perColumn(const Tensor &perBlock, const TileInputs &in) {
   return at::stack(bands, 0);
 }
 
+Tensor magnification(const Tensor &lsb) {
+  constexpr double kLeast = 0x1p-100, kPower = 0x1p100;
+  return at::where((lsb > 0) & (lsb < kLeast), at::scalar_tensor(kPower, lsb.options()),
+                   at::ones({}, lsb.options()));
+}
+
 TileInputs tileInputs(const Tensor &x, const Tensor &weight, const Tensor &scale,
                       const MaybeTensor &gain, const MaybeTensor &range, const MaybeTensor &lsb,
                       at::IntArrayRef blocks, const TileParams &p) {

@@ -12,6 +12,7 @@
 #include "Checkpoint.h"
 #include "TileSite.h"
 
+#include "aimc/model/Quantiles.h"
 #include "aimc/model/Scale.h"
 
 #include <ATen/ATen.h>
@@ -109,7 +110,9 @@ public:
   }
 
   void beginStep(int64_t step, bool inspect) override {
-    *clock = {step, std::nullopt, inspect};
+    clock->step = step;
+    clock->chip.reset();
+    clock->inspect = inspect;
     if ((step + 1) % options.refresh == 0 && !inspect) // steps as people and aimc.torch count them
       markStale();
   }
@@ -117,8 +120,17 @@ public:
   void beginEvaluation(int64_t chip) override {
     clock->chip = chip;
     clock->inspect = false;
-    if (chip == 0)
-      markStale();
+    if (chip > 0)
+      return;
+    for (auto &site : sites)
+      if (site)
+        site->keep();
+    markStale(); // a chip is programmed with the weights at hand
+  }
+  void endEvaluation() override {
+    for (auto &site : sites)
+      if (site)
+        site->restore();
   }
 
   std::map<std::string, at::Tensor> state() const override {
@@ -148,6 +160,31 @@ public:
     bool adc = worst->adcShare >= worst->dacShare;
     os << "the tile of layer '" << worst->layer() << "' saturates in " << 100 * share(*worst)
        << "% of its " << (adc ? "readings" : "inputs");
+    return os.str();
+  }
+
+  std::string clipping() override {
+    clock->counting = false;
+    const TileSite *worst = nullptr;
+    size_t heavy = 0;
+    auto loss = [](const TileSite &s) { return s.clipping().lost / s.clipping().power; };
+    for (const auto &site : sites)
+      if (site && model::keepsFewBits(site->clipping().power, site->clipping().lost)) {
+        ++heavy;
+        if (!worst || loss(*site) > loss(*worst))
+          worst = site.get();
+      }
+    if (!worst)
+      return "";
+    const TileSite::Clipping &c = worst->clipping();
+    std::ostringstream os;
+    os.precision(3);
+    os << "layer " << worst->layer() << ": the DAC's range takes " << 100 * loss(*worst)
+       << "% of the inputs' power, beyond it are "
+       << 100 * static_cast<double>(c.beyond) / static_cast<double>(c.inputs) << "% of the inputs";
+    if (heavy > 1)
+      os << ", and likewise " << heavy - 1 << (heavy == 2 ? " other" : " others");
+    os << "; a wider input range (--input-range auto), or none, keeps it";
     return os.str();
   }
 

@@ -107,6 +107,18 @@ std::map<std::string, at::Tensor> TileSite::state() const {
   return state;
 }
 
+void TileSite::keep() {
+  keptStale = stale;
+  for (const auto &[name, tensor] : state())
+    kept[name] = tensor.clone();
+}
+
+void TileSite::restore() {
+  stale = keptStale;
+  for (auto &[name, tensor] : state())
+    tensor.copy_(kept.at(name));
+}
+
 at::Tensor TileSite::scaleOf(const at::Tensor &weight) const {
   if (optimal)
     return scales;
@@ -222,12 +234,25 @@ at::Tensor TileSite::throughDevices(const at::Tensor &x, const at::Tensor &weigh
     // Draws of this site: a weight that is read twice is read with other noise.
     at::Tensor y = ops::throughTiles(x, plus, minus, conducting, scale, gain, range, steps, blocks,
                                      transposed, circuit, compensates && mode == "weights+pulses",
-                                     strength, key(site), kRead + kPair * static_cast<int64_t>(k));
+                                     strength, key(site), kRead + kPair * static_cast<int64_t>(k),
+                                     {pairs.front().first, pairs.front().second});
     if (shares.size() > 1)
       y = y * shares[k].share;
     total = total.defined() ? total + y : y;
   }
   return total;
+}
+
+void TileSite::count(const at::Tensor &x) {
+  c10::NoGradGuard guard;
+  at::Tensor vectors = x.detach().reshape({-1, spec.rows}).to(at::kDouble);
+  const at::Tensor finite = vectors.isfinite().all(1); // others have no outputs either
+  vectors = vectors.index_select(0, finite.nonzero().squeeze(1)).abs() / *spec.inputRange;
+  const auto levels = static_cast<double>(spec.target->circuit.levels);
+  clipped.inputs += vectors.numel();
+  clipped.beyond += (vectors * levels).round().gt(levels).count_nonzero().item<int64_t>();
+  clipped.power += vectors.square().sum().item<double>();
+  clipped.lost += (vectors - 1).clamp_min(0).square().sum().item<double>();
 }
 
 /// Saturation shows as the difference between a reading that is only clamped and one that is not.
@@ -277,6 +302,8 @@ at::Tensor TileSite::forward(const at::Tensor &x, const at::Tensor &stored) {
   at::Tensor scale = scaleOf(weight.detach());
   if (!spec.target->circuit.plane())
     scale = scale.masked_fill(scale.eq(0), kNothing);
+  if (clock->counting && range && spec.target->circuit.dac != ops::DacMode::Off)
+    count(x);
   if (clock->inspect)
     measure(x, weight.detach(), scale);
   const TileTarget &t = *spec.target;

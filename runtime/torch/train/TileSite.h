@@ -13,6 +13,7 @@ struct Clock {
   int64_t step = 0;
   std::optional<int64_t> chip; ///< an evaluation on this instance
   bool inspect = false;        ///< measure saturation in this pass
+  bool counting = true;        ///< what ranges take of inputs; until it is said
 };
 
 /// Parts of a site's noise: the generator keys draws by them. aimc.torch has the same parts, but
@@ -46,12 +47,21 @@ public:
   /// Follow the weights again at the next read.
   void markStale() { stale = true; }
   void clearStale() { stale = false; }
+  /// What follows the weights, put aside for an evaluation, which has its own, and taken up again.
+  void keep();
+  void restore();
 
   const std::string &layer() const { return spec.layer; }
   /// Continues a hash with everything that the spec says of this site.
   uint64_t contents(uint64_t hash) const;
   /// Shares of inputs beyond the DAC's range and of readings beyond the ADC's, when inspected.
   double dacShare = 0, adcShare = 0;
+  /// What the DAC's range takes of the inputs that were counted, as a session has it.
+  struct Clipping {
+    double power = 0, lost = 0;
+    int64_t inputs = 0, beyond = 0;
+  };
+  const Clipping &clipping() const { return clipped; }
 
 private:
   std::optional<at::Tensor> histogram() const;
@@ -89,6 +99,7 @@ private:
                      bool noisy) const;
   bool simple(const ops::Circuit &circuit) const;
   void follow(const at::Tensor &weight);
+  void count(const at::Tensor &x);
   void measure(const at::Tensor &x, const at::Tensor &weight, const at::Tensor &scale);
   std::optional<double> timeNow() const;
 
@@ -104,6 +115,9 @@ private:
   at::Tensor given;                               ///< [bands, cols], NaN where the spec has none
   at::Tensor scales;                              ///< that follow the weights, as what follows
   std::vector<at::Tensor> shape, gains;           ///< of compensation, one per pair
+  std::map<std::string, at::Tensor> kept;
+  bool keptStale = true;
+  Clipping clipped;
   std::optional<at::Tensor> range, lsb;
   std::optional<ops::RowActivities> conducting; ///< of open rows
   mutable std::map<std::optional<double>, ops::DeviceLaw> laws;

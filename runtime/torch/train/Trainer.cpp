@@ -272,8 +272,18 @@ private:
     StepReport report{progress.step, steps, epoch, loss, options.optimizer.rate * factor, norm, {}};
     if (counted > 0)
       report.accuracy = correct / counted;
+    warnOfClipping();
     listener.stepped(report);
     return {};
+  }
+
+  /// Once, by the first pass over data.
+  void warnOfClipping() {
+    if (!circuit || told)
+      return;
+    told = true;
+    if (const std::string text = circuit->clipping(); !text.empty())
+      listener.warned(text);
   }
 
   /// Where numbers stop being finite in the step at hand, and what remains of the run.
@@ -333,6 +343,9 @@ private:
       if (hasClasses(options, *evaluation))
         result.accuracy.push_back(counted > 0 ? correct / counted : 0);
     }
+    if (circuit)
+      circuit->endEvaluation();
+    warnOfClipping();
     progress.evaluations.push_back(result);
     double score = result.accuracy.empty() ? -result.meanLoss() : result.meanAccuracy();
     ++progress.stale;
@@ -353,6 +366,7 @@ private:
   const Dataset *evaluation;
   const TrainOptions &options;
   Circuit *circuit;
+  bool told = false; ///< of clipping
   Listener &listener;
   Optimizer optimizer;
   Schedule schedule;

@@ -25,6 +25,8 @@ public:
   virtual void beginStep(int64_t step, bool inspect = false) = 0;
   /// The reads that follow are made on chip instance `chip`.
   virtual void beginEvaluation(int64_t chip) = 0;
+  /// Training goes on as if there had been no evaluation.
+  virtual void endEvaluation() {}
   /// What the circuit itself learns (ranges), by name.
   virtual std::vector<std::pair<std::string, at::Tensor>> parameters() { return {}; }
   /// What a checkpoint has to hold beside parameters; loading copies into these tensors, before
@@ -35,6 +37,9 @@ public:
   virtual std::string saturated() const { return ""; }
   /// What of the options can do nothing, for people; "" where all do something.
   virtual std::string withoutEffect() const { return ""; }
+  /// Where DAC ranges take too much of the inputs' power, judged as in a session, for people, by
+  /// the reads since the start; "" where nowhere. Counting ends.
+  virtual std::string clipping() { return ""; }
   /// What training goes through, for people: "through 12 tiles on pcm".
   virtual std::string description() const = 0;
   /// What decides the numbers, for the fingerprint of a checkpoint.

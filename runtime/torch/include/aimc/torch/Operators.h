@@ -98,6 +98,12 @@ struct RowActivities {
 RowActivities rowActivity(const std::optional<at::Tensor> &histogram, int64_t rows,
                           const Circuit &circuit);
 
+/// The devices that pulses are pre-distorted for: all pairs of a weight are read with the pulses of
+/// the first. Absent: those that are read.
+struct PulsePair {
+  std::optional<at::Tensor> plus, minus;
+};
+
 /// y = x through tiles whose idle rows are disconnected, as fidelity one_product has it. Pairs are
 /// [K, N] or, `transposed`, [N, K]. `predistort`: pulses are pre-distorted per vector against each
 /// block's mean attenuation. Read noise where `noiseScale` > 0, with draws noise(key, part + band).
@@ -106,7 +112,8 @@ at::Tensor openRead(const at::Tensor &x, const at::Tensor &plus, const at::Tenso
                     const std::optional<at::Tensor> &gain, const std::optional<at::Tensor> &range,
                     const std::optional<at::Tensor> &lsb, const Blocks &blocks, bool transposed,
                     const Circuit &circuit, bool predistort = false, double noiseScale = 0,
-                    const std::optional<at::Tensor> &key = {}, int64_t part = 0);
+                    const std::optional<at::Tensor> &key = {}, int64_t part = 0,
+                    const PulsePair &pulses = {});
 
 /// Whichever of fold, foldCrossbar and openRead the circuit asks for, and the read. `activity` of
 /// open rows, absent: the default.
@@ -116,7 +123,8 @@ at::Tensor throughTiles(const at::Tensor &x, const at::Tensor &plus, const at::T
                         const std::optional<at::Tensor> &range,
                         const std::optional<at::Tensor> &lsb, const Blocks &blocks, bool transposed,
                         const Circuit &circuit, bool predistort = false, double noiseScale = 0,
-                        const std::optional<at::Tensor> &key = {}, int64_t part = 0);
+                        const std::optional<at::Tensor> &key = {}, int64_t part = 0,
+                        const PulsePair &pulses = {});
 
 /// What a target's device says beside its noise. `table`: the JSON of a device file, for the kind
 /// table; with mistakes in it, or a range that the kind is not known in, a c10::ValueError.

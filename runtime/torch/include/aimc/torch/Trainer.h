@@ -66,6 +66,7 @@ public:
   virtual void stepped(const StepReport &) {}
   virtual void evaluated(const Evaluation &) {}
   virtual void saved(const std::string &) {}
+  virtual void warned(const std::string &) {}
   virtual bool interrupted() { return false; }
 };
 
