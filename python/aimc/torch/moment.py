@@ -20,7 +20,6 @@ from aimc.torch import joint
 from aimc.torch.layout import table_text
 from aimc.torch.recipes import Ramp, Recipe, strength
 
-
 _FEW = 6  # fewer than torch.compile compiles before it gives up
 
 
