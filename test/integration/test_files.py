@@ -85,8 +85,6 @@ def test_deep_json_is_refused_in_one_line(
         linear_model,
         "--dim",
         "batch=4",
-        "--dim",
-        "batch=4",
         "-o",
         tmp_path / "m.aimc",
     ]
@@ -178,7 +176,7 @@ def flips(data, count, seed):
 
 def test_a_changed_record_is_refused(linear_model, made, tmp_path):
     path = tmp_path / "r"
-    command = ["aimc-compile", linear_model, "--dim", "batch=4", "--dim", "batch=4", "--calibrate", path, "-o",
+    command = ["aimc-compile", linear_model, "--dim", "batch=4", "--calibrate", path, "-o",
                tmp_path / "m.aimc"]  # fmt: skip
     for changed in flips((made / "r").read_bytes(), 24, 1):
         path.write_bytes(changed)
@@ -216,8 +214,6 @@ def test_a_charge_that_is_not_in_the_record_is_told(linear_model, made, tmp_path
     command = [
         "aimc-compile",
         linear_model,
-        "--dim",
-        "batch=4",
         "--dim",
         "batch=4",
         "-o",

@@ -82,7 +82,9 @@ def test_killed_trainings_leave_what_the_next_removes(tmp_path, trainee):
     start = time.monotonic()
     finetune(trainee, tmp_path, "--steps", 200, "--checkpoint-every", 1)
     seconds, rng = time.monotonic() - start, random.Random(6)
+    done = tmp_path / "state/checkpoint.safetensors"
     for _ in range(4):
+        done.unlink(missing_ok=True)
         process = subprocess.Popen(
             command(trainee, tmp_path, "--steps", 200, "--checkpoint-every", 1),
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -92,6 +94,7 @@ def test_killed_trainings_leave_what_the_next_removes(tmp_path, trainee):
         process.kill()
         process.wait()
     (tmp_path / "state/checkpoint.safetensors.tmp-1-7").write_bytes(b"left")
+    done.unlink(missing_ok=True)
     finetune(trainee, tmp_path, "--steps", 1)
     names = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")}
     assert names == {"x.onnx", "state", "state/checkpoint.safetensors"}
