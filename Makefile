@@ -10,7 +10,9 @@
 #   make experiment        train and deploy a real task, and write docs/Experiment.md (two hours on
 #                          two cores; resumes); experiment-smoke: the same in small, in minutes
 #   make lint     what pre-commit and CI check         make format   rewrite files to the format
-#   make docs     regenerate docs/generated            make debug    sanitizer build in build/debug
+#   make sanitize build with sanitizers (build/asan, build/tsan) and test under them; an evening on
+#                 two cores; sanitize-fast: the runtime's part, in minutes
+#   make docs     regenerate docs/generated
 #   make install  PREFIX=/usr/local                    make clean    remove build/, keep .venv
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -36,7 +38,7 @@ export AIMC_LIB_DIR := $(AIMC_BUILD_DIR)/lib
 export PYTHONDONTWRITEBYTECODE := 1
 
 .PHONY: build setup configure demo test test-heavy bench validate experiment experiment-smoke lint format \
-  tidy docs install debug clean
+  tidy docs install sanitize sanitize-fast clean
 
 setup:
 	@tools/dev/setup
@@ -89,8 +91,11 @@ docs: build
 install: build
 	@$(CMAKE) --install $(BUILD_DIR) --prefix $(PREFIX)
 
-debug:
-	@$(MAKE) build PRESET=debug
+sanitize: setup
+	@$(PYTHON) tools/dev/sanitize --jobs $(JOBS)
+
+sanitize-fast: setup
+	@$(PYTHON) tools/dev/sanitize --jobs $(JOBS) --fast
 
 clean:
 	rm -rf build

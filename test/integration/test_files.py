@@ -382,6 +382,7 @@ def least(name, *args):
     return high
 
 
+@pytest.mark.unsanitized(reason="a sanitizer's shadow is larger than any limit on memory")
 @pytest.mark.parametrize("program", ["aimc-run", "aimc-compile"])
 def test_memory_that_is_used_up_is_one_line(tmp_path, program):
     """At every limit below what suffices: no signal, and one line. Where not even the libraries can
