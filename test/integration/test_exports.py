@@ -24,7 +24,8 @@ def bindings(name, *shapes, marks=()):
 CASES = [
     *bindings("tiny-bert", (1, 1), (2, 7), (3, 64)),
     *bindings("tiny-albert", (1, 1), (5, 9)),
-    *bindings("minilm", (1, 16), (8, 32), (3, 17)),
+    # 8 x 128: so many rows that scratch in a loop used up the stack
+    *bindings("minilm", (1, 16), (8, 128), (3, 17)),
     *bindings("bert-base", (1, 128), (2, 31), marks=slow),
     *bindings("albert-base", (1, 128), (3, 17), marks=slow),
 ]
