@@ -18,6 +18,7 @@ from aimc.errors import HardwareWarning, InvalidArgumentError
 from aimc.files import read_json, replacing
 from aimc.torch.charges import Charges, weight_of
 from aimc.torch.layer import AnalogLinear
+from aimc.torch.places import placed
 from aimc.torch.ranges import LEAST
 from aimc.torch.steps import analog_layers
 
@@ -88,7 +89,7 @@ def calibrate(
         circuit = layer.recipe.circuit
         if circuit and circuit.adc and layer.target.adc.kind != "ideal":
             converting.add(layer)
-            if circuit.dac and layer.range_mode != "vector":
+            if _ranged(layer):
                 ranged.add(layer)
     kept = list(batches)
     _run(module, kept, layers, first)
@@ -104,7 +105,7 @@ def calibrate(
                 lsb = seen.lsb(index) if block.lsb_fc is None else None
                 if lsb is not None:
                     layer.adc_lsb.data[index] = lsb
-    _warn(charges)
+    _warn(charges, adc)
     _warn_of_clipping({layer: powers[layer] for layer in layers if layer in powers}, quantile)
     return module
 
@@ -138,8 +139,14 @@ def _run(
             part.training = mode
 
 
-def _warn(charges: Mapping[AnalogLinear, Charges]) -> None:
-    """In the runtime's words, about the worst layer; the others by name."""
+def _ranged(layer: AnalogLinear) -> bool:
+    """Whether inputs have a full scale that is not each vector's own."""
+    circuit = layer.recipe.circuit
+    return circuit is not None and circuit.dac and layer.range_mode != "vector"
+
+
+def _warn(charges: Mapping[AnalogLinear, Charges], chosen: bool) -> None:
+    """In the runtime's words, about the worst layer; the others by name. `chosen`: LSBs are."""
     few = {layer: bits[0] for layer, seen in charges.items()
            if (bits := seen.effective_bits()) is not None and bits[1]}  # fmt: skip
     if not few:
@@ -149,10 +156,17 @@ def _warn(charges: Mapping[AnalogLinear, Charges]) -> None:
     more = [f"{layer.name} ({few[layer]:.3g})" for layer in others[:_NAMED]]
     if len(others) > _NAMED:
         more.append(f"{len(others) - _NAMED} more")
+    given = any(block.lsb_fc is not None for block in worst.layout.blocks)
+    remedy = "; more adc bits keep more"
+    if not chosen and not given:
+        remedy = (
+            "; aimc.torch.calibrate with adc=True chooses the ADC's range from data for these bits,"
+            " and more adc bits keep more"
+        )
     warnings.warn(
-        f"layer {worst.name}: the ADC keeps {few[worst]:.3g} effective bits (target {target.name}, "
+        f"{worst.place}: the ADC keeps {few[worst]:.3g} effective bits (target {target.name}, "
         f"dac mode {target.dac.mode}, adc lsb {worst.adc_lsb.tolist()[0]:.3g} fC, "
-        f"{target.adc.bits} bits)" + (f"; so do {', '.join(more)}" if more else ""),
+        f"{target.adc.bits} bits)" + (f"; so do {', '.join(more)}" if more else "") + remedy,
         HardwareWarning,
         stacklevel=3,
     )
@@ -162,8 +176,7 @@ def _warn_of_clipping(powers: Mapping[AnalogLinear, Tensor], quantile: float) ->
     """By the power that lies beyond the ranges: few inputs may hold nearly all of it."""
     heavy = {}
     for layer, (whole, lost) in ((layer, sums.tolist()) for layer, sums in powers.items()):
-        circuit = layer.recipe.circuit
-        if circuit is None or not circuit.dac or layer.range_mode == "vector" or not whole > 0:
+        if not _ranged(layer) or not whole > 0:
             continue
         if torch.ops.aimc.effective_bits(whole, lost)[1]:
             heavy[layer] = lost / whole
@@ -171,7 +184,7 @@ def _warn_of_clipping(powers: Mapping[AnalogLinear, Tensor], quantile: float) ->
         return
     worst = max(heavy, key=lambda layer: heavy[layer])
     warnings.warn(
-        f"layer {worst.name}: the input range takes {100 * heavy[worst]:.3g}% of the inputs' power"
+        f"{worst.place}: the input range takes {100 * heavy[worst]:.3g}% of the inputs' power"
         + (f"; too much too in {len(heavy) - 1} more" if len(heavy) > 1 else "")
         + f"; a quantile above {quantile:g} keeps it, or a range for each vector",
         HardwareWarning,
@@ -220,7 +233,7 @@ def load_ranges(module: nn.Module, path: str | os.PathLike[str]) -> nn.Module:
         )
     found = []
     for name, layer in layers.items():
-        where, own = f"{path}: layer {name!r}", values[name]
+        where, own = f"{path}: {placed(name, type(layer), quoted=True)}", values[name]
         if not isinstance(own, dict) or own.keys() != {"input_range", "lsb_fc"}:
             raise InvalidArgumentError(f"{where}: expected input_range and lsb_fc")
         full = own["input_range"]

@@ -148,6 +148,6 @@ def _end(module: nn.Module, _: Any, __: Any) -> None:
         expected, made = layer.calls.expected, layer.calls.end()
         if layer.ranged_by_call and made not in (0, expected):
             raise InvalidArgumentError(
-                f"{layer.name or 'layer'}: expected {expected} calls in a forward pass, as the "
+                f"{layer.name or layer.place}: expected {expected} calls in a forward pass, as the "
                 f"spec has, but got {made}"
             )

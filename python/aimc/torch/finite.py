@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from aimc.errors import NotFiniteError
 from aimc.torch.layer import AnalogLinear
+from aimc.torch.places import placed
 from aimc.torch.steps import analog_layers, counts, held
 
 _CLAMP = 3  # ops::AdcMode: saturation without rounding
@@ -105,7 +106,7 @@ class _Inspection:
         self._source: str | None = None  # of infinities that may be meant
         self._masks = True  # whether they are negative alone
         self._running: list[nn.Module] = []
-        self._names = {m: name for name, m in module.named_modules()}
+        self._names = {m: placed(name, type(m), quoted=True) for name, m in module.named_modules()}
         self._hooks = []
         for part in module.modules():
             self._hooks.append(part.register_forward_pre_hook(self._enter, with_kwargs=True))
@@ -116,7 +117,7 @@ class _Inspection:
         ]
 
     def _name(self, module: nn.Module) -> str:
-        return self._names[module] or type(module).__name__
+        return self._names[module]
 
     def _enter(self, module: nn.Module, args: Any, named: dict[str, Any]) -> None:
         """What comes from no module is the running one's own."""
@@ -150,12 +151,10 @@ class _Inspection:
         ended = _kinds(self.result)
         first = self._source if self.first is None and (ended.high or ended.low) else self.first
         if first is not None:
-            parts.append(f"numbers stop being finite in layer {first!r}")
+            parts.append(f"numbers stop being finite in {first}")
         share, name, what = self.worst
         if share > 0:
-            parts.append(
-                f"the tile of layer {name!r} saturates in {100 * share:.3g}% of its {what}"
-            )
+            parts.append(f"the tile of {name} saturates in {100 * share:.3g}% of its {what}")
         return parts
 
     def remove(self) -> None:

@@ -20,6 +20,7 @@ from aimc.torch.calls import Recall, checkpointed, mark, taking_gradients
 from aimc.torch.devices import CALL, PAIR, PART, DeviceWeight
 from aimc.torch.layout import Layout
 from aimc.torch.moment import Moment
+from aimc.torch.places import placed
 from aimc.torch.ranges import LEARNED
 from aimc.torch.recipes import Recipe
 
@@ -116,7 +117,7 @@ class AnalogLinear(DeviceWeight):
         exporting = torch.compiler.is_exporting() or torch.jit.is_tracing()
         if exporting and _for_onnx():
             raise UnsupportedError(
-                f"{self.name or 'layer'}: expected a plain layer for ONNX, but got one on tiles; "
+                f"{self.name or self.place}: expected a plain layer for ONNX, but got one on tiles; "
                 "aimc.torch.strip(model) makes it plain again"
             )
         noisy = self.training or self.chip is not None
@@ -296,7 +297,7 @@ class AnalogLinear(DeviceWeight):
 
     def check_compiled_state(self, state: Mapping[str, Any], name: str = "") -> None:
         """Refuses a state that is none of this layer and these weights."""
-        label = f"layer {name or self.name!r}"
+        label = placed(name or self.name, type(self), quoted=True)
         bands, outputs = len(self.layout.bands), self.out_features
         pairs = len(self._shares)
         shapes = {

@@ -64,7 +64,7 @@ class RangedWeight(TiledWeight):
             return None
         if self.ranged_by_call and call is None:
             raise InvalidArgumentError(
-                f"{self.name or 'layer'}: expected one of the {self.calls.expected} calls that a "
+                f"{self.name or self.place}: expected one of the {self.calls.expected} calls that a "
                 "forward pass of the converted module makes, or one of the last pass computed "
                 "again, but got a call outside a pass with other inputs"
             )
@@ -72,7 +72,7 @@ class RangedWeight(TiledWeight):
             return None
         if not self.calibrated:
             raise InvalidArgumentError(
-                f"{self.name or 'layer'}: expected an input range, from a spec or from "
+                f"{self.name or self.place}: expected an input range, from a spec or from "
                 "aimc.torch.calibrate, before the first forward pass"
             )
         assert call is not None  # as above

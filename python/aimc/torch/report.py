@@ -13,6 +13,7 @@ from torch import nn
 from aimc.errors import HardwareWarning, level_outside
 from aimc.torch import adapters
 from aimc.torch.layer import AnalogLinear
+from aimc.torch.places import placed
 
 _LOG = logging.getLogger("aimc.torch")
 # Weights of these are looked up, or scale single numbers.
@@ -48,7 +49,8 @@ def tell(
         names = [name for name in names if not _within(name, skipped)]
         if names:
             more = f" (and {len(names) - 1} more)" if len(names) > 1 else ""
-            told.append(f"{names[0] or 'layer'}: {why}{more}")
+            first = names[0] or placed("", type(module))
+            told.append(f"{first}: {why}{more}")
     tiles: dict[str, list[str]] = {}
     for layer in made:
         tiles.setdefault("Linear" if layer.transposed else "Conv1D", []).append(layer.name)

@@ -16,6 +16,7 @@ from aimc.target import Target
 from aimc.torch import operators  # noqa: F401, registers torch.ops.aimc
 from aimc.torch.layout import Layout, dac_passes, pair_shares, table_text
 from aimc.torch.moment import Moment
+from aimc.torch.places import placed
 from aimc.torch.recipes import Recipe
 
 _OPS = torch.ops.aimc
@@ -58,7 +59,7 @@ class TiledWeight(nn.Module):  # type: ignore[misc]
         self.layout = layout or Layout.cut(self.in_features, self.out_features, target)
         if (self.layout.rows, self.layout.cols) != (self.in_features, self.out_features):
             raise InvalidArgumentError(
-                f"{name or 'layer'}: expected a layout of {self.in_features} x "
+                f"{self.name or self.place}: expected a layout of {self.in_features} x "
                 f"{self.out_features}, but got {self.layout.rows} x {self.layout.cols}"
             )
         self.blocks = self.layout.numbers
@@ -71,6 +72,11 @@ class TiledWeight(nn.Module):  # type: ignore[misc]
             self.register_buffer(empty, None, persistent=False)
         # A compiled pass's, or one's that is computed again: its key, and these as they were then.
         self.held: dict[str, Tensor] | None = None
+
+    @property
+    def place(self) -> str:
+        """What warnings call this layer."""
+        return placed(self.name, type(self))
 
     def _start_rows(self) -> None:
         """How rows conduct, which open columns load by: from the spec's histogram or by default."""
