@@ -18,6 +18,7 @@ TARGETS = {
     "one pass": TARGET,
     "split": TARGET.replace(dac=DAC),
     "open": TARGET.replace(wire=aimc.Wire(column_ohm=0.35, idle="open")),
+    "open, no wires": TARGET.replace(wire=aimc.Wire(column_ohm=0.0, idle="open")),
     "open, two ends": TARGET.replace(
         geometry=aimc.Geometry(rows=64, cols=48, readout="alternating"),
         wire=aimc.Wire(column_ohm=0.35, idle="open"),

@@ -282,7 +282,9 @@ Tensor openImplicit(const Tensor &x, const Tensor &plus, const Tensor &minus,
           "aimc::open_places");
   const bool noisy = noiseScale > 0;
   MaybeTensor places;
-  if (noisy && key && key->sym_numel() == kReadKey)
+  // Without wires nothing is loaded, and a session leaves columns where they are.
+  const bool wired = columnOhm > 0 || adcOhm > 0;
+  if (noisy && wired && key && key->sym_numel() == kReadKey)
     places = order.call(plus.detach(), minus.detach(), blocks, transposed, tileRows, alternating);
   const auto maybe = [&](const Tensor &t) {
     return noisy ? MaybeTensor(upright(t)) : MaybeTensor();
