@@ -130,36 +130,6 @@ def test_what_stays_digital_fails_require_analog_by_name(tmp_path):
     assert "the_product" in done.stderr and "follows from constants alone" in done.stderr
 
 
-@pytest.mark.parametrize("rows", [2, 80])
-def test_a_one_hot_product_is_a_look_up(tmp_path, rows):
-    """Exact on every target, no tile, and a remark that says so."""
-    rng = np.random.default_rng(1)
-    constants = {
-        "range": np.arange(rows, dtype=np.int64),
-        "axis": np.array([2], np.int64),
-        "table": rng.standard_normal((rows, N), np.float32),
-        "w": rng.standard_normal((N, N), np.float32),
-    }
-    nodes = [
-        node("Unsqueeze", ["ids", "axis"], "column"),
-        node("Equal", ["column", "range"], "equal"),
-        node("Cast", ["equal"], "hot", to=TensorProto.FLOAT),
-        node("MatMul", ["hot", "table"], "y"),
-        node("MatMul", ["y", "w"], "z"),
-    ]
-    ids = rng.integers(0, rows, (2, 6))
-    model = save_like(tmp_path / "m.onnx", nodes, constants, {"ids": ids}, ("y", "z"))
-    done = run_program(
-        "aimc-compile", model, "-o", tmp_path / "m.aimc", "--remarks", "--require-analog"
-    )
-    assert done.status == 0, done.stderr
-    assert "a look-up" in done.stderr
-    with aimc.Session(tmp_path / "m.aimc") as session:
-        looked_up, product = session.run(None, {"ids": ids})
-    np.testing.assert_array_equal(looked_up, constants["table"][ids])
-    assert np.abs(product - looked_up @ constants["w"]).max() > 0  # that one is on tiles
-
-
 def peak_bytes(*arguments):
     """Peak memory of a run of aimc-compile."""
     process = subprocess.Popen([find_program("aimc-compile"), *map(str, arguments)])

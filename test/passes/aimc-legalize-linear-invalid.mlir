@@ -102,7 +102,7 @@ func.func @computed(%x: tensor<4x2xf32>, %init: tensor<4x2xf32>) -> tensor<4x2xf
 #column = affine_map<(d0, d1) -> (d1)>
 
 // One-hot vectors select rows of a table.
-// REMARK: stays digital: its input selects rows of the constant by comparing integers
+// REMARK: stays digital: its input selects rows of the constant: a look-up, which is exact in digital code
 // CHECK-LABEL: func.func @look_up
 // CHECK: linalg.matmul
 // CHECK-NOT: aimc.linear

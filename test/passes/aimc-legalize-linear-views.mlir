@@ -96,3 +96,18 @@ func.func @global(%x: tensor<3x2xf32>, %init: tensor<3x2xf32>) -> tensor<3x2xf32
   %z = linalg.matmul ins(%y, %v : tensor<3x2xf32>, tensor<2x2xf32>) outs(%init : tensor<3x2xf32>) -> tensor<3x2xf32>
   return %z : tensor<3x2xf32>
 }
+
+// -----
+
+// A broadcast that a front end has carried out is one matrix all the same: it is stored once.
+// CHECK: aimc.weight @weight_0 : tensor<2x1xf32> = dense<{{\[\[}}1.000000e+00], [2.000000e+00]]>
+// CHECK-LABEL: func.func @equal_batches
+// CHECK-SAME: %[[X:.*]]: tensor<2x3x2xf32>, %[[INIT:.*]]: tensor<2x3x1xf32>
+// CHECK-DAG: %[[X2:.*]] = tensor.collapse_shape %[[X]] {{\[\[}}0, 1], [2]] : tensor<2x3x2xf32> into tensor<6x2xf32>
+// CHECK-DAG: %[[INIT2:.*]] = tensor.collapse_shape %[[INIT]] {{\[\[}}0, 1], [2]] : tensor<2x3x1xf32> into tensor<6x1xf32>
+// CHECK: aimc.linear @weight_0 ins(%[[X2]] : tensor<6x2xf32>) outs(%[[INIT2]] : tensor<6x1xf32>)
+func.func @equal_batches(%x: tensor<2x3x2xf32>, %init: tensor<2x3x1xf32>) -> tensor<2x3x1xf32> {
+  %w = arith.constant dense<[[[1.0], [2.0]], [[1.0], [2.0]]]> : tensor<2x2x1xf32>
+  %y = linalg.batch_matmul ins(%x, %w : tensor<2x3x2xf32>, tensor<2x2x1xf32>) outs(%init : tensor<2x3x1xf32>) -> tensor<2x3x1xf32>
+  return %y : tensor<2x3x1xf32>
+}

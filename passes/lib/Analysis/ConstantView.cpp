@@ -17,6 +17,8 @@
 #include "mlir/IR/Matchers.h"
 #include "mlir/IR/SymbolTable.h"
 
+#include <cstring>
+
 using namespace mlir;
 using namespace mlir::aimc;
 
@@ -37,11 +39,20 @@ DimNest mlir::aimc::simplify(ArrayRef<StridedDim> nest) {
   return result;
 }
 
-static int64_t sizeOf(ArrayRef<StridedDim> nest) {
+int64_t mlir::aimc::sizeOf(ArrayRef<StridedDim> nest) {
   int64_t size = 1;
   for (StridedDim dim : nest)
     size *= dim.size;
   return size;
+}
+
+int64_t mlir::aimc::positionAt(ArrayRef<StridedDim> nest, int64_t i) {
+  int64_t position = 0;
+  for (StridedDim dim : llvm::reverse(nest)) {
+    position += i % dim.size * dim.stride;
+    i /= dim.size;
+  }
+  return position;
 }
 
 /// The whole of a constant, dimension by dimension in row-major order.
@@ -254,18 +265,66 @@ FailureOr<ArrayRef<float>> mlir::aimc::elementsOf(ElementsAttr constant, bool &i
   return ArrayRef<float>(reinterpret_cast<const float *>(bytes.data()), count);
 }
 
+std::optional<double> mlir::aimc::numberAt(ElementsAttr constant, int64_t position) {
+  Type type = constant.getElementType();
+  if (auto dense = dyn_cast<DenseElementsAttr>(constant)) {
+    if (isa<FloatType>(type)) {
+      APFloat number = dense.getValues<APFloat>()[position];
+      bool loses = false;
+      number.convert(APFloat::IEEEdouble(), APFloat::rmNearestTiesToEven, &loses);
+      return number.convertToDouble();
+    }
+    if (type.isInteger())
+      return dense.getValues<APInt>()[position].roundToDouble(!type.isInteger(1));
+    return std::nullopt;
+  }
+  auto resource = dyn_cast<DenseResourceElementsAttr>(constant);
+  AsmResourceBlob *blob = resource ? resource.getRawHandle().getBlob() : nullptr;
+  if (!blob)
+    return std::nullopt;
+  auto read = [&](auto element) -> std::optional<double> {
+    ArrayRef<char> bytes = blob->getData();
+    if (bytes.size() < (position + 1) * sizeof(element))
+      return std::nullopt;
+    std::memcpy(&element, bytes.data() + position * sizeof(element), sizeof(element));
+    return static_cast<double>(element);
+  };
+  if (type.isF32())
+    return read(float());
+  if (type.isInteger(64))
+    return read(int64_t());
+  if (type.isInteger(32))
+    return read(int32_t());
+  return std::nullopt;
+}
+
+bool mlir::aimc::repeatsAlong(const ConstantView &view, unsigned dim) {
+  if (view.isBroadcast(dim))
+    return true;
+  bool isSplat = false;
+  FailureOr<ArrayRef<float>> data = elementsOf(view.constant, isSplat);
+  if (failed(data) || isSplat)
+    return isSplat;
+  DimNest others;
+  for (unsigned d = 0; d < view.dims.size(); ++d)
+    if (d != dim)
+      llvm::append_range(others, view.dims[d]);
+  const float *first = data->data() + view.offset;
+  for (int64_t slice = 1, slices = sizeOf(view.dims[dim]); slice < slices; ++slice) {
+    int64_t distance = positionAt(view.dims[dim], slice);
+    for (int64_t i = 0, e = sizeOf(others); i < e; ++i) {
+      const float *element = first + positionAt(others, i);
+      if (std::memcmp(element, element + distance, sizeof(float)) != 0)
+        return false;
+    }
+  }
+  return true;
+}
+
 /// Storage positions of a nest's elements, in row-major order.
 static SmallVector<int64_t> positions(ArrayRef<StridedDim> nest) {
-  SmallVector<int64_t> result{0};
-  for (StridedDim dim : nest) {
-    SmallVector<int64_t> next;
-    next.reserve(result.size() * dim.size);
-    for (int64_t base : result)
-      for (int64_t i = 0; i < dim.size; ++i)
-        next.push_back(base + i * dim.stride);
-    result = std::move(next);
-  }
-  return result;
+  return llvm::map_to_vector(llvm::seq(sizeOf(nest)),
+                             [&](int64_t i) { return positionAt(nest, i); });
 }
 
 FailureOr<SmallVector<float, 0>> mlir::aimc::readMatrix(ElementsAttr constant, int64_t offset,

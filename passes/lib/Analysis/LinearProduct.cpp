@@ -3,7 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===----------------------------------------------------------------------===//
 //
-// A loop that both operands and the result read is a batch loop; when the constant does not change
+// A loop that both operands and the result read is a batch loop; when the constant is the same all
 // along it (a broadcast weight) it is one more row of the input. The order of the k loops is the
 // input's and that of the m and n loops is the result's, so that run-time data is permuted only
 // where no order avoids it; the constant, which is arranged once, follows.
@@ -118,7 +118,7 @@ static FailureOr<LinearProduct> match(linalg::LinalgOp op, OpOperand *input, OpO
   for (int64_t loop = 0, e = ranges.size(); loop < e; ++loop) {
     bool inX = (*x)[loop] != -1, inW = (*w)[loop] != -1, inY = (*y)[loop] != -1;
     if (inX && inY) {
-      if (inW && ranges[loop] != 1 && !product.constant.isBroadcast((*w)[loop])) {
+      if (inW && ranges[loop] != 1 && !repeatsAlong(product.constant, (*w)[loop])) {
         reason = "the constant matrix differs along a batch dimension";
         return failure();
       }
@@ -177,13 +177,18 @@ static bool followsFromConstants(Value value) {
   return true;
 }
 
-/// Whether the input is a vector of zeros with a one for each row of the result, so that the
-/// product copies a row of the constant.
-static bool isLookUp(const LinearProduct &product) {
-  auto type = cast<RankedTensorType>(product.input->get().getType());
-  bool lastIsK = product.inputPermutation.size() == product.mRank + 1 &&
-                 product.inputPermutation.back() == type.getRank() - 1;
-  return lastIsK && selectsRows(product.input->get());
+/// Whether `input` is, for each row of the result, a vector of zeros with a single one at most, so
+/// that the product copies a row of the constant.
+static bool isLookUp(linalg::LinalgOp op, OpOperand *input) {
+  AffineMap result = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
+  AffineMap map = op.getMatchingIndexingMap(input);
+  if (!map.isProjectedPermutation(/*allowZeroInResults=*/true))
+    return false;
+  llvm::SmallBitVector along(map.getNumResults());
+  for (auto [position, expr] : llvm::enumerate(map.getResults()))
+    if (auto dim = dyn_cast<AffineDimExpr>(expr))
+      along[position] = !result.isFunctionOfDim(dim.getPosition());
+  return along.any() && isOneHot(input->get(), along);
 }
 
 FailureOr<LinearProduct> mlir::aimc::matchLinearProduct(linalg::LinalgOp op, Decline &decline) {
@@ -231,15 +236,14 @@ FailureOr<LinearProduct> mlir::aimc::matchLinearProduct(linalg::LinalgOp op, Dec
       decline = {"the constant's data is not loaded", true};
       return failure();
     }
-    FailureOr<LinearProduct> product =
-        match(op, op.getDpsInputOperand(1 - side), weight, *view, reason);
-    if (succeeded(product) && isLookUp(*product)) {
-      decline = {
-          "its input selects rows of the constant by comparing integers: a look-up, which is "
-          "exact in digital code",
-          false};
+    OpOperand *input = op.getDpsInputOperand(1 - side);
+    if (isLookUp(op, input)) {
+      decline = {"its input selects rows of the constant: a look-up, which is exact in digital "
+                 "code",
+                 false};
       return failure();
     }
+    FailureOr<LinearProduct> product = match(op, input, weight, *view, reason);
     if (succeeded(product))
       return product;
     decline = {reason, true};

@@ -14,6 +14,7 @@
 #include "mlir/IR/Location.h"
 #include "mlir/IR/Value.h"
 
+#include <optional>
 #include <string>
 
 namespace mlir::aimc {
@@ -47,6 +48,15 @@ struct ConstantView {
 /// Joins neighbours that one stride describes and drops dims of size 1.
 DimNest simplify(llvm::ArrayRef<StridedDim> nest);
 
+/// Number of elements of a nest.
+int64_t sizeOf(llvm::ArrayRef<StridedDim> nest);
+/// Storage position of a nest's element `i` in row-major order.
+int64_t positionAt(llvm::ArrayRef<StridedDim> nest, int64_t i);
+
+/// True when the matrix is the same, bit for bit, at every position along `dim`: a broadcast, or
+/// one that a front end has carried out.
+bool repeatsAlong(const ConstantView &view, unsigned dim);
+
 /// Follows `value` back to a constant. Fails with a reason where it depends on run-time data or
 /// goes through something that is not a view.
 FailureOr<ConstantView> traceConstant(Value value, std::string &reason);
@@ -60,5 +70,9 @@ FailureOr<llvm::SmallVector<float, 0>> readMatrix(ElementsAttr constant, int64_t
 /// The elements of an f32 constant in row-major order, without a copy; one element for a splat.
 /// Fails for other element types and where the data is not loaded.
 FailureOr<llvm::ArrayRef<float>> elementsOf(ElementsAttr constant, bool &isSplat);
+
+/// The element at a position of a constant's row-major storage. Nothing where the data is not
+/// loaded or the type is no number that a double approximates.
+std::optional<double> numberAt(ElementsAttr constant, int64_t position);
 
 } // namespace mlir::aimc

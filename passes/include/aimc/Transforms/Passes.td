@@ -67,9 +67,19 @@ def LegalizeLinear : Pass<"aimc-legalize-linear", "::mlir::ModuleOp"> {
     Before: tensors (not buffers). After: no product of static f32 tensors with a constant matrix
     is left in a structured op. Everything that is declined stays as it was (it is executed
     digitally) and a remark says why: dynamic shapes, both operands computed at run time, element
-    types other than f32, a constant that differs along a batch dimension, a constant that is
-    computed in every run, and a look-up: an input that compares integers with constants that all
-    differ (one-hot vectors) selects rows of a table, to which a tile would only add noise.
+    types other than f32, a constant that differs along a batch dimension (one that is equal at
+    every position along it is one matrix), a constant that is computed in every run, and a
+    look-up. An input selects rows of a table, to which a tile would only add noise, when each of
+    its vectors holds zeros and a single one at most, by construction:
+
+    - an index is compared with numbers that all differ, and the truth values become 1 and 0;
+    - rows are read from a constant whose rows are one-hot (an identity);
+    - conditions that exclude each other lie side by side, such as one and its complement, or an
+      integer input of the model and one minus it;
+    - any of these masked, transposed, broadcast, reshaped or cut.
+
+    Zeros and ones alone are no look-up: thresholded activations and vectors of several ones sum
+    many rows and go onto tiles.
   }];
   let dependentDialects = [
     "::mlir::aimc::AIMCDialect", "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
