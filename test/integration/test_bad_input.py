@@ -261,6 +261,21 @@ def test_a_size_that_is_none_blames_the_flag(tmp_path, size):
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("program", "flag", "value", "said"),
+    [
+        ("aimc-run", "--threads", "-1", "expected an integer from 0 to 1024, but got -1"),
+        ("aimc-run", "--repeat", "0", "expected an integer from 1 to 1000000, but got 0"),
+        ("aimc-run", "--compare-exact", "-2", "expected an integer from 0 to 1073741824, but got -2"),
+    ],
+)  # fmt: skip
+def test_a_number_out_of_its_range_blames_the_flag(tmp_path, program, flag, value, said):
+    done = run_program(program, tmp_path / "m", flag, value)
+    assert (done.status, done.stderr) == (
+        2, f"{program}: error: {flag}: {said}; see {program} --help\n"
+    )  # fmt: skip
+
+
 def test_a_cache_of_no_positions_is_no_mistake(tmp_path):
     """The first call of a decoder: a dimension of size 0 beside others that are not."""
     nodes = [

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 import aimc
+from aimc.testing import models
+from aimc.testing.programs import run_program
 
 
 @pytest.mark.parametrize(
@@ -34,6 +36,32 @@ def test_an_option_that_can_do_nothing_is_told(target, options, why):
     other = {"compensate": "weights"} if "does what" in why else {}
     plain = aimc.Tile(np.eye(8), target, seed=1, **other)
     assert np.array_equal(given.read(np.eye(8)), plain.read(np.eye(8)))  # and it is true
+
+
+@pytest.mark.parametrize("on", [True, False])
+def test_effects_of_a_session_without_tiles(tmp_path, on):
+    """There an effect can be neither had nor switched off."""
+    package = aimc.compile(
+        models.linear(tmp_path / "m.onnx"), dims={"batch": 1}, output=tmp_path / "m.aimc"
+    )
+    said = "effects.wire has no effect in a session without tiles (ideal)"
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        aimc.Session(package, ideal=True, effects={"wire": on})
+    assert [str(w.message) for w in told] == [said]
+    if not on:
+        np.savez(tmp_path / "x.npz", x=np.ones((1, 96), np.float32))
+        done = run_program("aimc-run", package, "--input", tmp_path / "x.npz", "--ideal",
+                           "--disable", "wire")  # fmt: skip
+        assert (done.status, done.stderr) == (0, f"aimc-run: warning: {said}\n")
+
+
+def test_a_tile_names_its_own_remedies():
+    """It is not compiled."""
+    tile = aimc.Tile(np.eye(8), {"adc": {"kind": "linear", "bits": 4, "lsb_fc": 2000.0}}, seed=1)
+    with pytest.warns(aimc.HardwareWarning, match="effective bits") as told:
+        tile.read(np.eye(8))
+    assert str(told[0].message).endswith("; another adc.lsb_fc, or more adc bits, keep more")
 
 
 def test_an_option_that_does_something_is_not_told():

@@ -177,7 +177,15 @@ def test_compiler_and_runtime_agree_on_few_bits(linear_model, plain_case, bits):
     few = kept < 3
     assert abs(kept - 3) > 0.25  # or the threshold could not be seen
     assert ("the ADC throws the signal of @" in text) == few
-    assert any("effective bits" in line for line in told) == few
+    remedies = [line.partition("; ")[2] for line in told if "effective bits" in line]
+    assert remedies == ["more adc bits keep more"] * few  # data chose the range already
+    _, _, told = run_once(package, x, target={"adc": {"lsb_fc": 2000.0}})
+    (line,) = [line for line in told if "effective bits" in line]
+    assert line.endswith("; without adc.lsb_fc the range holds that was chosen from data")
+    bare = aimc.compile(linear_model, dims={"batch": 128}, target=target, output=folder / "b.aimc")
+    _, _, told = run_once(bare, x, target={"adc": {"lsb_fc": 2000.0}})
+    (line,) = [line for line in told if "effective bits" in line]
+    assert "compile with --calibrate" in line
 
 
 @pytest.mark.parametrize(("outlier", "share", "heavy"), [(40, "0.99", True), (1, "0.99", False),

@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===----------------------------------------------------------------------===//
 #include "Arguments.h"
+#include "Numbers.h"
 
 #include "Duration.h"
 #include "aimc/files/Json.h"
@@ -71,7 +72,7 @@ std::optional<int> parseArguments(int argc, char **argv, Arguments &arguments) {
                          ->check(CLI::Validator(isSeed, "UINT64"));
   auto *threadsOption =
       app.add_option("--threads", threads, "worker threads (default: one per processor)")
-          ->check(CLI::Range(0, 1024));
+          ->check(within(0, 1024));
   app.add_flag("--ideal", ideal, "plain fp32 products instead of tiles");
   app.add_flag("--compare-ideal", arguments.compareIdeal,
                "also run without tiles; signal-to-noise per layer and output");
@@ -97,7 +98,7 @@ std::optional<int> parseArguments(int argc, char **argv, Arguments &arguments) {
       ->check(CLI::IsMember({"exact", "segments", "one_product"}));
   app.add_option("--compare-exact", compareExact,
                  "run the first N vectors of every call through the exact circuit too")
-      ->check(CLI::Range(int64_t{0}, int64_t{1} << 30))
+      ->check(within(int64_t{0}, int64_t{1} << 30))
       ->type_name("N");
   app.add_option("--record", arguments.record,
                  "collect calibration statistics, for aimc-compile --calibrate")
@@ -106,7 +107,7 @@ std::optional<int> parseArguments(int argc, char **argv, Arguments &arguments) {
                  "shape binding to run, such as batch=8,seq=32 (default: the one that fits)");
   app.add_option("--stats", arguments.statsPath, "where statistics go")->type_name("FILE.json");
   app.add_option("--repeat", arguments.repeat, "run N times and report the latency")
-      ->check(CLI::Range(1, 1000000))
+      ->check(within(1, 1000000))
       ->type_name("N");
   app.add_flag("--no-verify", noVerify, "do not check the hashes of the package's files");
   try {

@@ -4,6 +4,7 @@
 //===----------------------------------------------------------------------===//
 #include "aimc/exec/Grids.h"
 #include "aimc/model/Quantiles.h"
+#include "aimc/model/ScaleWarning.h"
 
 #include <algorithm>
 #include <cmath>
@@ -46,23 +47,35 @@ std::string brief(double value) {
 const char *modeName(DacMode mode) {
   return mode == DacMode::Split ? "split" : mode == DacMode::BitSerial ? "bit_serial" : "one_pass";
 }
-/// The full scale is the LSB times the number of codes, so a lower `adc.bits` alone makes it
-/// smaller.
-constexpr const char *kRemedy =
-    "; compile with --calibrate to choose the ADC's range from data for these bits";
+/// Where an ADC's step comes from decides what helps.
+enum class Step : uint8_t { Target, Override, Data, Alone };
+
+const char *remedyFor(Step step, bool clips) {
+  if (step == Step::Alone) // a tile without a model
+    return "; another adc.lsb_fc, or more adc bits, keep more";
+  // The full scale is the LSB times the number of codes, so a lower `adc.bits` alone makes it
+  // smaller.
+  if (step == Step::Target)
+    return "; compile with --calibrate to choose the ADC's range from data for these bits";
+  if (step == Step::Override)
+    return "; without adc.lsb_fc the range holds that was chosen from data";
+  return clips ? "; calibration data like these inputs, or more adc bits, keep them"
+               : "; more adc bits keep more";
+}
 
 /// What is wrong in one way with several layers is said once, of the worst of them.
 class SharedCause {
 public:
-  void add(double severity, std::string text) {
+  void add(double severity, std::string text, const char *help) {
     if (count == 0 || severity > worst) {
       worst = severity;
       said = std::move(text);
+      remedy = help;
     }
     ++count;
   }
 
-  void say(json &list, const char *remedy) const {
+  void say(json &list) const {
     if (count == 0)
       return;
     const std::string others = std::to_string(count - 1) + (count == 2 ? " other" : " others");
@@ -73,6 +86,7 @@ private:
   int64_t count = 0;
   double worst = 0;
   std::string said;
+  const char *remedy = "";
 };
 } // namespace
 
@@ -127,14 +141,9 @@ json Grids::warnings() const {
     list.push_back(std::move(line));
   if (options.ideal || options.record)
     return list;
-  // The optimal scale clips where noise would take more.
-  const model::ScaleReport scaled = chip.scaleReport();
-  if (options.scale && options.scale->kind == model::ScaleRule::Kind::Sigma &&
-      model::keepsFewBits(scaled.power, scaled.clipError))
-    list.push_back("scale " + scaleRuleText(*options.scale) + " clips " +
-                   brief(100 * scaled.clippedShare()) + "% of the weights, which takes " +
-                   brief(100 * scaled.lostShare()) +
-                   "% of their power; more deviations, max or optimal keep it");
+  if (options.scale)
+    if (auto line = model::clippingWarning(scaleRuleText(*options.scale), chip.scaleReport()))
+      list.push_back(std::move(*line));
   for (size_t t = 0; t < options.targets.size(); ++t) {
     const Target &target = options.targets[t];
     const double longest = target.maxPulseTicks() * target.tickNs;
@@ -144,6 +153,7 @@ json Grids::warnings() const {
                      " ns count as that long");
   }
   SharedCause notFinite, dacClips, fewBits, adcClips;
+  const bool alone = manifest.entries.empty();
   for (size_t g = 0; g < sites.size(); ++g) {
     const Site &site = sites[g];
     const Grid &grid = manifest.grids[g];
@@ -153,13 +163,17 @@ json Grids::warnings() const {
                     layer + ": " + std::to_string(site.notFinite) + " of " +
                         std::to_string(site.rows) +
                         " input vectors hold nan or inf, which no pulse stands for; their outputs "
-                        "are nan");
+                        "are nan",
+                    "");
     if (model::keepsFewBits(site.inputPower, site.lostPower)) {
       const double loss = site.lostPower / site.inputPower;
-      dacClips.add(loss, layer + ": the DAC's range takes " + brief(100 * loss) +
-                             "% of the inputs' power, beyond it are " +
-                             brief(100 * double(site.clippedInputs) / double(site.inputs)) +
-                             "% of the inputs");
+      dacClips.add(loss,
+                   layer + ": the DAC's range takes " + brief(100 * loss) +
+                       "% of the inputs' power, beyond it are " +
+                       brief(100 * double(site.clippedInputs) / double(site.inputs)) +
+                       "% of the inputs",
+                   alone ? "; a wider input_range, or none, keeps it"
+                         : "; a wider input range (--input-range auto), or none, keeps it");
     }
     for (size_t i = 0; i < grid.weights.size(); ++i) {
       const ReadCounters &reads = site.sums[i].reads;
@@ -168,9 +182,13 @@ json Grids::warnings() const {
         continue;
       const Block &block = weight.blocks[0];
       const Target &target = options.targets[static_cast<size_t>(block.target)];
-      const double lsb = block.lsbFc && !options.lsbGiven[static_cast<size_t>(block.target)]
-                             ? *block.lsbFc
-                             : target.adc.lsbFc;
+      const auto t = static_cast<size_t>(block.target);
+      const bool same = target.adc.bits == manifest.targets[t].adc.bits; // as when data were seen
+      const Step step = alone                   ? Step::Alone
+                        : !block.lsbFc || !same ? Step::Target
+                        : options.lsbGiven[t]   ? Step::Override
+                                                : Step::Data;
+      const double lsb = block.lsbFc && !options.lsbGiven[t] ? *block.lsbFc : target.adc.lsbFc;
       // most layers have one weight, which is called like them
       const std::string where =
           layer + (weight.name == grid.layer ? ": " : ", weight " + weight.name + ": ");
@@ -178,20 +196,23 @@ json Grids::warnings() const {
           "adc lsb " + brief(lsb) + " fC, " + std::to_string(target.adc.bits) + " bits)";
       const json bits = effectiveBits(reads);
       if (bits.is_number() && bits.get<double>() < model::kFewBits)
-        fewBits.add(-bits.get<double>(), where + "the ADC keeps " + brief(bits.get<double>()) +
-                                             " effective bits (target " + target.name +
-                                             ", dac mode " + modeName(target.dacMode) + ", " + adc);
+        fewBits.add(-bits.get<double>(),
+                    where + "the ADC keeps " + brief(bits.get<double>()) +
+                        " effective bits (target " + target.name + ", dac mode " +
+                        modeName(target.dacMode) + ", " + adc,
+                    remedyFor(step, false));
       const double saturated = reads.codes ? double(reads.saturated) / double(reads.codes) : 0;
       if (saturated > kHeavyClipping)
-        adcClips.add(saturated, where + brief(100 * saturated) +
-                                    "% of the ADC's codes saturate (target " + target.name + ", " +
-                                    adc);
+        adcClips.add(saturated,
+                     where + brief(100 * saturated) + "% of the ADC's codes saturate (target " +
+                         target.name + ", " + adc,
+                     remedyFor(step, true));
     }
   }
-  notFinite.say(list, "");
-  dacClips.say(list, "; a wider input range (--input-range auto), or none, keeps it");
-  fewBits.say(list, kRemedy);
-  adcClips.say(list, kRemedy);
+  notFinite.say(list);
+  dacClips.say(list);
+  fewBits.say(list);
+  adcClips.say(list);
   return list;
 }
 

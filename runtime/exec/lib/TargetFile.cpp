@@ -79,6 +79,20 @@ Result<WholeTarget> wholeTarget(json given, const TargetSource &source) {
   return whole;
 }
 
+model::InForce inForce(const Target &target) {
+  model::InForce t;
+  t.device = target.deviceModel();
+  t.ohm = target.columnOhm + target.rowOhm + target.driverOhm + target.adcOhm;
+  t.open = target.idle == model::Idle::Open;
+  t.converter = target.adc.kind != model::AdcKind::Ideal;
+  t.offset = target.vOffV != 0;
+  t.varies = target.chipSpread + target.tileSpread + target.columnSpread + target.deviceSpread +
+                 target.stuckOff + target.stuckOn + target.wireSpread + target.adcGainSpread +
+                 target.adcOffsetSpreadLsb >
+             0;
+  return t;
+}
+
 std::string summaryOf(const Target &t) {
   std::string text = std::to_string(t.rows) + " x " + std::to_string(t.cols) + ", " +
                      (t.pairs() > 1 ? std::to_string(t.pairs()) + " pairs of " : "") + t.device +

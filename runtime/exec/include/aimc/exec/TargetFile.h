@@ -10,6 +10,7 @@
 #pragma once
 
 #include "aimc/exec/Target.h"
+#include "aimc/model/WithoutEffect.h"
 
 #include <optional>
 #include <string>
@@ -35,6 +36,9 @@ Result<WholeTarget> wholeTarget(nlohmann::json given, const TargetSource &source
 
 /// The object that a device file holds; the target that it comes into is what it is judged with.
 Result<nlohmann::json> readDeviceFile(const std::string &path);
+
+/// What decides which options do something on a target, with everything on.
+model::InForce inForce(const Target &target);
 
 /// What matters most of a target, on one line.
 std::string summaryOf(const Target &target);
