@@ -117,8 +117,8 @@ class AnalogLinear(DeviceWeight):
         exporting = torch.compiler.is_exporting() or torch.jit.is_tracing()
         if exporting and _for_onnx():
             raise UnsupportedError(
-                f"{self.name or self.place}: expected a plain layer for ONNX, but got one on tiles; "
-                "aimc.torch.strip(model) makes it plain again"
+                f"{self.name or self.place}: expected a plain layer for ONNX, but got one on "
+                "tiles; aimc.torch.strip(model) makes it plain again"
             )
         noisy = self.training or self.chip is not None
         if not noisy or torch.compiler.is_compiling():

@@ -64,8 +64,8 @@ class RangedWeight(TiledWeight):
             return None
         if self.ranged_by_call and call is None:
             raise InvalidArgumentError(
-                f"{self.name or self.place}: expected one of the {self.calls.expected} calls that a "
-                "forward pass of the converted module makes, or one of the last pass computed "
+                f"{self.name or self.place}: expected one of the {self.calls.expected} calls that "
+                "a forward pass of the converted module makes, or one of the last pass computed "
                 "again, but got a call outside a pass with other inputs"
             )
         if call in self._by_vector:
