@@ -100,13 +100,41 @@ def test_doubts_of_the_compiler_are_warnings(linear_model, tmp_path):
         aimc.compile(linear_model, scale="sigma:1e-9", **options)
     with pytest.warns(aimc.HardwareWarning, match="the calibration data give only zeros"):
         aimc.compile(linear_model, calibrate={"x": X * 0}, **options)
-    with pytest.warns(aimc.HardwareWarning, match="--fidelity has no effect on target 'pcm'"):
+    with pytest.warns(aimc.HardwareWarning, match="--fidelity has no effect: where idle"):
         aimc.compile(linear_model, fidelity="exact", **options)
     with pytest.warns(aimc.HardwareWarning, match=r"weights\+pulses does what weights does"):
         aimc.compile(linear_model, compensate="weights+pulses", **options)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         aimc.compile(linear_model, target="pcm-open", fidelity="exact", scale="sigma:3", **options)
+
+
+@pytest.mark.parametrize(
+    ("target", "options", "why"),
+    [
+        ("ideal", {"compensate": "weights"}, "--compensate has no effect: no target has wires"),
+        ("ideal", {"compensate": "gain"}, "--compensate has no effect: no target has wires"),
+        ("ideal", {"calibrate": {"x": X}}, "--calibrate has no effect: no target has an ADC that"),
+        ("pcm", {"compensate": "weights"}, None),
+        ("pcm", {"calibrate": {"x": X}}, None),
+        ("ideal", {"calibrate": {"x": X}, "input_range": "auto"}, None),
+    ],
+)  # fmt: skip
+def test_an_option_that_can_do_nothing_is_told(linear_model, tmp_path, target, options, why):
+    def made(**given):
+        output = tmp_path / f"{len(given)}.aimc"
+        package = aimc.compile(
+            linear_model, dims={"batch": 2}, target=target, output=output, **given
+        )
+        with aimc.Session(package, seed=1) as session:
+            return session.run(None, {"x": X[:2]})[0]
+
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        given = made(**options)
+    assert ["no effect" in str(w.message) for w in told] == [True] * bool(why)
+    assert not why or why in str(told[0].message)
+    assert np.array_equal(given, made()) == bool(why)  # and it is true
 
 
 def metrics(text, name):

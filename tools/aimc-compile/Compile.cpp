@@ -268,26 +268,40 @@ private:
 
   /// Replaces what the command line says about targets, and asks the runtime about each.
   bool adaptTargets(ModuleOp module) {
+    std::vector<::aimc::model::InForce> targets;
+    const bool record = !options.calibrate.empty() && tool::isRecord(options.calibrate);
     for (auto target : module.getOps<TargetOp>()) {
       if ((!options.device.empty() && mlir::failed(replaceDevice(target, options.device))) ||
           (!options.fidelity.empty() && mlir::failed(replaceFidelity(target, options.fidelity))))
         return false;
-      if (target.getWire().getIdle() == Idle::Midrail) {
-        if (!options.fidelity.empty())
-          report.warning("--fidelity has no effect on target '" + target.getSymName() +
-                         "', whose idle rows are at mid-rail, which is exact");
-        if (options.compensate == "weights+pulses")
-          report.warning("--compensate=weights+pulses does what weights does on target '" +
-                         target.getSymName() + "', whose idle rows are at mid-rail");
-      }
       if (target.getDevice().getFile())
         continue; // used by nothing; the package writer names it
-      if (auto checked = tool::checkTarget(targetText(target)); !checked) {
+      auto checked = tool::checkTarget(targetText(target));
+      if (!checked) {
         report.error("target '" + target.getSymName() + "': " + checked.error());
         return false;
       }
+      checked->ranged = options.inputRange != "none" || record; // which brings those of its run
+      targets.push_back(std::move(*checked));
     }
+    for (const std::string &line : ::aimc::model::withoutEffect(asked(), targets))
+      report.warning(line);
     return true;
+  }
+
+  /// Flags that were given and may do nothing.
+  std::vector<::aimc::model::Asked> asked() const {
+    using ::aimc::model::Option;
+    std::vector<::aimc::model::Asked> asked;
+    if (!options.fidelity.empty())
+      asked.push_back({"--fidelity", Option::Fidelity});
+    if (options.compensate != "none")
+      asked.push_back({"--compensate", options.compensate == "weights+pulses"
+                                           ? Option::CompensateByPulses
+                                           : Option::Compensate});
+    if (!options.calibrate.empty())
+      asked.push_back({"--calibrate", Option::Calibration});
+    return asked;
   }
 
   /// Scales, calibration on the user's data, compensation.

@@ -5,6 +5,7 @@
 #include "Record.h"
 #include "Samples.h"
 #include "aimc/Analysis/JsonText.h"
+#include "aimc/exec/TargetFile.h"
 #include "aimc/exec/runtime.h"
 
 #include <cstdlib>
@@ -173,12 +174,15 @@ bool isRecord(const std::string &path) {
   return file.read(start, sizeof start) && start[8] == '{' && (start[0] != 'P' || start[1] != 'K');
 }
 
-tl::expected<void, std::string> checkTarget(const std::string &targetJson) {
-  char *whole = nullptr;
-  if (aimc_target_read(targetJson.c_str(), R"({"partial": false})", &whole) != AIMC_OK)
+tl::expected<model::InForce, std::string> checkTarget(const std::string &targetJson) {
+  char *text = nullptr;
+  if (aimc_target_read(targetJson.c_str(), R"({"partial": false})", &text) != AIMC_OK)
     return runtimeError();
-  aimc_text_free(whole);
-  return {};
+  auto whole = exec::wholeTarget(nlohmann::json::parse(text, nullptr, false), {});
+  aimc_text_free(text);
+  if (!whole)
+    return tl::unexpected(whole.error().message);
+  return exec::inForce(whole->target);
 }
 
 } // namespace aimc::compile

@@ -11,6 +11,7 @@
 #pragma once
 
 #include "aimc/files/Leftovers.h"
+#include "aimc/model/WithoutEffect.h"
 
 #include <functional>
 #include <string>
@@ -47,7 +48,8 @@ recordRun(const std::string &package, const std::string &data, const std::string
 /// --record` writes it, and not data to run on.
 bool isRecord(const std::string &path);
 
-/// What the runtime says about a target that is given as in a manifest.
-tl::expected<void, std::string> checkTarget(const std::string &targetJson);
+/// What the runtime says about a target that is given as in a manifest: mistakes, or what options
+/// can do on it.
+tl::expected<model::InForce, std::string> checkTarget(const std::string &targetJson);
 
 } // namespace aimc::compile

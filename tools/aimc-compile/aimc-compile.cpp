@@ -8,6 +8,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Compile.h"
+#include "Numbers.h"
 #include "Program.h"
 #include "aimc/model/Scale.h"
 #include "llvm/Support/ErrorHandling.h"
@@ -28,7 +29,7 @@ static std::string parseDim(const std::string &text, aimc::compile::Options &opt
   errno = 0;
   long long size = std::strtoll(number, &end, 10);
   if (at == 0 || !std::isdigit(static_cast<unsigned char>(*number)) || *end != '\0' || errno != 0)
-    return "--dim: expected name=size with a size of at least 1, but got '" + text + "'";
+    return "--dim: expected name=size with a size of at least 0, but got '" + text + "'";
   if (!options.dims.emplace(text.substr(0, at), size).second)
     return "--dim: expected each name once, but got '" + text.substr(0, at) + "' again";
   return "";
@@ -115,7 +116,7 @@ static int body(int argc, char **argv) {
       "noise spec (JSON) to write for aimc-finetune --spec and aimc.torch; without -o and "
       "--emit nothing else is written");
   app.add_option("--tiles-per-chip", options.tilesPerChip, "physical tiles on a chip; 0: no limit")
-      ->check(CLI::NonNegativeNumber);
+      ->check(aimc::run::atLeast(int64_t{0}));
   bool noPack = false;
   app.add_flag("--no-pack", noPack, "give every block a physical tile of its own");
   app.add_flag("--require-analog", options.requireAnalog,

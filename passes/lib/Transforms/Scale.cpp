@@ -11,7 +11,7 @@
 #include "aimc/Analysis/TileModel.h"
 #include "aimc/IR/AIMC.h"
 #include "aimc/Transforms/Passes.h"
-#include "aimc/model/Quantiles.h"
+#include "aimc/model/ScaleWarning.h"
 
 #include "mlir/IR/Threading.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -114,9 +114,7 @@ void ScalePass::runOnOperation() {
         << remark::metric("clipped share", after.clippedShare())
         << remark::metric("error before", relativeError(before))
         << remark::metric("error after", relativeError(after));
-    // The optimal scale clips where noise would take more.
-    if (parsed->kind != model::ScaleRule::Kind::Sigma ||
-        !model::keepsFewBits(after.power, after.clipError))
+    if (!model::clipsTooMuch(*parsed, after))
       continue;
     ++heavy;
     if (worst.empty() || after.lostShare() > worstLoss.lostShare()) {
