@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import pathlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +18,7 @@ import numpy.typing as npt
 
 from aimc.errors import InvalidArgumentError
 from aimc.files import check_seal, parse_json
+from aimc.values import path_of
 
 Floats = npt.NDArray[np.float32]
 
@@ -48,7 +48,7 @@ class Chip:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = pathlib.Path(path)
+        self.path = path_of(path, "path")
         try:
             self._bytes = np.memmap(self.path, np.uint8, "r")
             length = int(self._bytes[:8].view("<u8")[0])

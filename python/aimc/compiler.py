@@ -4,25 +4,29 @@
 
 from __future__ import annotations
 
+import numbers
 import os
 import pathlib
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from aimc.errors import CompileError, Warner
+from aimc.errors import CompileError, InvalidArgumentError, Warner
 from aimc.locate import find_program
-from aimc.target import Target
+from aimc.target import Hardware, Target
+from aimc.values import array_of, path_of
+from aimc.wording import in_python
 
 
 def compile(
     model: str | os.PathLike[str],
     *,
     dims: Mapping[str, int] | None = None,
-    target: str | os.PathLike[str] | Target = "pcm",
+    target: Hardware = "pcm",
     output: str | os.PathLike[str] | None = None,
     mcpu: str | None = None,
     calibrate: str | os.PathLike[str] | Mapping[str, npt.ArrayLike] | None = None,
@@ -39,7 +43,8 @@ def compile(
     Args:
         model: path of the ONNX file; external data is looked for beside it.
         dims: size of each symbolic dimension, for example ``{"batch": 8, "seq": 32}``.
-        target: name of a preset, path of a .mlir or .json file, or a :class:`Target`.
+        target: name of a preset, path of a .mlir or .json file, a :class:`Target`, or its parts as
+            manifests have them.
         output: the package's folder; by default the model's path with the suffix .aimc.
         mcpu: processor to compile for; by default the one at hand.
         calibrate: inputs of the model to choose converter ranges from, as arrays by name or as
@@ -55,13 +60,19 @@ def compile(
 
     Raises:
         CompileError: with the compiler's own line, which names file, node and cause.
+        InvalidArgumentError: for arguments of another kind, before the compiler starts.
 
     Warns:
         aimc.HardwareWarning: for each warning of the compiler.
     """
-    package = pathlib.Path(output) if output else pathlib.Path(model).with_suffix(".aimc")
+    source = path_of(model, "model")
+    package = path_of(output, "output") if output else source.with_suffix(".aimc")
+    if isinstance(extra_args, str):
+        raise InvalidArgumentError(
+            f"extra_args: expected a list of flags, but got {extra_args!r}; [{extra_args!r}] is one"
+        )
     command = [find_program("aimc-compile"), os.fspath(model), "-o", str(package)]
-    for name, size in (dims or {}).items():
+    for name, size in _sizes(dims).items():
         command += ["--dim", f"{name}={size}"]
     if mcpu:
         command += ["--mcpu", mcpu]
@@ -78,13 +89,21 @@ def compile(
             command += [flag, os.fspath(value) if isinstance(value, os.PathLike) else str(value)]
     with tempfile.TemporaryDirectory(prefix="aimc-compile-") as folder:
         if isinstance(calibrate, Mapping):
-            arrays = {name: np.asarray(values) for name, values in calibrate.items()}
+            arrays = {
+                name: array_of(values, f"calibrate: array {name!r}")
+                for name, values in calibrate.items()
+            }
             calibrate = pathlib.Path(folder) / "calibrate.npz"
             np.savez(calibrate, **arrays)  # type: ignore[arg-type]
         if calibrate is not None:
+            if not isinstance(calibrate, str | os.PathLike):
+                raise InvalidArgumentError(
+                    "calibrate: expected arrays by input names or the path of a .npz file, but got "
+                    f"{type(calibrate).__name__}; a mapping {{'input': array}} names them"
+                )
             command += ["--calibrate", os.fspath(calibrate)]
-        if not isinstance(target, Target) and os.fspath(target).endswith(".json"):
-            target = Target.load(target)  # which the compiler has no reader for
+        if not isinstance(target, str | os.PathLike) or os.fspath(target).endswith(".json"):
+            target = Target.of(target)  # which the compiler has no reader for
         if isinstance(target, Target):
             path = pathlib.Path(folder) / f"{target.name}.mlir"
             path.write_text(target.to_mlir(), encoding="utf-8")
@@ -101,10 +120,29 @@ def compile(
     return package
 
 
+def _sizes(dims: Any) -> Mapping[str, int]:
+    """Sizes by name, as they were given where they are right."""
+    if dims is None:
+        return {}
+    if not isinstance(dims, Mapping):
+        raise InvalidArgumentError(
+            "dims: expected a mapping of names to sizes, such as {'batch': 8}, but got "
+            f"{type(dims).__name__}"
+        )
+    for name, size in dims.items():
+        whole = isinstance(size, numbers.Integral) and not isinstance(size, bool)
+        if not whole or size < 1:
+            raise InvalidArgumentError(
+                f"dims: expected a whole number of at least 1 for {name!r}, but got {size!r}"
+            )
+    made: Mapping[str, int] = dims
+    return made
+
+
 def _cause(done: subprocess.CompletedProcess[str]) -> str:
     """The line that says what is wrong; the compiler writes one."""
     lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
     errors = [line for line in lines if "error:" in line]
     if errors:
-        return errors[0]
+        return in_python(errors[0])
     return lines[-1] if lines else f"aimc-compile ended with exit code {done.returncode}"

@@ -15,12 +15,14 @@ import re
 import subprocess
 import tempfile
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 from aimc import abi
 from aimc.errors import InvalidArgumentError, called, check_settings
 from aimc.files import read_json
 from aimc.locate import find_program
+from aimc.values import path_of
+from aimc.wording import in_python
 
 
 def _default(part: str, key: str) -> Any:
@@ -121,6 +123,10 @@ class Adc:
     v_off_v: float = _default("adc", "v_off_v")
 
 
+Hardware: TypeAlias = "Target | Mapping[str, Any] | str | os.PathLike[str]"
+"""What :meth:`Target.of` takes."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Target:
     """One kind of tile. Change a part with :meth:`replace`."""
@@ -146,6 +152,20 @@ class Target:
         return dataclasses.replace(self, **changes)
 
     @classmethod
+    def of(cls, given: Hardware) -> Target:
+        """What every function of this package takes for a target: a target, its parts as in a
+        manifest, or what :meth:`load` takes.
+
+        Raises:
+            InvalidArgumentError: for anything else, and as these do.
+        """
+        if isinstance(given, Target):
+            return given
+        if isinstance(given, str | os.PathLike):
+            return cls.load(given)
+        return cls.from_manifest("target", parts_of(given))
+
+    @classmethod
     def load(cls, source: str | os.PathLike[str]) -> Target:
         """A target by its preset's name, or from a file.
 
@@ -156,9 +176,9 @@ class Target:
         Raises:
             InvalidArgumentError: names the file and what is expected there, in one line.
         """
+        path = path_of(source, "target")
         if not os.fspath(source):
             raise InvalidArgumentError("expected a preset or a target file, but got ''")
-        path = pathlib.Path(source)
         if path.suffix != ".json":
             return cls.from_manifest(*_compiled(os.fspath(source)))
         try:
@@ -220,6 +240,32 @@ class Target:
         return f"aimc.target @{_symbol(self.name)} {{\n{body}\n}}\n"
 
 
+def parts_of(given: object, what: str = "target") -> Mapping[str, Any]:
+    """Parts of a target as a manifest has them, of what :meth:`Target.of` takes: a mapping stays
+    as partial as it is.
+
+    Raises:
+        InvalidArgumentError: for what is no target; `what` opens the message.
+    """
+    if isinstance(given, Target):
+        return given.parts()
+    if isinstance(given, str | os.PathLike):
+        return Target.load(given).parts()
+    if not isinstance(given, Mapping):
+        raise InvalidArgumentError(
+            f"{what}: expected a preset, a file, a mapping or an aimc.Target, "
+            f"but got {type(given).__name__}"
+        )
+    for part, values in given.items():
+        if dataclasses.is_dataclass(values):
+            kind = type(values).__name__
+            raise InvalidArgumentError(
+                f"{what}: expected {part} as a mapping, but got aimc.{kind}; "
+                f"aimc.Target({part}=aimc.{kind}(...)) takes one"
+            )
+    return given
+
+
 _PARTS: dict[str, type[Any]] = {
     "geometry": Geometry,
     "device": Device,
@@ -263,7 +309,7 @@ def _compiled(source: str) -> tuple[str, dict[str, Any]]:
             cause = said[0] if said else f"aimc-compile ended with exit code {done.returncode}"
             # The model is ours: a place in it says nothing.
             cause = re.sub(rf"{re.escape(str(model))}:\d+:\d+: ", "", cause)
-            raise InvalidArgumentError(cause.removeprefix("aimc-compile: error: "))
+            raise InvalidArgumentError(in_python(cause.removeprefix("aimc-compile: error: ")))
         ((name, parts),) = read_json(spec, "noise spec")["targets"].items()
     return name, parts
 

@@ -9,7 +9,6 @@ of a session. Units are in the names: uS, V, ns, fC, seconds.
 from __future__ import annotations
 
 import ctypes
-import dataclasses
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -20,7 +19,8 @@ import numpy.typing as npt
 from aimc import abi
 from aimc.errors import InvalidArgumentError, Warner
 from aimc.owner import Owner
-from aimc.target import Target
+from aimc.target import Hardware, parts_of
+from aimc.values import array_of, seconds_of, text_of
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
@@ -38,8 +38,9 @@ class Tile(Owner):
     """Weights on one tile.
 
     ``weights`` [inputs x outputs] are programmed as a session programs them. ``target`` is a target
-    as in a manifest (docs/Contracts.md 4) with every part and key optional, or an
-    :class:`aimc.Target`. Options: ``seed``, ``time_s``, ``effects``, ``compensate``, ``scale``,
+    as in a manifest (docs/Contracts.md 4) with every part and key optional, an
+    :class:`aimc.Target`, a preset or a file. Options: ``seed``, ``time_s``, ``effects``,
+    ``compensate``, ``scale``,
     ``drift_compensation``, ``compare_exact``, ``threads`` as for :class:`aimc.Session`, and
     ``at_row``, ``at_col`` (place of the block in the tile; by default next to the ADC, where the
     compiler puts a block that has a tile to itself), ``chip``, ``tile`` (which devices the seed
@@ -54,11 +55,12 @@ class Tile(Owner):
     """
 
     _destroy = "aimc_tile_destroy"
+    _again = "aimc.Tile(...) of the same weights and options"
 
     def __init__(
         self,
         weights: npt.ArrayLike,
-        target: Mapping[str, Any] | Any = None,
+        target: Hardware | None = None,
         **options: Any,
     ) -> None:
         values = _matrix("weights", weights)
@@ -71,7 +73,7 @@ class Tile(Owner):
         cls,
         plus: npt.ArrayLike,
         minus: npt.ArrayLike,
-        target: Mapping[str, Any] | Any = None,
+        target: Hardware | None = None,
         **options: Any,
     ) -> Tile:
         """A tile with exactly these conductances in uS, [rows x cols] or [pairs x rows x cols].
@@ -116,7 +118,7 @@ class Tile(Owner):
         """
         pulses = _matrix("ticks", ticks, self.shape[0], np.float64)
         out = np.empty((pulses.shape[0], self.pairs, self.shape[1]))
-        text = fidelity.encode() if fidelity is not None else None
+        text = text_of(fidelity, "fidelity") if fidelity is not None else None
         self._call("charges", text, _pointer(pulses), pulses.shape[0], _pointer(out))
         return out
 
@@ -131,14 +133,15 @@ class Tile(Owner):
         shapes |= dict.fromkeys(_OF_BLOCK, (self.pairs, rows, cols))
         shapes |= dict.fromkeys(_OF_TILE, (self.pairs, tile["rows"], tile["cols"]))
         shapes |= dict.fromkeys(_OF_COLUMNS, (self.pairs, cols))
+        word = text_of(name, "name")
         out = np.empty(shapes.get(name, (0,)))
         # The runtime refuses unknown names and lists those that it knows.
-        self._call("array", name.encode(), _pointer(out, one=True), out.size)
+        self._call("array", word, _pointer(out, one=True), out.size)
         return out
 
     def age(self, time_s: float) -> None:
         """The same devices ``time_s`` seconds after their programming."""
-        self._call("age", float(time_s))
+        self._call("age", seconds_of(time_s, "time_s"))
         self._warner.tell(self._warnings(), level=2)
 
     def reset(self) -> None:
@@ -171,20 +174,9 @@ class Tile(Owner):
         messages: list[str] = json.loads(abi.text_of("aimc_tile_warnings", self._handle))
         return messages
 
-    def _start(self, target: Mapping[str, Any] | Any, options: Mapping[str, Any]) -> None:
+    def _start(self, target: Hardware | None, options: Mapping[str, Any]) -> None:
         self._handle = ctypes.c_void_p()
-        given = target.parts() if isinstance(target, Target) else target or {}
-        if not isinstance(given, Mapping):
-            raise InvalidArgumentError(
-                f"target: expected a mapping or an aimc.Target, but got {type(given).__name__}"
-            )
-        for part, values in given.items():
-            if dataclasses.is_dataclass(values):
-                kind = type(values).__name__
-                raise InvalidArgumentError(
-                    f"target: expected {part} as a mapping, but got aimc.{kind}; "
-                    f"aimc.Target({part}=aimc.{kind}(...)) takes one"
-                )
+        given = parts_of(target) if target is not None else {}
         self._target: dict[str, Any] = json.loads(abi.encode(given, "target"))
         self._options = abi.encode(options, "options")
 
@@ -231,7 +223,7 @@ def _planes(name: str, values: npt.ArrayLike) -> Floats:
 
 
 def _numbers(name: str, values: npt.ArrayLike) -> npt.NDArray[Any]:
-    array = np.asarray(values)
+    array = array_of(values, name)
     if array.dtype.kind not in "fiub":
         raise InvalidArgumentError(f"{name}: expected real numbers, but got {array.dtype}")
     return array

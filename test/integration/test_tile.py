@@ -119,7 +119,7 @@ def test_stuck_devices_and_spreads_have_their_statistics():
         ((np.zeros((2, 2), complex),), "weights: expected real numbers"),
         ((np.full((2, 2), np.inf),), "got inf at \\[0, 0\\]"),
         ((np.zeros((2, 2)), {"dac": {"tick_ns": 0}}), "tick_ns: expected a number from 1e-06"),
-        ((np.zeros((2, 2)), [1]), "target: expected a mapping"),
+        ((np.zeros((2, 2)), [1]), "target: expected a preset, a file, a mapping or"),
         (
             (np.zeros((2, 2)), {"device": aimc.Device()}),
             r"device as a mapping, but got aimc.Device; "

@@ -75,7 +75,7 @@ def test_input_layouts_do_not_matter(linear_package):
     [
         ({"x": x(columns=96).astype(np.float64)}, ["x", "float64"]),
         ({"x": x(columns=96).astype(np.float16)}, ["x", "float16"]),
-        ({"x": x(columns=96).astype(np.int64)}, ["x", "i64"]),
+        ({"x": x(columns=96).astype(np.int64)}, ["x", "int64"]),
         ({"x": x(rows=5, columns=96)}, ["x", "5"]),
         ({"y": x(columns=96)}, ["y"]),
         ({}, ["x"]),

@@ -210,7 +210,7 @@ def test_load_knows_presets_and_device_files(tmp_path):
 @pytest.mark.parametrize(
     ("name", "text", "cause"),
     [
-        ("pmc", None, "expected a preset or a .mlir file, but got 'pmc'; presets are pcm, "),
+        ("pmc", None, "a preset or a .mlir or .json file, but got 'pmc'; presets are pcm, "),
         ("", None, "expected a preset or a target file, but got ''"),
         ("--help", None, "but got '--help'; presets are "),
         ("none.mlir", None, "expected a target file, but found none at"),

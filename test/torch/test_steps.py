@@ -142,6 +142,12 @@ def test_steps_are_set_from_outside_of_what_was_converted():
     assert int(model.encoder[0].clock[2]) == 101
 
 
+def test_training_of_a_module_that_nobody_converted_does_not_begin():
+    state = types.SimpleNamespace(global_step=0)
+    with pytest.raises(aimc.InvalidArgumentError, match="but got Halves with none"):
+        trainer_callback().on_train_begin(None, state, None, model=Halves())
+
+
 def test_passes_whose_gradients_add_up_draw_each_their_own():
     """Three optimizer steps of two passes: six numbers, which a resumed run finds again."""
     model, callback, seen = convert(mlp(), TARGET, recipe=Gaussian(0.1)), trainer_callback(), []

@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -20,7 +21,8 @@ from aimc.torch.charges import Charges, weight_of
 from aimc.torch.layer import AnalogLinear
 from aimc.torch.places import placed
 from aimc.torch.ranges import LEAST
-from aimc.torch.steps import analog_layers
+from aimc.torch.recipes import check_count, check_number
+from aimc.torch.steps import converted_layers
 
 _NAMED = 8  # layers in a warning
 _See = Callable[[AnalogLinear, Tensor, int], None]
@@ -53,8 +55,16 @@ def calibrate(
     Warns:
         HardwareWarning: once, naming the layers, where an ADC keeps less than 3 effective bits; and
             once where an input range takes more of the inputs' power than such an ADC.
+
+    Raises:
+        InvalidArgumentError: for a module without layers on tiles, and without a batch.
     """
-    layers = list(analog_layers(module))
+    layers = converted_layers(module)
+    check_number("quantile", quantile)
+    if quantile > 1:
+        raise InvalidArgumentError(f"quantile: expected a number from 0 to 1, but got {quantile}")
+    check_count("limit", limit, 1)
+    kept = _kept(batches)
     inputs: dict[tuple[AnalogLinear, int], Tensor] = {}
     charges: dict[AnalogLinear, Charges] = {}
     powers: dict[AnalogLinear, Tensor] = {}  # of the inputs, and of what lies beyond their ranges
@@ -91,7 +101,6 @@ def calibrate(
             converting.add(layer)
             if _ranged(layer):
                 ranged.add(layer)
-    kept = list(batches)
     _run(module, kept, layers, first)
     for (layer, call), top in inputs.items():
         own = layer.input_range.data
@@ -108,6 +117,22 @@ def calibrate(
     _warn(charges, adc)
     _warn_of_clipping({layer: powers[layer] for layer in layers if layer in powers}, quantile)
     return module
+
+
+def _kept(batches: Iterable[Any]) -> list[Any]:
+    """Batches; one by itself iterates too, over its rows or names, which are no batches."""
+    one = isinstance(batches, Tensor | np.ndarray | Mapping | str)
+    if one or not isinstance(batches, Iterable):
+        raise InvalidArgumentError(
+            f"batches: expected a list of batches, but got {type(batches).__name__}; "
+            "calibrate(model, [x]) runs on one"
+        )
+    kept = list(batches)
+    if not kept:
+        raise InvalidArgumentError(
+            "batches: expected at least one batch, but got none; an iterator gives them only once"
+        )
+    return kept
 
 
 def _run(
@@ -196,7 +221,7 @@ def learned_ranges(module: nn.Module) -> list[nn.Parameter]:
     """Parameters that are ranges: a group of the optimizer of their own, without weight decay."""
     return [
         p
-        for layer in analog_layers(module)
+        for layer in converted_layers(module)
         for p in (layer.input_range, layer.adc_lsb)
         if isinstance(p, nn.Parameter)
     ]
@@ -209,7 +234,7 @@ def save_ranges(module: nn.Module, path: str | os.PathLike[str]) -> None:
             "input_range": layer.input_range.tolist() if layer.range_mode != "vector" else None,
             "lsb_fc": layer.adc_lsb.tolist(),
         }
-        for layer in analog_layers(module)
+        for layer in converted_layers(module)
     }
     with replacing(path) as scratch:
         scratch.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
@@ -219,11 +244,12 @@ def load_ranges(module: nn.Module, path: str | os.PathLike[str]) -> nn.Module:
     """Take ranges from a file of :func:`save_ranges`: fixed and learned ones start from there.
 
     Raises:
-        InvalidArgumentError: for a file without just the module's layers and blocks, or with
-            mistakes; names the layer and what is expected. Nothing is changed then.
+        InvalidArgumentError: for a module without layers on tiles; and for a file without just
+            the module's layers and blocks, or with mistakes: names the layer and what is expected.
+            Nothing is changed then.
     """
+    layers = {layer.name: layer for layer in converted_layers(module)}
     values = read_json(path, "file of ranges")
-    layers = {layer.name: layer for layer in analog_layers(module)}
     if not isinstance(values, dict) or values.keys() != layers.keys():
         there = sorted(values) if isinstance(values, dict) else []
         unlike = sorted(layers.keys() ^ set(there))

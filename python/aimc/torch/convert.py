@@ -8,26 +8,31 @@ import contextlib
 import fnmatch
 import os
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 from torch import nn
 
 from aimc.errors import HardwareWarning, InvalidArgumentError
-from aimc.target import Target
+from aimc.target import Hardware, Target
 from aimc.torch import adapters, linears
 from aimc.torch.ageing import warn_without_effect
 from aimc.torch.calls import count_calls, forget_calls
 from aimc.torch.layer import AnalogLinear
 from aimc.torch.recipes import Circuit, Part, Recipe, check_number
-from aimc.torch.report import tell
+from aimc.torch.report import tell, tell_skipped, within
 from aimc.torch.spec import Spec, load_spec
-from aimc.torch.steps import analog_layers, count_steps, forget_steps
+from aimc.torch.steps import (
+    analog_layers,
+    check_module,
+    converted_layers,
+    count_steps,
+    forget_steps,
+)
 
 
 def convert(
     module: nn.Module,
-    target: Target | Mapping[str, Any] | str | os.PathLike[str] | None = None,
+    target: Hardware | None = None,
     *,
     recipe: Part | Recipe | None = None,
     spec: Spec | str | os.PathLike[str] | None = None,
@@ -56,7 +61,7 @@ def convert(
         recipe: what training sees of it; default ``Circuit()``.
         spec: a noise spec or the path of one.
         skip: names of layers that stay digital, with what is inside of them, and are not warned
-            about; ``*`` and ``?`` match as in file names.
+            about, unless a spec names them; ``*`` and ``?`` match as in file names.
         seed: of all draws; ranks of a process group draw differently from one seed.
 
     Raises:
@@ -64,6 +69,7 @@ def convert(
             for other shapes, and for a module without linear layers.
         UnsupportedError: for hardware that training has no model of.
     """
+    check_module(module)
     if spec is not None and not isinstance(spec, Spec):
         spec = load_spec(spec)
     if (spec is None) == (target is None):
@@ -80,18 +86,27 @@ def convert(
             found.pop(name, None)
             reasons.pop(name, None)
     if not found:
-        what = "one that is not on tiles yet" if there else "a module with nn.Linear or Conv1D"
-        raise InvalidArgumentError(f"{type(module).__name__}: expected {what}, but got none")
+        kind = type(module).__name__
+        if there:
+            raise InvalidArgumentError(
+                f"{kind}: expected linear layers that are not on tiles yet, but got a module that "
+                "is converted already; aimc.torch.strip(model) first to convert it otherwise"
+            )
+        raise InvalidArgumentError(
+            f"{kind}: expected a module with nn.Linear or Conv1D, but got none"
+        )
     layers = None
+    skipped = _skipped(module, skip)
     if spec is not None:
         shapes = {name: linears.shape(m) for name, m in found.items()}
-        layers = spec.match(shapes, adapters.unwrapped(module))
+        others = linears.others(module)
+        left = {name for name in others if within(name, skipped)}
+        layers = spec.match(shapes, adapters.unwrapped(module), others, left)
         reasons = {name: why for name, why in reasons.items() if name in layers}
-    skipped = _skipped(module, skip)
     made: dict[int, AnalogLinear] = {}
     for site, (name, linear) in enumerate(found.items(), first):
         sites = layers.get(name, ()) if layers is not None else ()
-        if name in skipped or name in reasons or (layers is not None and not sites):
+        if within(name, skipped) or name in reasons or (layers is not None and not sites):
             continue
         entry = sites[0] if sites else None
         layer = made[id(linear)] = AnalogLinear(
@@ -121,6 +136,7 @@ def convert(
         count_calls(module)
     linears.leave_fast_paths(module)
     tell(module, made.values(), reasons, skipped, spec is not None)
+    tell_skipped(name for name in layers or () if within(name, skipped))
     if chosen.device is not None:
         warn_without_effect(
             made.values(),
@@ -147,7 +163,9 @@ def _skipped(module: nn.Module, skip: Iterable[str]) -> set[str]:
 
 
 def strip(module: nn.Module) -> nn.Module:
-    """The plain module back, in place: the same parameters in nn.Linear and Conv1D."""
+    """The plain module back, in place: the same parameters in nn.Linear and Conv1D. A module that
+    is plain stays as it is."""
+    check_module(module)
     for part in module.modules():
         forget_steps(part)
         forget_calls(part)
@@ -159,15 +177,12 @@ def strip(module: nn.Module) -> nn.Module:
     return module
 
 
-def _target(given: Target | Mapping[str, Any] | str | os.PathLike[str] | None) -> Target:
+def _target(given: Hardware | None) -> Target:
+    """None where a spec brings its own."""
+    made = Target.of(given if given is not None else {})
     if isinstance(given, Target):
-        given.check(training=True)
-        return given
-    if isinstance(given, str | os.PathLike):
-        return Target.load(given)
-    if given is not None and not isinstance(given, Mapping):
-        raise InvalidArgumentError(f"target: expected an aimc.Target, but got {given!r}")
-    return Target.from_manifest("target", given or {})
+        made.check(training=True)
+    return made
 
 
 @contextlib.contextmanager
@@ -185,9 +200,10 @@ def on_chip(module: nn.Module, chip: int, time_s: float | None = None) -> Iterat
             changes nothing, as none of the devices ages.
 
     Raises:
-        InvalidArgumentError: for a time with recipes without a device, which nothing ages in.
+        InvalidArgumentError: for a module without layers on tiles, and for a time with recipes
+            without a device, which nothing ages in.
     """
-    layers = list(analog_layers(module))
+    layers = converted_layers(module)
     if isinstance(chip, bool) or not isinstance(chip, int) or not 0 <= chip < 2**63:
         raise InvalidArgumentError(f"chip: expected an integer from 0 to 2^63 - 1, but got {chip}")
     if time_s is not None:

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from aimc.errors import NotFiniteError
+from aimc.errors import InvalidArgumentError, NotFiniteError
 from aimc.torch.layer import AnalogLinear
 from aimc.torch.places import placed
-from aimc.torch.steps import analog_layers, counts, held
+from aimc.torch.steps import analog_layers, converted_layers, counts, held
 
 _CLAMP = 3  # ops::AdcMode: saturation without rounding
 
@@ -30,7 +30,7 @@ def check_loss(
     """Stop a training loop whose loss is not finite, before its step reaches the weights.
 
     Args:
-        module: converted, or with converted modules in it.
+        module: converted, or with converted modules in it; a plain one is watched as well.
         loss: of the pass at hand, before ``loss.backward()``.
         again: makes that pass once more (``lambda: model(**batch)``), on the same noise, to find
             the layer in which numbers stop being finite and the tile that saturates most.
@@ -70,7 +70,11 @@ def saturation(layer: AnalogLinear, x: Tensor, call: int | None = 0) -> tuple[fl
     """Shares of inputs beyond the DAC's range and of readings beyond the ADC's, without noise.
 
     Readings saturate where one that is only clamped differs from one that is not.
+
+    Raises:
+        InvalidArgumentError: for a layer that is not on tiles.
     """
+    _check_layer(layer)
     circuit = layer.recipe.circuit
     if circuit is None:
         return 0.0, 0.0
@@ -89,6 +93,15 @@ def saturation(layer: AnalogLinear, x: Tensor, call: int | None = 0) -> tuple[fl
         free, held_back = (layer._analog(x, weight, False, call, mode) for mode in (0, _CLAMP))
         beyond = (free - held_back).abs() > free.abs().max() * 1e-3
         return inputs, float(beyond.float().mean())
+
+
+def _check_layer(layer: Any) -> None:
+    if isinstance(layer, AnalogLinear):
+        return
+    converted_layers(layer)
+    raise InvalidArgumentError(
+        f"layer: expected one of aimc.torch.analog_layers(model), but got {type(layer).__name__}"
+    )
 
 
 class _Inspection:

@@ -56,6 +56,27 @@ def find(module: nn.Module) -> tuple[dict[str, nn.Module], dict[str, str]]:
     return layers, reasons
 
 
+def others(module: nn.Module) -> dict[str, str]:
+    """What else multiplies by weights of its own, and why no spec can put it on tiles here."""
+    found: dict[str, str] = {}
+    for name, part in module.named_modules():
+        if isinstance(part, AnalogLinear):
+            found[name] = "which is on tiles already; aimc.torch.strip(model) first"
+        elif orientation(part) is None and weighs(part):
+            kind = type(part).__name__
+            found[name] = (
+                f"a {kind}, which aimc.torch keeps digital; aimc-finetune trains what the package "
+                f"has on tiles, and skip=[{name!r}] leaves it digital here"
+            )
+    return found
+
+
+def weighs(part: nn.Module) -> bool:
+    """Whether a module has a matrix, or more than one, of its own."""
+    matrices = (p for p in part._parameters.values() if p is not None)
+    return any(sum(size > 1 for size in p.shape) > 1 for p in matrices)
+
+
 def _own_way(linear: nn.Module) -> str | None:
     """What a linear layer does that another in its place would not."""
     exact = (nn.Linear, NonDynamicallyQuantizableLinear)

@@ -33,7 +33,8 @@ def check_number(name: str, value: object, least: float = 0.0) -> None:
         )
 
 
-def _check_count(name: str, value: object, least: int) -> None:
+def check_count(name: str, value: object, least: int) -> None:
+    """Refuses what is no integer of at least so much."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:
         raise InvalidArgumentError(
             f"{name}: expected an integer, at least {least}, but got {value!r}"
@@ -56,9 +57,9 @@ class Ramp:
     levels: int = 10
 
     def __post_init__(self) -> None:
-        _check_count("levels", self.levels, 1)
-        _check_count("steps", self.steps, 0)
-        _check_count("delay", self.delay, 0)
+        check_count("levels", self.levels, 1)
+        check_count("steps", self.steps, 0)
+        check_count("delay", self.delay, 0)
         check_number("start", self.start, -math.inf)
         check_number("end", self.end, -math.inf)
 
@@ -150,7 +151,7 @@ class Circuit(Part):
             )
         _check_strength("wire", self.wire)
         _check_scale(self.scale)
-        _check_count("refresh", self.refresh, 1)
+        check_count("refresh", self.refresh, 1)
 
 
 def _check_scale(scale: object) -> None:

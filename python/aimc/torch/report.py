@@ -13,6 +13,7 @@ from torch import nn
 from aimc.errors import HardwareWarning, level_outside
 from aimc.torch import adapters
 from aimc.torch.layer import AnalogLinear
+from aimc.torch.linears import weighs
 from aimc.torch.places import placed
 
 _LOG = logging.getLogger("aimc.torch")
@@ -41,12 +42,12 @@ def tell(
     kinds: dict[str, list[str]] = {}
     for name, part in module.named_modules() if not by_spec else ():
         kind = _kind(part)
-        if kind and not (name in own or name in reasons or _within(name, skipped)):
+        if kind and not (name in own or name in reasons or within(name, skipped)):
             kinds.setdefault(kind, []).append(name)
     told = [_count(kind, names) for kind, names in kinds.items()]
     for why in dict.fromkeys(reasons.values()):
         names = [name for name, given in reasons.items() if given == why]
-        names = [name for name in names if not _within(name, skipped)]
+        names = [name for name in names if not within(name, skipped)]
         if names:
             more = f" (and {len(names) - 1} more)" if len(names) > 1 else ""
             first = names[0] or placed("", type(module))
@@ -67,7 +68,21 @@ def tell(
     _LOG.info("%s", "; ".join(parts))
 
 
-def _within(name: str, names: set[str]) -> bool:
+def tell_skipped(names: Iterable[str]) -> None:
+    """Warns of what a spec has on tiles and training leaves digital: chips will add to it what
+    nothing here has seen."""
+    first, *more = [repr(name) for name in names] or [""]
+    if first:
+        them = f"{first} and {len(more)} more stay" if more else f"{first} stays"
+        warnings.warn(
+            f"skip: {them} digital here, though the package has tiles for it; "
+            "training does not see what they do",
+            HardwareWarning,
+            stacklevel=level_outside(),
+        )
+
+
+def within(name: str, names: set[str]) -> bool:
     """Whether a name or what it is inside of is among these."""
     while name and name not in names:
         name = name.rpartition(".")[0]
@@ -85,8 +100,7 @@ def _kind(part: nn.Module) -> str | None:
         return name
     if type(part).__module__.startswith("torch.nn.utils.parametrize"):
         return None
-    matrices = (p for p in part._parameters.values() if p is not None)
-    return name if any(sum(size > 1 for size in p.shape) > 1 for p in matrices) else None
+    return name if weighs(part) else None
 
 
 def _count(kind: str, names: list[str]) -> str:

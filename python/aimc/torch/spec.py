@@ -9,7 +9,7 @@ import difflib
 import os
 import pathlib
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from torch import Tensor
 
@@ -62,7 +62,11 @@ class Spec:
     path: str = "spec"
 
     def match(
-        self, shapes: Mapping[str, tuple[int, int]], unwrapped: Mapping[str, str] | None = None
+        self,
+        shapes: Mapping[str, tuple[int, int]],
+        unwrapped: Mapping[str, str] | None = None,
+        others: Mapping[str, str] | None = None,
+        skipped: Collection[str] = (),
     ) -> dict[str, tuple[SpecLayer, ...]]:
         """Sites by the module's own layer names, given with numbers of inputs and outputs.
 
@@ -71,13 +75,26 @@ class Spec:
         one weight at one place, each call with its own input range. `unwrapped` has the names of
         layers before adapters wrapped them, by which a spec from before knows them, and one from
         after knows a module without adapters.
+
+        `others` says of modules that are no linear layers, or are on tiles already, what they are,
+        for the message; those among them that are `skipped` have their sites in the result, too.
         """
+        others = others or {}
         before = {name: (unwrapped or {}).get(name, name) for name in shapes}
         found: dict[str, tuple[SpecLayer, ...]] = {}
         for site in self.layers:
             fits = _fits(site.layer, {name: name for name in shapes})
             if not fits:
                 fits = _fits(without_wrappers(site.layer), before)
+            there = [] if fits else _fits(site.layer, {name: name for name in others})
+            if len(there) == 1 and there[0] in skipped:
+                found[there[0]] = (*found.get(there[0], ()), site)
+                continue
+            if len(there) == 1:
+                raise InvalidArgumentError(
+                    f"{self.path}: layer {site.layer!r}: expected a linear layer of that name in "
+                    f"the module, but got {there[0]!r}, {others[there[0]]}"
+                )
             if len(fits) != 1:
                 near = difflib.get_close_matches(site.layer, shapes, 1, 0.0)
                 hint = f"; closest is {near[0]!r}" if near and not fits else ""

@@ -11,7 +11,7 @@ from torch import nn
 
 from aimc.errors import InvalidArgumentError
 from aimc.torch.layer import AnalogLinear
-from aimc.torch.steps import counts, restore
+from aimc.torch.steps import converted_layers, counts, restore
 
 _FORMAT, _VERSION = "aimc-compiled-state", 1
 
@@ -29,8 +29,8 @@ def compiled_state(module: nn.Module) -> dict[str, Any]:
     return {
         "format": _FORMAT,
         "version": _VERSION,
-        "steps": {name: count.step for name, count in counts(module).items()},
         "layers": {name: layer.compiled_state() for name, layer in _layers(module).items()},
+        "steps": {name: count.step for name, count in counts(module).items()},
     }
 
 
@@ -38,8 +38,10 @@ def load_compiled_state(module: nn.Module, state: Mapping[str, Any]) -> None:
     """The reverse of :func:`compiled_state`, after the module's parameters have been loaded.
 
     Raises:
-        InvalidArgumentError: for a state of other layers, shapes or weights; nothing is changed.
+        InvalidArgumentError: for a module without layers on tiles, and a state of other layers,
+            shapes or weights; nothing is changed.
     """
+    converted_layers(module)
     if not isinstance(state, Mapping) or state.get("format") != _FORMAT:
         raise InvalidArgumentError(f"expected a state of the format {_FORMAT}")
     if state.get("version") != _VERSION:
@@ -73,4 +75,5 @@ def _load(module: nn.Module, state: Mapping[str, Any]) -> None:
 
 
 def _layers(module: nn.Module) -> dict[str, AnalogLinear]:
+    converted_layers(module)
     return {name: m for name, m in module.named_modules() if isinstance(m, AnalogLinear)}

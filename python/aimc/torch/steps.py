@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
 import uuid
 import weakref
 from collections.abc import Iterator
@@ -24,8 +25,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from aimc.errors import InvalidArgumentError
 from aimc.torch.calls import taking_gradients
 from aimc.torch.layer import COMPILED, AnalogLinear
+from aimc.torch.recipes import check_count
 
 _RANK = 0x9E3779B97F4A7C15  # an odd number far from small ones: ranks do not meet
 _WORD = 2**63
@@ -66,11 +69,47 @@ _LIVE: weakref.WeakValueDictionary[int, Steps] = weakref.WeakValueDictionary()
 
 def analog_layers(module: nn.Module) -> Iterator[AnalogLinear]:
     """The layers of a module that are on tiles."""
+    check_module(module)
     return (m for m in module.modules() if isinstance(m, AnalogLinear))
 
 
+def converted_layers(module: nn.Module) -> list[AnalogLinear]:
+    """The same for what has no meaning without any: a module that nobody converted would seem to
+    do perfectly.
+
+    Raises:
+        InvalidArgumentError: for a module without layers on tiles, with the remedy.
+    """
+    layers = list(analog_layers(module))
+    if not layers:
+        raise InvalidArgumentError(
+            f"expected a module with layers on tiles, but got {type(module).__name__} with none; "
+            "aimc.torch.convert(model, target) puts them there"
+        )
+    return layers
+
+
+def check_module(module: object) -> None:
+    """Refuse what is no module: a class that nobody called, or a file's name.
+
+    Raises:
+        InvalidArgumentError: says what is one.
+    """
+    if isinstance(module, nn.Module):
+        return
+    if isinstance(module, type) and issubclass(module, nn.Module):
+        name = module.__name__
+        got = f"the class {name}; {name}(...) makes a module"
+    elif isinstance(module, str | os.PathLike):
+        got = f"{os.fspath(module)!r}; aimc.compile(path) and aimc-finetune read files of models"
+    else:
+        got = type(module).__name__
+    raise InvalidArgumentError(f"expected an nn.Module, but got {got}")
+
+
 def _layers(module: nn.Module, key: int) -> list[AnalogLinear]:
-    return [layer for layer in analog_layers(module) if layer.steps_key == key]
+    found = (m for m in module.modules() if isinstance(m, AnalogLinear))
+    return [layer for layer in found if layer.steps_key == key]
 
 
 def _set(layer: AnalogLinear, step: int, ahead: bool = True) -> None:
@@ -95,12 +134,17 @@ def set_step(module: nn.Module, step: int) -> None:
     Steps are training passes; the next one sees `step` + 1. Converted modules count by themselves;
     this is for runs that resume, or that count otherwise. It holds for every converted module
     inside of `module`.
+
+    Raises:
+        InvalidArgumentError: for a module without layers on tiles, and for what is no step.
     """
+    layers = converted_layers(module)
+    check_count("step", step, 0)
     for part in module.modules():
         steps = part.__dict__.get("_aimc_steps")
         if steps is not None:
             steps.step = step
-    for layer in analog_layers(module):
+    for layer in layers:
         _set(layer, step)
 
 

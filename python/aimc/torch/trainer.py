@@ -17,7 +17,7 @@ from aimc.errors import HardwareWarning, InvalidArgumentError, NotFiniteError
 from aimc.files import check_zip, replacing
 from aimc.torch.finite import diagnosis
 from aimc.torch.state import compiled_state, load_compiled_state
-from aimc.torch.steps import analog_layers, set_step
+from aimc.torch.steps import converted_layers, set_step
 
 
 def trainer_callback(resume_from: str | os.PathLike[str] | None = None) -> Any:
@@ -33,6 +33,9 @@ def trainer_callback(resume_from: str | os.PathLike[str] | None = None) -> Any:
     Args:
         resume_from: the checkpoint that ``Trainer.train(resume_from_checkpoint=...)`` resumes from,
             where it is not one of the Trainer's own output folder.
+
+    As training begins it raises :class:`aimc.InvalidArgumentError` for a model without layers on
+    tiles.
     """
     from transformers import TrainerCallback
 
@@ -54,6 +57,7 @@ class _Analog:
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Resume, and watch what the model is called with."""
         model: nn.Module = kwargs["model"]
+        converted_layers(model)  # one that nobody converted would train, and say nothing
         self._forget()
         if state.global_step > 0:
             self._resume(args, state.global_step, model)
@@ -126,7 +130,7 @@ class _Analog:
             HardwareWarning,
             stacklevel=2,
         )
-        for layer in analog_layers(model):
+        for layer in converted_layers(model):
             layer.refresh()
 
     def _called(self, module: nn.Module, args: Any, kwargs: Any) -> None:
