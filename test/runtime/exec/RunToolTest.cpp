@@ -143,7 +143,7 @@ TEST_F(RunToolTest, ExitCodesAndOneLineErrors) {
       {"m.aimc --input absent.npz", "absent.npz: cannot read as .npz"},
       {"m.aimc --input x.npz --output no/where/y.npz", "no/where/y.npz: cannot write"},
       {"m.aimc --input x.npz --output /dev/full/y.npz", "cannot write"},
-      {"m.aimc --input x.npz --output m.aimc", "m.aimc: cannot write"},
+      {"m.aimc --input x.npz --output m.aimc", "m.aimc: expected another file than the input"},
       {"m.aimc --input x.npz --target-override absent.json", "absent.json: cannot read"},
       {"m.aimc --input x.npz --target-override '{'",
        "--target-override: expected JSON, but got a mistake"},
