@@ -131,9 +131,9 @@ def _sizes(dims: Any) -> Mapping[str, int]:
         )
     for name, size in dims.items():
         whole = isinstance(size, numbers.Integral) and not isinstance(size, bool)
-        if not whole or size < 1:
+        if not whole or size < 0:  # the cache of a first call is empty
             raise InvalidArgumentError(
-                f"dims: expected a whole number of at least 1 for {name!r}, but got {size!r}"
+                f"dims: expected a whole number of at least 0 for {name!r}, but got {size!r}"
             )
     made: Mapping[str, int] = dims
     return made

@@ -77,9 +77,9 @@ def test_copies_would_share_a_handle(session, make):
     [
         ({"dims": [("batch", 8)]}, "dims: expected a mapping of names to sizes, such as {'batch': "
                                    "8}, but got list"),
-        ({"dims": {"batch": "x"}}, "dims: expected a whole number of at least 1 for 'batch', but "
+        ({"dims": {"batch": "x"}}, "dims: expected a whole number of at least 0 for 'batch', but "
                                    "got 'x'"),
-        ({"dims": {"batch": 0}}, "dims: expected a whole number of at least 1 for 'batch', but"),
+        ({"dims": {"batch": -1}}, "dims: expected a whole number of at least 0 for 'batch', but"),
         ({"extra_args": "--no-pack"}, "extra_args: expected a list of flags, but got '--no-pack'"),
         ({"target": 3}, "target: expected a preset, a file, a mapping or an aimc.Target, but got"),
         ({"target": {"wire": {"ohm": 1.0}}}, "target 'target': wire: unknown key 'ohm'"),

@@ -10,8 +10,8 @@ import pathlib
 import tempfile
 
 import numpy as np
+from agreement import compare, differences
 from cases import cases
-from compare import compare, differences
 from hypothesis import given
 from hypothesis import strategies as st
 from roads import (

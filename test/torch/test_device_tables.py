@@ -81,7 +81,7 @@ def test_a_chip_has_the_devices_of_the_runtime(name, time):
             for k, (start, share, _) in enumerate(pair_shares(target.geometry)):
                 wanted = OPS.target_pairs(values, scale, 1.0, 20.0, start, share)
                 for which, (g, runtime) in enumerate(zip(wanted, (plus[k], minus[k]), strict=True)):
-                    got = made._devices(g, 2 * k + which).T.numpy()
+                    got = made._devices(g, 2 * k + which, made._now.then).T.numpy()
                     np.testing.assert_allclose(got, runtime, rtol=2e-5, atol=2e-5)
                     assert np.abs(got - g.T.numpy()).mean() > 0.05
 

@@ -236,6 +236,7 @@ def test_resume_refuses_another_circuit(tmp_path, model, data):  # noqa: F811
     assert "same circuit" in done.stderr and done.stderr.count("\n") == 1
     spec = tmp_path / "spec.json"
     spec.write_text(json.dumps(spec_of(model)))
+    options[-1] = tmp_path / "other"
     finetune(model, data, tmp_path / "a.onnx", "--spec", spec, *options)
     for changes in ({"at_row": 0}, {"lsb_fc": 3.0}):
         spec.write_text(json.dumps(spec_of(model, **changes)))

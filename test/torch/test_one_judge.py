@@ -207,11 +207,7 @@ def test_what_is_left_out_is_the_default_target_s(tmp_path):
         layer = convert(nn.Linear(8, 4), given)
         assert layer.target == expected.replace(name="target")
         with aimc.Tile(np.eye(4), given) as tile:
-            shown = tile.target
-        size = {"rows": 4, "cols": 4} | given.get("geometry", {})
-        assert {key: shown["geometry"][key] for key in ("rows", "cols")}.items() <= size.items()
-        shown["geometry"] = expected.parts()["geometry"]
-        assert aimc.Target.from_manifest("t", shown) == expected
+            assert aimc.Target.from_manifest("t", tile.target) == expected
 
 
 @TUNED

@@ -188,12 +188,14 @@ def train(store: Store, settings: Settings, training: Training) -> dict[str, Any
     parameters = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(parameters, lr=training.rate, weight_decay=_DECAY, fused=True)
     torch.manual_seed(training.seed)
-    teacher = _teacher(store, settings, training) if training.kind != "digital" else None
+    on_tiles = training.kind != "digital"
+    teacher = _teacher(store, settings, training) if on_tiles else None
     done, losses, seconds = 0, [], 0.0
     if checkpoint.exists():
         state = _load(checkpoint)
         model.load_state_dict(state["model"])
-        load_compiled_state(model, state["compiled"])
+        if on_tiles:
+            load_compiled_state(model, state["compiled"])
         optimizer.load_state_dict(state["optimizer"])
         torch.set_rng_state(state["random"])
         done, losses, seconds = state["step"], state["losses"], state["seconds"]
@@ -203,7 +205,7 @@ def train(store: Store, settings: Settings, training: Training) -> dict[str, Any
     begun = saved = time.monotonic()
     model.train()
     for step, chosen in enumerate(order, done):
-        if training.kind != "digital":
+        if on_tiles:
             set_step(model, step)  # the forward pass counts on: steps begin at one
         for group in optimizer.param_groups:
             group["lr"] = training.rate * _schedule(step, training.steps)
@@ -213,12 +215,12 @@ def train(store: Store, settings: Settings, training: Training) -> dict[str, Any
             saved = now
             _save(checkpoint, {
                 "model": model.state_dict(), "optimizer": optimizer.state_dict(),
-                "compiled": compiled_state(model),
+                "compiled": compiled_state(model) if on_tiles else None,
                 "random": torch.get_rng_state(), "step": step + 1, "losses": losses,
                 "seconds": seconds + now - begun,
             })  # fmt: skip
     seconds += time.monotonic() - begun
-    if training.kind != "digital":
+    if on_tiles:
         model = strip(model)
     names = {name for name, p in model.named_parameters() if p.requires_grad}
     kept = {k: v for k, v in model.state_dict().items() if k in names}
