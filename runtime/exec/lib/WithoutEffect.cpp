@@ -50,6 +50,7 @@ model::InForce inForce(const Target &target, const Options &options, bool ran) {
   model::InForce t = exec::inForce(target);
   t.device = deviceInForce(target, options.effects);
   t.wire = options.effects.wire;
+  t.adc = options.effects.adc;
   t.offset = t.offset && options.effects.adc;
   t.timed = options.timeS || !ran;
   return t;

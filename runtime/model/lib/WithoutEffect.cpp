@@ -49,6 +49,8 @@ Judged programming(const InForce &t) {
 }
 
 Judged adc(const InForce &t) {
+  if (!t.adc)
+    return Reason{"the effect adc is off"};
   return t.converter || t.offset ? Judged() : Reason{"no target has an ADC that is not ideal"};
 }
 
@@ -71,8 +73,10 @@ Judged variation(const InForce &t) {
 }
 
 Judged rangeCalibration(const InForce &t) {
-  if (t.converter || t.ranged)
+  if ((t.adc && t.converter) || t.ranged)
     return std::nullopt;
+  if (!t.adc)
+    return Reason{"the effect adc is off, and no input range is asked for"};
   return Reason{"no target has an ADC that is not ideal, and no input range is asked for"};
 }
 

@@ -39,6 +39,19 @@ TEST(WithoutEffect, ReasonsOfSeveralTargetsAreNamedOnce) {
             Lines{"w has no effect: the effect wire is off; no target has wires with resistance"});
 }
 
+TEST(WithoutEffect, AConverterThatIsOffHasNoRange) {
+  InForce off;
+  off.converter = true;
+  const std::vector<Asked> asked{{"a", Option::Adc}, {"c", Option::RangeCalibration}};
+  EXPECT_EQ(linesOf(asked, {off}), Lines{});
+  off.adc = false;
+  EXPECT_EQ(linesOf(asked, {off}),
+            (Lines{"a has no effect: the effect adc is off",
+                   "c has no effect: the effect adc is off, and no input range is asked for"}));
+  off.ranged = true;
+  EXPECT_EQ(linesOf(asked, {off}).size(), 1u);
+}
+
 TEST(WithoutEffect, WhatDoesAnotherValuesWorkIsSaidSo) {
   InForce midrail, open;
   midrail.ohm = open.ohm = 1;

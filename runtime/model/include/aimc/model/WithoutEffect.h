@@ -49,11 +49,12 @@ struct Asked {
   Option option;
 };
 
-/// What decides it of a target, without what is switched off: a factor of 0, a wire that is off.
+/// What decides it of a target, without what is switched off: a factor of 0, wires or an ADC.
 struct InForce {
   DeviceModel device;
   double ohm = 0; ///< of all wires, drivers and ADC inputs
   bool wire = true;
+  bool adc = true;
   bool open = false;      ///< idle rows
   bool converter = false; ///< an ADC that is not ideal
   bool offset = false;    ///< ADC inputs away from the level of rest
