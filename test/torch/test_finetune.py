@@ -273,7 +273,16 @@ FLOATS = ("lr", "weight-decay", "momentum", "warmup", "clip-norm", "temperature"
 def test_numbers_are_finite(option):
     for value in ("nan", "inf", "-1"):
         done = finetune("m.onnx", "d.npz", "x.onnx", f"--{option}={value}", status=2)
-        assert f"--{option}" in done.stderr and f"but got '{value}'" in done.stderr, done.stderr
+        got = f"'{value}'" if option == "drift-time" else value  # which is no number but a text
+        assert f"--{option}" in done.stderr and f"but got {got}\n" in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize("option", ["batch", "eval-chips", "threads"])
+def test_counts_are_integers_from_1(option):
+    for value, got in (("0", "0"), ("-1", "-1"), ("1.5", "'1.5'")):
+        done = finetune("m.onnx", "d.npz", "x.onnx", f"--{option}={value}", status=2)
+        said = f"aimc-finetune: error: --{option}: expected an integer from 1 to "
+        assert done.stderr.startswith(said) and done.stderr.endswith(f", but got {got}\n")
 
 
 @pytest.mark.parametrize("rule", ["sigma:", "sigma:abc", "sigma:-2", "sigma:nan", "most"])

@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===----------------------------------------------------------------------===//
 #include "Arguments.h"
+#include "Numbers.h"
 #include "Usage.h"
 
 #include "aimc/model/Scale.h"
@@ -14,6 +15,7 @@
 
 namespace aimc::finetune {
 
+using run::within;
 using train::Loss;
 
 namespace {
@@ -74,20 +76,6 @@ CLI::Validator quiet(CLI::Validator validator) {
   return validator;
 }
 
-/// A number from `low` to `high`; nan is none, which CLI::Range lets pass.
-CLI::Validator within(double low, double high) {
-  return CLI::Validator(
-      [=](std::string &text) -> std::string {
-        double value = 0;
-        if (CLI::detail::lexical_cast(text, value) && value >= low && value <= high)
-          return "";
-        std::ostringstream os;
-        os << "expected a number from " << low << " to " << high << ", but got '" << text << "'";
-        return os.str();
-      },
-      "");
-}
-
 /// As tileCircuit() reads it.
 CLI::Validator scaleRule() {
   return CLI::Validator(
@@ -108,8 +96,8 @@ std::optional<int> parseArguments(int argc, char **argv, Arguments &arguments) {
   app.get_formatter()->column_width(34);
   train::TrainOptions &t = arguments.train;
   std::vector<std::string> head;
-  auto positive = quiet(CLI::Range(int64_t(1), int64_t(1) << 40));
-  auto counted = quiet(CLI::Range(int64_t(0), int64_t(1) << 40));
+  auto positive = within(int64_t(1), int64_t(1) << 40);
+  auto counted = within(int64_t(0), int64_t(1) << 40);
   auto number = within(0.0, 1e6);
   app.add_option("model", arguments.model, "ONNX model")->required()->type_name("MODEL");
   app.add_option("-o,--output", arguments.output, "where the tuned model goes")->type_name("FILE");
@@ -122,7 +110,7 @@ std::optional<int> parseArguments(int argc, char **argv, Arguments &arguments) {
       ->capture_default_str();
   app.add_option("--eval-data", arguments.evalData, "examples to evaluate on")->type_name("NPZ");
   app.add_option("--eval-chips", t.evalChips, "chip instances an evaluation runs on")
-      ->check(quiet(CLI::Range(1, 10000)))
+      ->check(within(1, 10000))
       ->capture_default_str();
   app.add_option(
          "--eval-every", t.evalEvery,
@@ -247,11 +235,12 @@ std::optional<int> parseArguments(int argc, char **argv, Arguments &arguments) {
   app.add_option("--log", arguments.log, "file that gets a JSON line per step and evaluation")
       ->type_name("FILE");
   app.add_option("--threads", arguments.threads, "threads (default: all processors)")
-      ->check(quiet(CLI::Range(1, 4096)));
+      ->check(within(1, 4096));
   arrangeManual(app);
   try {
     app.parse(argc, argv);
     tiles.compensateDrift = arguments.driftCompensation == "column";
+    tiles.asked = asked(app, arguments);
     arguments.ownBatch = app.count("--batch") == 0;
     if (app.count("--steps") > 0 && app.count("--epochs") == 0)
       t.epochs = 0;

@@ -57,6 +57,32 @@ void arrangeManual(CLI::App &app) {
              "    --target pcm --drift-time 1d --steps 400 --lr 3e-5 -o tuned.onnx");
 }
 
+std::vector<model::Asked> asked(const CLI::App &app, const Arguments &arguments) {
+  using model::Option;
+  const train::TileOptions &t = arguments.tiles;
+  const bool pulses = t.compensate == "weights+pulses";
+  const struct {
+    const char *name;
+    Option option;
+    bool wanted;
+  } rows[] = {
+      {"--programming-noise", Option::Programming, t.programming > 0},
+      {"--read-noise", Option::ReadNoise, t.read > 0},
+      {"--compensate", pulses ? Option::CompensateByPulses : Option::Compensate,
+       t.compensate != "none"},
+      {"--refresh", Option::Refresh, true},
+      // that noise differs from chip to chip, whatever the devices are
+      {"--eval-chips", Option::Chips, arguments.train.evalChips > 1 && t.gaussian == 0},
+      {"--drift-time", Option::Time, true},
+      {"--drift-compensation", Option::DriftCompensation, t.compensateDrift},
+  };
+  std::vector<model::Asked> asked;
+  for (const auto &row : rows)
+    if (row.wanted && app.count(row.name) > 0)
+      asked.push_back({row.name, row.option});
+  return asked;
+}
+
 std::string misuse(const CLI::App &app, const Arguments &arguments) {
   auto given = [&](const char *option) { return app.count(option) > 0; };
   /// "expected WHAT with OPTION" for the first of `options` that was given.

@@ -34,6 +34,10 @@ CLI::Validator duration();
 /// Options in the groups of the manual, and its example.
 void arrangeManual(CLI::App &app);
 
+/// Options that were given and may do nothing on tiles. One that switches something off asks for
+/// nothing.
+std::vector<model::Asked> asked(const CLI::App &app, const Arguments &arguments);
+
 /// What is wrong with the options that were given, by themselves or together; "": nothing.
 std::string misuse(const CLI::App &app, const Arguments &arguments);
 

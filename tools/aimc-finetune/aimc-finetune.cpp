@@ -218,8 +218,8 @@ Result<int> tune(const Arguments &arguments) {
   auto circuit = makeCircuit(*model, arguments);
   if (!circuit)
     return tl::unexpected(circuit.error());
-  if (const std::string nothing = *circuit ? (*circuit)->withoutEffect() : ""; !nothing.empty())
-    monitor.warned(nothing);
+  for (const std::string &line : *circuit ? (*circuit)->warnings() : std::vector<std::string>())
+    monitor.warned(line);
   if (auto opened = monitor.openLog(arguments.log, train.resume); !opened)
     return tl::unexpected(opened.error());
   monitor.clear();

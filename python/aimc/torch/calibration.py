@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from aimc.errors import HardwareWarning, InvalidArgumentError
 from aimc.files import read_json, replacing
 from aimc.torch.charges import Charges, weight_of
+from aimc.torch.doubts import warn_without_effect
 from aimc.torch.layer import AnalogLinear
 from aimc.torch.places import placed
 from aimc.torch.ranges import LEAST
@@ -54,7 +55,8 @@ def calibrate(
 
     Warns:
         HardwareWarning: once, naming the layers, where an ADC keeps less than 3 effective bits; and
-            once where an input range takes more of the inputs' power than such an ADC.
+            once where an input range takes more of the inputs' power than such an ADC. And where
+            there is nothing to choose: neither an ADC that is not ideal nor an input range.
 
     Raises:
         InvalidArgumentError: for a module without layers on tiles, and without a batch.
@@ -115,6 +117,11 @@ def calibrate(
                 if lsb is not None:
                     layer.adc_lsb.data[index] = lsb
     _warn(charges, adc)
+    if adc and not converting:
+        warn_without_effect(
+            layers, [("calibrate", "range_calibration")], timed=True, level=2,
+            ranged=any(_ranged(layer) for layer in layers),
+        )  # fmt: skip
     _warn_of_clipping({layer: powers[layer] for layer in layers if layer in powers}, quantile)
     return module
 

@@ -15,8 +15,8 @@ from torch import nn
 from aimc.errors import HardwareWarning, InvalidArgumentError
 from aimc.target import Hardware, Target
 from aimc.torch import adapters, linears
-from aimc.torch.ageing import warn_without_effect
 from aimc.torch.calls import count_calls, forget_calls
+from aimc.torch.doubts import asked_of, warn_of_clipped_weights, warn_without_effect
 from aimc.torch.layer import AnalogLinear
 from aimc.torch.recipes import Circuit, Part, Recipe, check_number
 from aimc.torch.report import tell, tell_skipped, within
@@ -63,6 +63,10 @@ def convert(
         skip: names of layers that stay digital, with what is inside of them, and are not warned
             about, unless a spec names them; ``*`` and ``?`` match as in file names.
         seed: of all draws; ranks of a process group draw differently from one seed.
+
+    Warns:
+        HardwareWarning: for what stays digital; for what of the recipe can do nothing on these
+            targets; and where a scale `sigma:<q>` leaves too little of the weights.
 
     Raises:
         InvalidArgumentError: for layers of a spec or names to skip that the module does not have,
@@ -137,13 +141,10 @@ def convert(
     linears.leave_fast_paths(module)
     tell(module, made.values(), reasons, skipped, spec is not None)
     tell_skipped(name for name in layers or () if within(name, skipped))
-    if chosen.device is not None:
-        warn_without_effect(
-            made.values(),
-            time=bool(chosen.device.times_s),
-            compensation=chosen.device.compensate_drift,
-            level=2,
-        )
+    timed = chosen.device is not None and bool(chosen.device.times_s)
+    warn_without_effect(made.values(), asked_of(chosen), timed=timed, level=2)
+    if chosen.circuit is not None:
+        warn_of_clipped_weights(made.values(), chosen.circuit.scale, level=2)
     return module
 
 
@@ -219,7 +220,8 @@ def on_chip(module: nn.Module, chip: int, time_s: float | None = None) -> Iterat
             stacklevel=3,
         )
     if time_s is not None:  # the recipe's own was told when it was given
-        warn_without_effect(layers, time=True, compensation=False, level=3)
+        aged = [layer for layer in layers if layer.recipe.device]
+        warn_without_effect(aged, [("time_s", "time")], timed=True, level=3)
     before = [(layer.chip, layer.time_s, layer.reads.clone()) for layer in layers]
     try:
         for layer in layers:

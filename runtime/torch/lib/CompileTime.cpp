@@ -17,7 +17,7 @@
 #include "aimc/model/Device.h"
 #include "aimc/model/Place.h"
 #include "aimc/model/Quantiles.h"
-#include "aimc/model/Scale.h"
+#include "aimc/model/ScaleWarning.h"
 #include "aimc/torch/Operators.h"
 
 namespace aimc::ops {
@@ -120,6 +120,17 @@ std::tuple<double, bool> effectiveBitsOf(double signal, double error) {
   return {model::effectiveBits(signal, error), model::keepsFewBits(signal, error)};
 }
 
+/// Empty where the rule leaves enough of the weights.
+std::string clippingWarning(c10::string_view rule, int64_t cells, int64_t clipped, double power,
+                            double clipError) {
+  model::ScaleReport report;
+  report.cells = cells;
+  report.clipped = clipped;
+  report.power = power;
+  report.clipError = clipError;
+  return model::clippingWarning(text(rule), report).value_or("");
+}
+
 std::tuple<Tensor, Tensor> compensate(const Tensor &weight, const Tensor &scale,
                                       at::IntArrayRef blocks, bool transposed, int64_t tileRows,
                                       double columnOhm, double adcOhm, bool alternating,
@@ -215,6 +226,7 @@ TORCH_LIBRARY_IMPL(aimc, CompositeExplicitAutograd, m) {
   m.impl("cut_blocks", aimc::ops::cutBlocksOf);
   m.impl("best_range", aimc::ops::bestRange);
   m.impl("effective_bits", aimc::ops::effectiveBitsOf);
+  m.impl("clipping_warning", aimc::ops::clippingWarning);
   m.impl("compensate", aimc::ops::compensate);
 }
 

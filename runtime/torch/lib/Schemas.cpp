@@ -52,8 +52,8 @@ TORCH_LIBRARY(aimc, m) {
   m.def("tile_stream(int target, int chip, int tile) -> int");
   m.def("device_facts(str kind, float g_min, float g_max, float stuck_off=0., float stuck_on=0., "
         "str? table=None) -> (bool noisy_reads, float stuck_off, float stuck_on)");
-  m.def("ageing_without_effect(str kind, float g_min, float g_max, float programming_scale, float "
-        "read_scale, float drift_scale, bool time, bool compensation, str? table=None) -> str");
+  m.def("without_effect(str[] names, str[] options, str[] targets, float[] numbers, bool timed, "
+        "bool ranged) -> str[]");
   m.def("device_state(Tensor target, Tensor? programming, Tensor? life, Tensor? low_frequency, "
         "Tensor curves, float[] law, Tensor? spread=None) -> Tensor");
   m.def("device_state_slope(Tensor target, Tensor? programming, Tensor? life, Tensor? "
@@ -64,6 +64,7 @@ TORCH_LIBRARY(aimc, m) {
         "Tensor");
   m.def("best_range(float[] shares, float[] values, float codes, bool nearest) -> float");
   m.def("effective_bits(float signal_power, float error_power) -> (float bits, bool few)");
+  m.def("clipping_warning(str rule, int cells, int clipped, float power, float clip_error) -> str");
   m.def("noise(SymInt[] size, Tensor key, int part=0, int[] blocks=[], Tensor? places=None) -> "
         "Tensor");
 

@@ -56,7 +56,8 @@ TileTarget tileTarget(const exec::WholeTarget &whole) {
   target.acceptancePercent = t.acceptancePercent;
   target.stuckOff = t.stuckOff;
   target.stuckOn = t.stuckOn;
-  target.noisyReads = t.deviceModel().noisyReads();
+  target.inForce = exec::inForce(t);
+  target.noisyReads = target.inForce.device.noisyReads();
   target.chipSpread = t.chipSpread;
   target.tileSpread = t.tileSpread;
   target.columnSpread = t.columnSpread;

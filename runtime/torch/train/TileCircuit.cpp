@@ -13,17 +13,25 @@
 #include "TileSite.h"
 
 #include "aimc/model/Quantiles.h"
-#include "aimc/model/Scale.h"
+#include "aimc/model/ScaleWarning.h"
 
 #include <ATen/ATen.h>
-#include <ATen/core/dispatch/Dispatcher.h>
 #include <algorithm>
+#include <map>
 #include <set>
 #include <sstream>
 
 namespace aimc::train {
 
 namespace {
+/// A weight as the initializer of this name holds it.
+at::Tensor shapedAs(const std::string &name, const Weight &weight) {
+  for (size_t i = 0; i < weight.names.size(); ++i)
+    if (weight.names[i] == name && weight.transposed[i])
+      return weight.tensor.t();
+  return weight.tensor;
+}
+
 class TileCircuit final : public Circuit {
 public:
   TileCircuit(const TileTarget *target, std::vector<SiteSpec> specs, TileOptions options)
@@ -36,6 +44,7 @@ public:
     std::map<std::string, int64_t> units;
     std::set<int64_t> placed;        // streams, which name tiles
     std::map<int64_t, size_t> alone; // blocks without a place, by weight
+    std::set<int64_t> seen;          // weights whose scales are reported
     for (size_t w = 0; w < model.weights().size(); ++w)
       for (const std::string &name : model.weights()[w].names)
         units[name] = static_cast<int64_t>(w);
@@ -77,6 +86,9 @@ public:
           alone[devices] = spec.blocks.size();
       sites.push_back(std::make_shared<TileSite>(std::move(spec), site.transposed, devices, number,
                                                  options, clock));
+      if (unit != units.end() && seen.insert(unit->second).second)
+        scaled += sites.back()->scaleReport(
+            shapedAs(site.initializer, model.weights()[static_cast<size_t>(unit->second)]));
     }
     for (size_t i = 0; i < specs.size(); ++i)
       if (!used[i] && specs[i].initializer.empty())
@@ -197,35 +209,27 @@ public:
     return "through " + std::to_string(tiles) + (tiles == 1 ? " tile" : " tiles") + " on " + names;
   }
 
-  /// Time and its compensation, in the runtime's words, where none of the devices ages.
-  std::string withoutEffect() const override {
-    using Told = std::string(c10::string_view, double, double, double, double, double, bool, bool,
-                             std::optional<c10::string_view>);
-    static const auto op = c10::Dispatcher::singleton()
-                               .findSchemaOrThrow("aimc::ageing_without_effect", "")
-                               .typed<Told>();
-    std::set<const TileTarget *> used;
-    if (whole)
-      used.insert(whole.get());
-    for (const SiteSpec &spec : specs)
-      used.insert(spec.target.get());
-    std::set<std::string> lines;
-    for (const TileTarget *t : used) {
-      std::optional<c10::string_view> table;
-      if (!t->table.empty())
-        table = t->table;
-      lines.insert(op.call(t->device, t->circuit.gMinUS, t->circuit.gMaxUS,
-                           t->programmingScale * options.programming, t->readScale * options.read,
-                           t->driftScale * options.drift, !options.times.empty(),
-                           options.compensateDrift, table));
+  /// In the runtime's words.
+  std::vector<std::string> warnings() const override {
+    std::map<const TileTarget *, model::InForce> used;
+    for (const auto &site : sites) {
+      if (!site)
+        continue;
+      model::InForce &t = used.try_emplace(&site->target(), site->target().inForce).first->second;
+      t.follows |= site->follows();
     }
-    std::string text;
-    for (const std::string &line : lines) {
-      if (line.empty())
-        return "";
-      text += (text.empty() ? "" : "; ") + line;
+    std::vector<model::InForce> inForce;
+    for (auto &[target, t] : used) {
+      t.device.programmingScale *= options.programming;
+      t.device.readScale *= options.read;
+      t.device.driftScale *= options.drift;
+      t.timed = !options.times.empty();
+      inForce.push_back(t);
     }
-    return text;
+    std::vector<std::string> lines = model::withoutEffect(options.asked, inForce);
+    if (auto line = model::clippingWarning(options.scale, scaled))
+      lines.push_back(std::move(*line));
+    return lines;
   }
 
   std::string fingerprint() const override {
@@ -295,6 +299,7 @@ private:
   TileOptions options;
   std::set<std::string> targets;
   size_t tiles = 0;
+  model::ScaleReport scaled; ///< of the rule, before the first step
   std::shared_ptr<Clock> clock;
   std::vector<std::shared_ptr<TileSite>> sites; ///< null: digital
   uint64_t contents = kNoHash;                  ///< of targets, places, ranges, LSBs and scales

@@ -140,6 +140,25 @@ at::Tensor TileSite::wide(const at::Tensor &scale) const {
   return transposed ? cells.t() : cells;
 }
 
+model::ScaleReport TileSite::scaleReport(const at::Tensor &weight) const {
+  model::ScaleReport report;
+  if (const auto rule = model::parseScaleRule(options.scale);
+      !rule || rule->kind != model::ScaleRule::Kind::Sigma)
+    return report;
+  c10::NoGradGuard guard;
+  const at::Tensor values = weight.abs().to(at::kDouble);
+  const at::Tensor own = given.defined()
+                             ? wide(given).isnan().expand_as(values)
+                             : at::ones_like(values, at::TensorOptions().dtype(at::kBool));
+  const at::Tensor over =
+      at::clamp_min(values - wide(scaleOf(weight)).to(at::kDouble), 0).masked_fill(~own, 0);
+  report.cells = own.sum().item<int64_t>();
+  report.clipped = (over > 0).sum().item<int64_t>();
+  report.clipError = over.square().sum().item<double>();
+  report.power = values.masked_fill(~own, 0).square().sum().item<double>();
+  return report;
+}
+
 void TileSite::follow(const at::Tensor &weight) {
   stale = false;
   c10::NoGradGuard guard;

@@ -4,6 +4,7 @@
 //===----------------------------------------------------------------------===//
 #pragma once
 
+#include "aimc/model/Scale.h"
 #include "aimc/torch/Tiles.h"
 
 namespace aimc::train {
@@ -52,6 +53,12 @@ public:
   void restore();
 
   const std::string &layer() const { return spec.layer; }
+  const TileTarget &target() const { return *spec.target; }
+  /// Scales or compensation follow the weights at intervals.
+  bool follows() const { return optimal || compensates; }
+  /// What a rule sigma:<q> leaves of a weight, where the spec has no scales; empty by other rules,
+  /// which clip nothing, or what noise would take.
+  model::ScaleReport scaleReport(const at::Tensor &weight) const;
   /// Continues a hash with everything that the spec says of this site.
   uint64_t contents(uint64_t hash) const;
   /// Shares of inputs beyond the DAC's range and of readings beyond the ADC's, when inspected.

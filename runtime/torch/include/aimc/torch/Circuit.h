@@ -35,8 +35,8 @@ public:
   virtual void stateLoaded(int64_t) {}
   /// The layer whose tile saturated most in the reads that were inspected; "" where none did.
   virtual std::string saturated() const { return ""; }
-  /// What of the options can do nothing, for people; "" where all do something.
-  virtual std::string withoutEffect() const { return ""; }
+  /// Doubts before the first step, a line each: options that can do nothing, scales that clip.
+  virtual std::vector<std::string> warnings() const { return {}; }
   /// Where DAC ranges take too much of the inputs' power, judged as in a session, for people, by
   /// the reads since the start; "" where nowhere. Counting ends.
   virtual std::string clipping() { return ""; }

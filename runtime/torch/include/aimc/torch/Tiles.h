@@ -10,6 +10,7 @@
 //===----------------------------------------------------------------------===//
 #pragma once
 
+#include "aimc/model/WithoutEffect.h"
 #include "aimc/torch/Circuit.h"
 #include "aimc/torch/Model.h"
 #include "aimc/torch/Operators.h"
@@ -37,7 +38,8 @@ struct TileTarget {
   bool noisyReads = true;           ///< its devices have read noise of nanoseconds
   double chipSpread = 0, tileSpread = 0, columnSpread = 0, deviceSpread = 0;
   double lsbFC = 1;
-  ops::Circuit circuit; ///< geometry, wires and converters, as the operators take them
+  ops::Circuit circuit;   ///< geometry, wires and converters, as the operators take them
+  model::InForce inForce; ///< what options can do on it
 };
 
 /// A target's object. What training has no model of is refused instead of being left out, where
@@ -73,11 +75,12 @@ struct TileOptions {
   int64_t seed = 0;
   double programming = 1, read = 1, drift = 1; ///< factors; 0: off
   std::vector<double> times;                   ///< seconds since programming, one a step in turn
-  bool compensateDrift = false; ///< scale columns digitally by what drift took from them
-  std::string scale = "max";    ///< max, sigma:<q> or optimal; a spec's scales win
-  std::string compensate;       ///< none, gain, weights, weights+pulses; "": the spec's
-  int64_t refresh = 50;         ///< steps between updates of what follows weights
-  double gaussian = 0;          ///< instead of devices: of a column's largest weight
+  bool compensateDrift = false;    ///< scale columns digitally by what drift took from them
+  std::string scale = "max";       ///< max, sigma:<q> or optimal; a spec's scales win
+  std::string compensate;          ///< none, gain, weights, weights+pulses; "": the spec's
+  int64_t refresh = 50;            ///< steps between updates of what follows weights
+  double gaussian = 0;             ///< instead of devices: of a column's largest weight
+  std::vector<model::Asked> asked; ///< by name, of which the circuit says what does nothing
 };
 
 /// `sites` empty: every site of the model, cut by `target`. Otherwise the sites that the spec names
