@@ -170,35 +170,6 @@ def test_scales_of_a_spec_win(tmp_path):
     assert line.startswith("scale sigma:0.01 clips 99.")
 
 
-def test_a_layer_without_a_name_has_a_place():
-    x, root = torch.randn(8, 64), "the module itself (AnalogLinear)"
-    few = aimc.Target(adc=aimc.Adc(bits=4, lsb_fc=10.0))
-    torch.manual_seed(0)
-    model = convert(nn.Linear(64, 8), few, recipe=Circuit())
-    (line,) = told(lambda: calibrate(model, [x], adc=False))
-    assert line.startswith(f"{root}: the ADC keeps ")
-    narrow = convert(nn.Linear(64, 8), aimc.Target(), recipe=Circuit(input_range="fixed"))
-    (line,) = [t for t in told(lambda: calibrate(narrow, [x], quantile=0.3)) if "range takes" in t]
-    assert line.startswith(f"{root}: the input range takes ")
-    fixed = convert(nn.Linear(64, 8), aimc.Target(), recipe=Circuit(input_range="fixed"))
-    with pytest.raises(aimc.InvalidArgumentError) as caught:
-        fixed(x)
-    assert str(caught.value).startswith(f"{root}: expected an input range")
-    assert told(lambda: convert(nn.Sequential(nn.Linear(4, 4)), few, recipe=Circuit())) == []
-
-
-def test_few_bits_name_what_helps():
-    x = torch.randn(64, 64, generator=torch.Generator().manual_seed(2))
-    few = aimc.Target(adc=aimc.Adc("linear", bits=3, lsb_fc=10.0))
-    model = convert(net((64, 8)), few, recipe=Circuit())
-    (line,) = told(lambda: calibrate(model, [x], adc=False))
-    assert "aimc.torch.calibrate with adc=True" in line and "more adc bits" in line
-    (line,) = told(lambda: calibrate(model, [x]))  # which chose the range: bits are left
-    assert line.endswith("; more adc bits keep more")
-    wide = convert(net((64, 8)), aimc.Target(adc=aimc.Adc("linear", bits=8)), recipe=Circuit())
-    assert told(lambda: calibrate(wide, [x])) == []  # and it is true
-
-
 def test_a_time_on_a_chip_is_judged_with_its_own():
     model = convert(net(), aimc.Target(), recipe=Circuit() + Device())
 

@@ -31,7 +31,7 @@ bool isInside(const std::string &path, const std::string &folder) {
          std::mismatch(root.begin(), root.end(), whole.begin(), whole.end()).first == root.end();
 }
 
-/// "b" or "'b', which it links to".
+/// What to add where an input has another name than the output.
 std::string named(const std::string &output, const std::string &input) {
   return output == input ? "" : " '" + input + "', which is the same";
 }
