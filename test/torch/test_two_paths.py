@@ -254,8 +254,9 @@ def test_a_small_range_is_its_own(tmp_path):
 
 
 def differences(layer, x, toward):
-    """dL/dw by finite differences where L = sum(y toward). One that goes to or beyond the scale is
-    clipped, so steps at the scale go inwards; a zero is the plus device's."""
+    """dL/dw by finite differences where L = sum(y toward). Beyond the scale weights are clipped, so
+    a step from there goes outwards, and one from the scale, but for rounding, inwards; a zero is
+    the plus device's."""
     w = layer.weight.data
     wide = layer._wide(layer.scales).expand_as(w)
     slopes = torch.zeros_like(w)
@@ -266,8 +267,12 @@ def differences(layer, x, toward):
             if step == 0:  # a column of zeros where rows have wires
                 continue
             ends = [old + step, old - step]
-            if abs(old) > 0.9 * wide[i, j]:
-                ends = [old, old - np.copysign(step, old)]
+            edge = wide[i, j].item()
+            if abs(old) > 1.000001 * edge:
+                ends = [old + np.copysign(step, old), old]
+            elif abs(old) > 0.9 * edge:
+                top = min(abs(old), edge)
+                ends = [np.copysign(top, old), np.copysign(top - step, old)]
             elif old == 0:
                 ends = [old + step, old]
             values = []

@@ -28,6 +28,12 @@ _AT_SCALE = 1.0 + 1e-6  # of |w| / s, as kAtScale of runtime/torch: rounding may
 Curve: TypeAlias = tuple[float, ...] | Tensor
 
 
+def clipped(weight: Tensor, scale: Tensor) -> Tensor:
+    """The weight within its scale; one at the scale but for rounding keeps its gradient."""
+    limit = scale * _AT_SCALE
+    return weight.clamp(-limit, limit)
+
+
 @functools.lru_cache(maxsize=64)
 def fit(
     device: Device, programming: float, read: float, drift: float, time_s: float | None,

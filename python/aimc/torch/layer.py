@@ -203,8 +203,8 @@ class AnalogLinear(DeviceWeight):
         if (not devices or jointly) and simple and len(self._shares) == 1:
             gains = None
             if shape is not None:
-                bound = self._wide(scale)
-                weight, gains = weight.clamp(-bound, bound) * shape[0], made[0]
+                weight = joint.clipped(weight, self._wide(scale)) * shape[0]
+                gains = made[0]
             g_max = device.g_max_us
             if jointly:
                 (weight,), (gains,) = self._joint_devices(

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from aimc.errors import InvalidArgumentError
 from aimc.target import Target
-from aimc.torch import operators  # noqa: F401, registers torch.ops.aimc
+from aimc.torch import joint
 from aimc.torch.layout import Layout, dac_passes, pair_shares, table_text
 from aimc.torch.moment import Moment
 from aimc.torch.places import placed
@@ -188,7 +188,7 @@ class TiledWeight(nn.Module):  # type: ignore[misc]
             return self._pair(weight, scale, k)
         device, wide = self.target.device, self._wide(scale)
         if len(self._shares) == 1:
-            shaped = weight.clamp(-wide, wide) * shape[k]
+            shaped = joint.clipped(weight, wide) * shape[k]
         else:
             shaped = self._normalised(weight, scale, k) * shape[k]
             wide = torch.ones_like(wide)

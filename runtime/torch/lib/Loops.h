@@ -25,10 +25,6 @@ template <class S, size_t Count, class F> void elementwise(at::TensorIterator &i
 /// its vector's outputs, as in the runtime, whatever a clamp or a code would make of it.
 template <class S> inline S nanUnlessFinite(S x) { return x - x; }
 
-/// |w| / s up to which a weight is at its scale and not beyond it: what is clipped and shaped in
-/// single precision is off by a few roundings, and a weight at the scale keeps its gradient.
-constexpr double kAtScale = 1.0 + 1e-6;
-
 /// Inputs of an operator share a floating-point type that kernels exist for.
 inline void checkReal(const at::Tensor &tensor, const char *name) {
   TORCH_CHECK_TYPE(tensor.scalar_type() == at::kFloat || tensor.scalar_type() == at::kDouble,

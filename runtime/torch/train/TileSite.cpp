@@ -189,7 +189,7 @@ bool TileSite::simple(const ops::Circuit &circuit) const {
 at::Tensor TileSite::shaped(const at::Tensor &weight, const at::Tensor &scale) const {
   if (!compensates)
     return weight;
-  at::Tensor limit = wide(scale);
+  at::Tensor limit = wide(scale) * ops::kAtScale;
   // Not by minimum and maximum: the largest weight of a column is its limit, and they would give
   // the limit, which is a constant, half of its gradient.
   return at::clamp(weight, -limit, limit) * shape.front();

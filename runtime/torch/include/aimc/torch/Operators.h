@@ -57,6 +57,10 @@ at::Tensor tileLinear(const at::Tensor &x, const at::Tensor &weight, const at::T
                       const std::optional<at::Tensor> &lsb, const Blocks &blocks, bool transposed,
                       const Circuit &circuit);
 
+/// |w| / s up to which a weight is at its scale and not beyond it: what is clipped and shaped in
+/// single precision is off by a few roundings, and a weight at the scale keeps its gradient.
+constexpr double kAtScale = 1.0 + 1e-6;
+
 /// Target pair of a weight under a scale that broadcasts to it; of several, the one with `share`.
 std::tuple<at::Tensor, at::Tensor> targetPairs(const at::Tensor &weight, const at::Tensor &scale,
                                                double gMinUS, double gMaxUS,
