@@ -50,7 +50,7 @@ def size(case: Case) -> np.ndarray:
     """What an output [vectors, columns] could be at most: every input on the column's largest
     weight. Sums of single precision err by it."""
     x = np.abs(case.x).astype(np.float64).sum(1, keepdims=True)
-    if case.input_range is not None:
+    if case.input_range is not None and "dac" not in case.off:
         x = np.minimum(x, case.input_range * case.rows)
     return x * np.abs(case.weight).astype(np.float64).max(0)
 

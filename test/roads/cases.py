@@ -268,6 +268,7 @@ class Case:
     seed: int = 0
     time_s: float | None = None
     drift_compensation: bool = False
+    off: tuple[str, ...] = ()  # effects of the circuit
 
     @functools.cached_property
     def weight(self) -> np.ndarray:
@@ -299,13 +300,14 @@ class Case:
 
 SCALES = ["max", "sigma:2.0", "optimal", "sigma:0.7"]
 SEEDS = [0, 1, 7, 2**32 + 5, 2**62 + 1]
+EFFECTS = ["dac", "adc", "wire"]
 TIMES = {"reram_wan": [None, 86400.0, 172800.0]}
 
 
 @st.composite
 def cases(
     draw: Any, *, training: bool = True, columns: list[str] = COLUMNS, vectors: list[str] = VECTORS,
-    aged: bool = False, ranges: bool = True,
+    aged: bool = False, ranges: bool = True, partly: bool = True,
 ) -> Case:  # fmt: skip
     """A case of which every part is drawn."""
     parts = draw(targets(training=training))
@@ -326,6 +328,7 @@ def cases(
         input_range=draw(st.sampled_from([None, 1.5])) if ranges else None,
         seed=draw(st.sampled_from(SEEDS)) if aged else 0,
         time_s=draw(st.sampled_from(times)) if aged else None,
+        off=tuple(draw(st.lists(st.sampled_from(EFFECTS), max_size=2, unique=True))) if partly else (),
     )  # fmt: skip
 
 

@@ -29,9 +29,6 @@ from aimc.testing import models
 from aimc.testing.programs import run_program
 from aimc.torch import Circuit, Device, Layout, convert, load_spec, on_chip
 
-EFFECTS = ("programming", "wire", "dac", "adc", "read_noise", "variation")
-
-
 @dataclasses.dataclass(frozen=True)
 class Noise:
     """What is random: nothing, devices that the seed programs, or their reads too."""
@@ -51,7 +48,7 @@ QUIET = Noise()
 
 def options(case: Case, noise: Noise) -> dict[str, Any]:
     """Of a session and of a tile."""
-    made: dict[str, Any] = {"seed": case.seed, "scale": case.scale, "effects": noise.effects}
+    made: dict[str, Any] = {"seed": case.seed, "scale": case.scale, "effects": noise.effects | dict.fromkeys(case.off, False)}
     if case.compensate != "none":
         made["compensate"] = case.compensate
     if case.time_s is not None and noise.devices:  # drift is no effect that is switched off
@@ -91,7 +88,7 @@ def through_tiles(case: Case, noise: Noise = QUIET) -> Read:
     dac, adc = case.whole["dac"], case.whole["adc"]
     bits = dac["bits"] - 1
     # Digital weights of the passes of a converter, docs/Physics.md 3.
-    passes = {"one_pass": 1, "split": 1 + 2 ** dac["lsb_bits"], "bit_serial": 2**bits - 1}[
+    passes = 1 if "dac" in case.off else {"one_pass": 1, "split": 1 + 2 ** dac["lsb_bits"], "bit_serial": 2**bits - 1}[
         dac["mode"]
     ]
     for number, b in enumerate(layout_of(case).blocks):
@@ -105,7 +102,7 @@ def through_tiles(case: Case, noise: Noise = QUIET) -> Read:
             fc = tile.array("digital").sum(0)
         outputs[b.col] = outputs[b.col] + part if b.col in outputs else part
         full = np.abs(x).max(1) if case.input_range is None else np.full(len(x), case.input_range)
-        lsb = adc["lsb_fc"] if adc["kind"] != "ideal" else 0.0
+        lsb = 0.0 if adc["kind"] == "ideal" or "adc" in case.off else adc["lsb_fc"]
         steps[:, b.col : b.col + b.cols] += np.outer(full / (2**bits - 1), fc) * lsb * passes
     return Read(np.concatenate([outputs[col] for col in sorted(outputs)], 1), steps)
 
@@ -143,7 +140,7 @@ class Product(nn.Module):
 
 def converted(case: Case, noise: Noise, spec: pathlib.Path) -> nn.Module:
     device = Device(read=float(noise.reads)) if noise.devices else None
-    circuit = Circuit(scale=case.scale)
+    circuit = Circuit(scale=case.scale, **{name: 0.0 if name == "wire" else False for name in case.off})
     recipe = circuit if device is None else circuit + device
     return silent(lambda: convert(Product(case), spec=load_spec(spec), recipe=recipe).eval())
 

@@ -11,8 +11,8 @@ import tempfile
 
 import numpy as np
 from agreement import compare, differences
-from cases import cases
-from hypothesis import given
+from cases import Case, cases
+from hypothesis import example, given
 from hypothesis import strategies as st
 from roads import (
     QUIET,
@@ -51,8 +51,15 @@ def test_compiled_products_are_tiles(case, noise, program_in_c):
         np.testing.assert_array_equal(tile * made.factors, wanted)
 
 
+SMALL = {"geometry": {"rows": 16, "cols": 16}}
+BANDS = Case(SMALL, 32, (("constant", 0),), (("normal", 0), ("half of zeros", 0)))
+UNROUNDED = Case(SMALL, 9, (("normal", 0),), (("normal", 0),), input_range=0.2, off=("dac",))
+
+
 @examples(100)
 @given(case=cases(aged=True), noise=st.sampled_from(NOISES))
+@example(case=BANDS, noise=NOISES[2])  # two blocks' reads draw for themselves
+@example(case=UNROUNDED, noise=QUIET)  # a range is also how long a pulse lasts
 def test_training_reads_tiles(case, noise):
     """A converted module, alone and on a chip instance of a seed and an age."""
     wanted = through_tiles(case, noise)

@@ -29,6 +29,8 @@ def asked_of(recipe: Recipe) -> list[Asked]:
             asked.append(("compensate", "compensate"))
         if circuit.wire != Circuit.wire and _on(circuit.wire):
             asked.append(("wire", "wire"))
+        if circuit.input_range not in (None, "vector"):
+            asked.append(("input_range", "input_range"))
         if circuit.adc_range == "learned":
             asked.append(("adc_range", "adc"))
         if circuit.refresh != Circuit.refresh:
@@ -64,8 +66,8 @@ def warn_without_effect(
         device, circuit = layer.recipe.device, layer.recipe.circuit
         strengths = (device.programming, device.read, device.drift) if device else (0.0, 0.0, 0.0)
         wire = circuit.wire if circuit else 0.0
-        adc = circuit is not None and circuit.adc
-        on = (*(_on(one) for one in (*strengths, wire)), adc, _follows(layer))
+        converters = (circuit.dac, circuit.adc) if circuit else (False, False)
+        on = (*(_on(one) for one in (*strengths, wire)), *converters, _follows(layer))
         numbers = tuple(float(one) for one in on)
         targets[json.dumps(layer.target.parts()), numbers] = None
     lines = torch.ops.aimc.without_effect(

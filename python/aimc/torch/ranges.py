@@ -58,9 +58,7 @@ class RangedWeight(TiledWeight):
 
     def _input_ranges(self, call: int | None) -> Tensor | None:
         """Full scales of row blocks in a call; None where each vector has its own."""
-        circuit = self.recipe.circuit
-        assert circuit is not None  # the caller looked
-        if self.range_mode == "vector" or not circuit.dac:
+        if self.range_mode == "vector":
             return None
         if self.ranged_by_call and call is None:
             raise InvalidArgumentError(

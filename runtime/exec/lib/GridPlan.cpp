@@ -110,7 +110,7 @@ Grids::Plan Grids::analogPlan(const Manifest &manifest, const Options &options, 
   const Grid &grid = manifest.grids[gridIndex];
   Plan plan;
   plan.inputs = manifest.weights[static_cast<size_t>(grid.weights[0])].rows;
-  uint64_t drawId = static_cast<uint64_t>(gridIndex) << 32;
+  uint64_t drawId = grid.drawId + (static_cast<uint64_t>(gridIndex) << kCallSiteBit);
   for (size_t output = 0; output < grid.weights.size(); ++output) {
     auto w = static_cast<size_t>(grid.weights[output]);
     const Weight &weight = manifest.weights[w];

@@ -269,7 +269,8 @@ void Grids::readUnit(const Site &site, const Plan &plan, const Unit &unit, int64
           continue;
         // Call site, block, plane and pass name a stream.
         streams[n] = model::makeStream(options.seed, model::StreamKind::Read,
-                                       piece.drawId | uint64_t{k} << 24 | uint64_t{p} << 28,
+                                       piece.drawId | uint64_t{k} << kPlaneBit |
+                                           uint64_t{p} << kPassBit,
                                        static_cast<uint32_t>(firstRow >> 32));
         c.draws = {&streams[n], static_cast<uint32_t>(firstRow)};
       }

@@ -28,6 +28,7 @@ std::vector<Asked> askedOf(const Options &o) {
   } rows[] = {
       {"compensate", pulses ? Option::CompensateByPulses : Option::Compensate, true},
       {"compare_exact", Option::Fidelity, true},
+      {"input_range", Option::InputRange, true},
       {"activity", Option::Activity, true},
       {"effects.programming", Option::Programming, e.programming},
       {"effects.wire", Option::Wire, e.wire},
@@ -50,6 +51,7 @@ model::InForce inForce(const Target &target, const Options &options, bool ran) {
   model::InForce t = exec::inForce(target);
   t.device = deviceInForce(target, options.effects);
   t.wire = options.effects.wire;
+  t.dac = options.effects.dac;
   t.adc = options.effects.adc;
   t.offset = t.offset && options.effects.adc;
   t.timed = options.timeS || !ran;

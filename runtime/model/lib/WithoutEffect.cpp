@@ -62,6 +62,13 @@ Judged readNoise(const InForce &t) {
              : Reason{"reads of no device here are noisy"};
 }
 
+/// The full scale also says how long a pulse lasts, which noise and rounding of charges depend on.
+Judged inputRange(const InForce &t) {
+  if (t.dac || t.open || (t.adc && (t.converter || t.offset)) || !readNoise(t))
+    return std::nullopt;
+  return Reason{"the effect dac is off, and nothing depends on how long pulses last"};
+}
+
 Judged drift(const InForce &t) {
   if (!t.device.drifts())
     return Reason{"no device here drifts"};
@@ -102,6 +109,7 @@ constexpr Row kRows[] = {
     {Option::Compensate, "compensate", noWires},
     {Option::CompensateByPulses, "compensate_by_pulses", pulses},
     {Option::Fidelity, "fidelity", fidelity},
+    {Option::InputRange, "input_range", inputRange},
     {Option::Activity, "activity", activity},
     {Option::Programming, "programming", programming},
     {Option::Wire, "wire", noWires},

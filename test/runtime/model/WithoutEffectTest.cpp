@@ -52,6 +52,19 @@ TEST(WithoutEffect, AConverterThatIsOffHasNoRange) {
   EXPECT_EQ(linesOf(asked, {off}).size(), 1u);
 }
 
+TEST(WithoutEffect, ARangeWithoutADacIsHowLongPulsesLast) {
+  InForce off;
+  off.dac = false;
+  const std::vector<Asked> asked{{"r", Option::InputRange}};
+  EXPECT_EQ(linesOf(asked, {InForce()}), Lines{});
+  EXPECT_EQ(linesOf(asked, {off}).size(), 1u);
+  for (bool InForce::*part : {&InForce::open, &InForce::converter, &InForce::offset}) {
+    InForce t = off;
+    t.*part = true;
+    EXPECT_EQ(linesOf(asked, {t}), Lines{});
+  }
+}
+
 TEST(WithoutEffect, WhatDoesAnotherValuesWorkIsSaidSo) {
   InForce midrail, open;
   midrail.ohm = open.ohm = 1;

@@ -27,6 +27,9 @@ namespace aimc::exec {
 
 class Grids {
 public:
+  /// Of what names a stream of read noise, from its lowest bit: block, plane, pass and call site.
+  static constexpr int kPlaneBit = 24, kPassBit = 28, kCallSiteBit = 32;
+
   Grids(const Manifest &manifest, const Options &options, const Chip &chip, Threads &threads);
 
   /// y[i] [rows x N_i] = x [rows x K] times weight i of call site `grid`.

@@ -48,6 +48,7 @@ struct Grid {
   std::string layer;
   std::vector<int> weights;
   std::optional<double> inputRange; ///< DAC full scale; absent: each vector's largest magnitude
+  uint64_t drawId = 0; ///< names the first block in streams of read noise, beside the call site
 };
 
 struct Port {

@@ -26,6 +26,7 @@ enum class Option : uint8_t {
   Compensate,         ///< wires, by gains or weights
   CompensateByPulses, ///< by weights+pulses
   Fidelity,    ///< how closely reads of open rows follow the circuit, or a comparison with it
+  InputRange,  ///< of a DAC
   Activity,    ///< how often rows conduct
   Programming, ///< error of programming
   Wire,
@@ -54,6 +55,7 @@ struct InForce {
   DeviceModel device;
   double ohm = 0; ///< of all wires, drivers and ADC inputs
   bool wire = true;
+  bool dac = true;
   bool adc = true;
   bool open = false;      ///< idle rows
   bool converter = false; ///< an ADC that is not ideal
