@@ -162,7 +162,7 @@ def test_scales_of_a_spec_win(tmp_path):
         return told(lambda: convert(copy.deepcopy(model), spec=path, recipe=recipe))
 
     assert all("scales" in block for layer in spec["layers"] for block in layer["blocks"])
-    assert lines() == []
+    assert lines() == ["scale has no effect: the spec has all scales"]
     for layer in spec["layers"]:
         for block in layer["blocks"]:
             del block["scales"]
@@ -219,3 +219,24 @@ def test_finetuning_tells_what_does_nothing(tmp_path, target, options, line):
         records = map(json.loads, (tmp_path / "log").read_text().splitlines())
         losses = [record["loss"] for record in records if "evaluation" in record]
         assert [len(set(chips)) for chips in losses] == [1 if line else 3] * 2
+
+
+@pytest.mark.skipif(not program("aimc-finetune"), reason="built without torch")
+def test_finetuning_tells_of_scales_that_a_spec_has_and_of_a_batch_beyond_the_data(tmp_path):
+    model, spec, data = models.linear(tmp_path / "m.onnx"), tmp_path / "s.json", tmp_path / "d.npz"
+    aimc.compile(model, target="pcm", dims={"batch": 2}, scale="optimal", emit_noise=spec,
+                 output=tmp_path / "m.aimc")  # fmt: skip
+    np.savez(data, x=np.ones((8, 96), np.float32), labels=np.ones((8, 80), np.float32))
+
+    def run(*given):
+        done = finetune(model, data, tmp_path / "a.onnx", "--spec", spec, "--loss", "mse",
+                        "--steps", 2, *given)  # fmt: skip
+        return done.stderr, weights_of(tmp_path / "a.onnx")
+
+    (quiet, alone), (scaled, rescaled) = run("--batch", 8), run("--batch", 8, "--scale", "sigma:1")
+    assert quiet == ""
+    assert scaled == "aimc-finetune: warning: --scale has no effect: the spec has all scales\n"
+    assert all(np.array_equal(alone[name], rescaled[name]) for name in alone)
+    more, whole = run("--batch", 9)
+    assert "--batch: expected at most the 8 examples of" in more
+    assert all(np.array_equal(alone[name], whole[name]) for name in alone)

@@ -70,6 +70,7 @@ std::vector<model::Asked> asked(const CLI::App &app, const Arguments &arguments)
       {"--read-noise", Option::ReadNoise, t.read > 0},
       {"--compensate", pulses ? Option::CompensateByPulses : Option::Compensate,
        t.compensate != "none"},
+      {"--scale", Option::Scale, true},
       {"--refresh", Option::Refresh, true},
       // that noise differs from chip to chip, whatever the devices are
       {"--eval-chips", Option::Chips, arguments.train.evalChips > 1 && t.gaussian == 0},

@@ -33,6 +33,8 @@ def asked_of(recipe: Recipe) -> list[Asked]:
             asked.append(("input_range", "input_range"))
         if circuit.adc_range == "learned":
             asked.append(("adc_range", "adc"))
+        if circuit.scale != Circuit.scale:
+            asked.append(("scale", "scale"))
         if circuit.refresh != Circuit.refresh:
             asked.append(("refresh", "refresh"))
     if device is not None:
@@ -67,7 +69,7 @@ def warn_without_effect(
         strengths = (device.programming, device.read, device.drift) if device else (0.0, 0.0, 0.0)
         wire = circuit.wire if circuit else 0.0
         converters = (circuit.dac, circuit.adc) if circuit else (False, False)
-        on = (*(_on(one) for one in (*strengths, wire)), *converters, _follows(layer))
+        on = (*(_on(one) for one in (*strengths, wire)), *converters, _follows(layer), _ruled(layer))
         numbers = tuple(float(one) for one in on)
         targets[json.dumps(layer.target.parts()), numbers] = None
     lines = torch.ops.aimc.without_effect(
@@ -108,6 +110,11 @@ def _on(strength: Strength) -> bool:
     if isinstance(strength, Ramp):
         return strength.start != 0 or strength.end != 0
     return strength != 0
+
+
+def _ruled(layer: AnalogLinear) -> bool:
+    """Whether scales follow the recipe's rule, where the spec has none."""
+    return any(b.scales is None for b in layer.layout.blocks)
 
 
 def _follows(layer: AnalogLinear) -> bool:

@@ -100,7 +100,7 @@ Result<std::shared_ptr<const ChipFile>> ChipFile::open(const std::string &path) 
   auto text = chip->tensors->metadata().find("aimc_chip");
   if (text == chip->tensors->metadata().end())
     return fail(AIMC_BAD_PACKAGE, path + ": expected a chip file, but got tensors without a "
-                                         "description of a chip");
+                                         "description of a chip; aimc-chip program makes one");
   const std::string_view bytes(reinterpret_cast<const char *>((*file)->data()), (*file)->size());
   if (auto good = files::checkSeal(bytes, path, "a chip file",
                                    "make the chip again with aimc-chip program");
@@ -187,7 +187,8 @@ Result<void> ChipFile::checkFits(const Manifest &manifest) const {
                 name +
                     ": the chip was programmed from other weights or another mapping than this "
                     "package's, expected " +
-                    *hash + ", but got " + was);
+                    *hash + ", but got " + was +
+                    "; aimc-chip program makes a chip of this package");
   for (const Target &target : manifest.targets) {
     auto found = std::find_if(targetList.begin(), targetList.end(),
                               [&](const Target &t) { return t.name == target.name; });

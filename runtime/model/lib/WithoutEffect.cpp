@@ -89,6 +89,10 @@ Judged rangeCalibration(const InForce &t) {
 
 Judged calibration(const InForce &t) { return activity(t) ? rangeCalibration(t) : Judged(); }
 
+Judged scale(const InForce &t) {
+  return t.ruled ? Judged() : Reason{"the spec has all scales"};
+}
+
 Judged refresh(const InForce &t) {
   return t.follows ? Judged()
                    : Reason{"neither optimal scales nor compensation follow the weights"};
@@ -119,6 +123,7 @@ constexpr Row kRows[] = {
     {Option::Variation, "variation", variation},
     {Option::Calibration, "calibration", calibration},
     {Option::RangeCalibration, "range_calibration", rangeCalibration},
+    {Option::Scale, "scale", scale},
     {Option::Refresh, "refresh", refresh},
     {Option::Chips, "chips", chips},
     {Option::Time, "time", nullptr},

@@ -15,14 +15,14 @@ namespace {
 using Texts = c10::List<std::string>;
 
 /// Lines about options of a recipe. `names` are as its user spells them, `options` as runtime/model
-/// does; `targets` are objects as a manifest has them, with seven numbers each: strengths of
+/// does; `targets` are objects as a manifest has them, with eight numbers each: strengths of
 /// programming, read noise, drift and wires, whether inputs go through the DAC and charges through
-/// the ADC, and whether scales or compensation follow weights.
+/// the ADC, whether scales or compensation follow weights, and whether scales follow a rule.
 Texts withoutEffect(const Texts &names, const Texts &options, const Texts &targets,
                     at::ArrayRef<double> numbers, bool timed, bool ranged) {
-  constexpr size_t kNumbers = 7;
+  constexpr size_t kNumbers = 8;
   TORCH_CHECK_VALUE(names.size() == options.size() && numbers.size() == kNumbers * targets.size(),
-                    "expected an option for each name and seven numbers for each target");
+                    "expected an option for each name and eight numbers for each target");
   std::vector<model::Asked> asked;
   for (size_t i = 0; i < names.size(); ++i) {
     const std::string option = options.get(i);
@@ -44,6 +44,7 @@ Texts withoutEffect(const Texts &names, const Texts &options, const Texts &targe
     t.dac = own[4] != 0;
     t.adc = own[5] != 0;
     t.follows = own[6] != 0;
+    t.ruled = own[7] != 0;
     t.timed = timed;
     t.ranged = ranged;
     inForce.push_back(std::move(t));

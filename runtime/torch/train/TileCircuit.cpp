@@ -215,8 +215,10 @@ public:
     for (const auto &site : sites) {
       if (!site)
         continue;
-      model::InForce &t = used.try_emplace(&site->target(), site->target().inForce).first->second;
+      auto [entry, first] = used.try_emplace(&site->target(), site->target().inForce);
+      model::InForce &t = entry->second;
       t.follows |= site->follows();
+      t.ruled = site->ruled() || (!first && t.ruled);
     }
     std::vector<model::InForce> inForce;
     for (auto &[target, t] : used) {

@@ -56,6 +56,8 @@ public:
   const TileTarget &target() const { return *spec.target; }
   /// Scales or compensation follow the weights at intervals.
   bool follows() const { return optimal || compensates; }
+  /// Whether scales follow the rule, where the spec has none.
+  bool ruled() const { return !given.defined() || given.isnan().any().item<bool>(); }
   /// What a rule sigma:<q> leaves of a weight, where the spec has no scales; empty by other rules,
   /// which clip nothing, or what noise would take.
   model::ScaleReport scaleReport(const at::Tensor &weight) const;

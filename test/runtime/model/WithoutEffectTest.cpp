@@ -52,6 +52,14 @@ TEST(WithoutEffect, AConverterThatIsOffHasNoRange) {
   EXPECT_EQ(linesOf(asked, {off}).size(), 1u);
 }
 
+TEST(WithoutEffect, ARuleIsNothingWhereASpecHasAllScales) {
+  InForce given;
+  given.ruled = false;
+  const std::vector<Asked> asked{{"--scale", Option::Scale}};
+  EXPECT_EQ(linesOf(asked, {given}), Lines{"--scale has no effect: the spec has all scales"});
+  EXPECT_EQ(linesOf(asked, {given, InForce()}), Lines{});
+}
+
 TEST(WithoutEffect, ARangeWithoutADacIsHowLongPulsesLast) {
   InForce off;
   off.dac = false;

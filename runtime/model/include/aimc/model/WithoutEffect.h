@@ -36,6 +36,7 @@ enum class Option : uint8_t {
   Variation,
   Calibration,       ///< data choose ranges of converters, and how often rows conduct
   RangeCalibration,  ///< data choose ranges of converters alone
+  Scale,             ///< the rule that scales follow
   Refresh,           ///< how often scales and compensation follow weights that train
   Chips,             ///< several chip instances
   Time,              ///< since programming
@@ -63,6 +64,7 @@ struct InForce {
   bool varies = false;    ///< spreads or stuck devices
   bool timed = true;      ///< a time since programming is given, or may be yet
   bool follows = false;   ///< scales or compensation follow the weights
+  bool ruled = true;      ///< some scales follow a rule, where others are a spec's
   bool ranged = false;    ///< inputs have full scales that data choose
 };
 
