@@ -44,7 +44,8 @@ class Tile(Owner):
     ``drift_compensation``, ``compare_exact``, ``threads`` as for :class:`aimc.Session`, and
     ``at_row``, ``at_col`` (place of the block in the tile; by default next to the ADC, where the
     compiler puts a block that has a tile to itself), ``chip``, ``tile`` (which devices, and
-    which noise of reads, the seed means), ``activity`` [inputs x 32], ``input_range``, ``compat="aihwkit"``.
+    which noise of reads, the seed means), ``activity`` [inputs x 32], ``input_range``,
+    ``compat="aihwkit"``.
 
     >>> tile = Tile(numpy.eye(4), {"adc": {"kind": "ideal"}}, seed=1)
     >>> tile.read([[1.0, 0.0, 0.0, 0.0]]).shape

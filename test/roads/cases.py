@@ -226,6 +226,7 @@ def column(kind: str, rows: int, seed: int) -> np.ndarray:
 COLUMNS = ["constant", "normal", "negative constant", "nearly constant", "zeros", "one row",
            "one outlier", "two values", "heavy tails", "tiny", "1e3", "1e30", "denormal", "smallest",
            "rows of zeros"]  # fmt: skip
+# Weights that a gradient is a number of: not so large or small that a step in them is none.
 MODEST = [kind for kind in COLUMNS if kind not in ("1e30", "denormal", "smallest", "tiny")]
 
 

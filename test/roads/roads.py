@@ -29,6 +29,7 @@ from aimc.testing import models
 from aimc.testing.programs import run_program
 from aimc.torch import Circuit, Device, Layout, convert, load_spec, on_chip
 
+
 @dataclasses.dataclass(frozen=True)
 class Noise:
     """What is random: nothing, devices that the seed programs, or their reads too."""
@@ -48,7 +49,11 @@ QUIET = Noise()
 
 def options(case: Case, noise: Noise) -> dict[str, Any]:
     """Of a session and of a tile."""
-    made: dict[str, Any] = {"seed": case.seed, "scale": case.scale, "effects": noise.effects | dict.fromkeys(case.off, False)}
+    made: dict[str, Any] = {
+        "seed": case.seed,
+        "scale": case.scale,
+        "effects": noise.effects | dict.fromkeys(case.off, False),
+    }
     if case.compensate != "none":
         made["compensate"] = case.compensate
     if case.time_s is not None and noise.devices:  # drift is no effect that is switched off
@@ -88,9 +93,8 @@ def through_tiles(case: Case, noise: Noise = QUIET) -> Read:
     dac, adc = case.whole["dac"], case.whole["adc"]
     bits = dac["bits"] - 1
     # Digital weights of the passes of a converter, docs/Physics.md 3.
-    passes = 1 if "dac" in case.off else {"one_pass": 1, "split": 1 + 2 ** dac["lsb_bits"], "bit_serial": 2**bits - 1}[
-        dac["mode"]
-    ]
+    mode = "one_pass" if "dac" in case.off else dac["mode"]
+    passes = {"one_pass": 1, "split": 1 + 2 ** dac["lsb_bits"], "bit_serial": 2**bits - 1}[mode]
     for number, b in enumerate(layout_of(case).blocks):
         own = case.weight[b.row : b.row + b.rows, b.col : b.col + b.cols]
         x = case.x[:, b.row : b.row + b.rows]
@@ -140,7 +144,8 @@ class Product(nn.Module):
 
 def converted(case: Case, noise: Noise, spec: pathlib.Path) -> nn.Module:
     device = Device(read=float(noise.reads)) if noise.devices else None
-    circuit = Circuit(scale=case.scale, **{name: 0.0 if name == "wire" else False for name in case.off})
+    off = {name: 0.0 if name == "wire" else False for name in case.off}
+    circuit = Circuit(scale=case.scale, **off)
     recipe = circuit if device is None else circuit + device
     return silent(lambda: convert(Product(case), spec=load_spec(spec), recipe=recipe).eval())
 

@@ -12,7 +12,7 @@ import onnx
 import pytest
 import torch
 from agreement import bound
-from cases import COLUMNS, cases
+from cases import MODEST, cases
 from hypothesis import assume, given
 from onnx import numpy_helper
 from onnx_case import program
@@ -22,17 +22,13 @@ from test_two_paths import SGD, differences
 
 from aimc.torch import Circuit, convert, load_spec
 
-# Weights that a gradient is a number of: not so large or small that a step in them is none.
-MODEST = [kind for kind in COLUMNS if kind not in ("1e30", "denormal", "smallest", "tiny")]
 VECTORS = ["one hot", "normal", "zeros", "constant", "one large", "half of zeros"]
-
-
-VARIATIONS = ("chip_spread", "tile_spread", "column_spread", "device_spread", "stuck_off", "stuck_on")
 
 
 def alike(case):
     """The case with devices that are all as they should be: both paths draw their own."""
-    device = dict(case.whole["device"]) | dict.fromkeys(VARIATIONS, 0.0)
+    device = dict(case.whole["device"])
+    device |= {key: 0.0 for key in device if key.endswith("_spread") or key.startswith("stuck_")}
     if "table" in device:
         device["table"] = {k: v for k, v in device["table"].items() if not k.startswith("stuck")}
     return case.replace(target=case.target | {"device": device})

@@ -221,8 +221,8 @@ Result<int> tune(const Arguments &arguments) {
   for (const std::string &line : *circuit ? (*circuit)->warnings() : std::vector<std::string>())
     monitor.warned(line);
   if (!model->fixedBatch() && !arguments.ownBatch && train.batch > data->size)
-    monitor.warned("--batch: expected at most the " + std::to_string(data->size) +
-                   " examples of " + data->name + ", but got " + std::to_string(train.batch) +
+    monitor.warned("--batch: expected at most the " + std::to_string(data->size) + " examples of " +
+                   data->name + ", but got " + std::to_string(train.batch) +
                    "; a step takes them all");
   if (auto opened = monitor.openLog(arguments.log, train.resume); !opened)
     return tl::unexpected(opened.error());

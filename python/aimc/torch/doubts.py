@@ -69,7 +69,8 @@ def warn_without_effect(
         strengths = (device.programming, device.read, device.drift) if device else (0.0, 0.0, 0.0)
         wire = circuit.wire if circuit else 0.0
         converters = (circuit.dac, circuit.adc) if circuit else (False, False)
-        on = (*(_on(one) for one in (*strengths, wire)), *converters, _follows(layer), _ruled(layer))
+        scales = (_follows(layer), _ruled(layer))
+        on = (*(_on(one) for one in (*strengths, wire)), *converters, *scales)
         numbers = tuple(float(one) for one in on)
         targets[json.dumps(layer.target.parts()), numbers] = None
     lines = torch.ops.aimc.without_effect(

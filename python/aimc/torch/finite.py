@@ -83,7 +83,7 @@ def saturation(layer: AnalogLinear, x: Tensor, call: int | None = 0) -> tuple[fl
         x = x.detach().to(layer._dtype()).nan_to_num()
         inputs = 0.0
         ranges = layer._input_ranges(call)
-        if ranges is not None:
+        if circuit.dac and ranges is not None:
             heights = torch.tensor([rows for _, rows in layer.layout.bands], device=x.device)
             full = torch.repeat_interleave(ranges, heights, output_size=layer.in_features)
             inputs = float((x.abs() > full).float().mean())

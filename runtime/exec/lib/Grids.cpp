@@ -268,10 +268,10 @@ void Grids::readUnit(const Site &site, const Plan &plan, const Unit &unit, int64
         if (!band.noise || mode.quiet)
           continue;
         // Call site, block, plane and pass name a stream.
-        streams[n] = model::makeStream(options.seed, model::StreamKind::Read,
-                                       piece.drawId | uint64_t{k} << kPlaneBit |
-                                           uint64_t{p} << kPassBit,
-                                       static_cast<uint32_t>(firstRow >> 32));
+        streams[n] =
+            model::makeStream(options.seed, model::StreamKind::Read,
+                              piece.drawId | uint64_t{k} << kPlaneBit | uint64_t{p} << kPassBit,
+                              static_cast<uint32_t>(firstRow >> 32));
         c.draws = {&streams[n], static_cast<uint32_t>(firstRow)};
       }
     kernels.read(std::span(conversions.data(), n), panel0, panel1, mode, out + piece.col, ldy,

@@ -156,9 +156,9 @@ Result<Tile::Given> Tile::parse(const char *targetJson, const char *optionsJson,
   // Reads of each tile draw for themselves: tile i of chip 0 as block i of a call site does.
   const auto chip = static_cast<uint64_t>(block.chip), tile = static_cast<uint64_t>(block.tile);
   constexpr uint64_t blocks = uint64_t{1} << Grids::kPlaneBit;
-  grid.drawId = tile % blocks + ((chip << (model::limits::kTileBits - Grids::kPlaneBit) |
-                                  tile / blocks)
-                                 << Grids::kCallSiteBit);
+  grid.drawId =
+      tile % blocks + ((chip << (model::limits::kTileBits - Grids::kPlaneBit) | tile / blocks)
+                       << Grids::kCallSiteBit);
   grid.weights = {0};
   if (root.has("input_range") && !root.isNull("input_range"))
     grid.inputRange = root.number("input_range", 1e-30, 1e30);

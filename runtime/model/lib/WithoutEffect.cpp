@@ -89,9 +89,7 @@ Judged rangeCalibration(const InForce &t) {
 
 Judged calibration(const InForce &t) { return activity(t) ? rangeCalibration(t) : Judged(); }
 
-Judged scale(const InForce &t) {
-  return t.ruled ? Judged() : Reason{"the spec has all scales"};
-}
+Judged scale(const InForce &t) { return t.ruled ? Judged() : Reason{"the spec has all scales"}; }
 
 Judged refresh(const InForce &t) {
   return t.follows ? Judged()
