@@ -447,3 +447,24 @@ def test_distillation():
     hard = nn.functional.cross_entropy(logits, labels).item()
     got = distillation_loss(logits, teacher, labels, temperature=2.0, weight=0.3).item()
     assert got == pytest.approx(0.3 * soft + 0.7 * hard, rel=1e-4)
+
+
+@pytest.mark.parametrize("backend", [None, "eager"])
+def test_a_chip_is_as_old_as_it_is_whatever_the_module_does(backend):
+    torch.manual_seed(0)
+    model = convert(nn.Linear(48, 24), "pcm", recipe=Circuit() + Device(times_s=(5.0, 60.0)))
+    called = torch.compile(model, backend=backend) if backend else model
+    x, read = torch.randn(3, 48), {}
+    for training in (False, True):
+        model.train(training)
+        for time_s in (None, 86400.0):
+            with on_chip(model, 7, time_s):
+                read[training, time_s] = called(x).detach()
+    assert torch.equal(read[False, None], read[True, None])
+    assert torch.equal(read[False, 86400.0], read[True, 86400.0])
+    assert not torch.equal(read[False, None], read[False, 86400.0])
+    times = []  # and training goes on at the recipe's
+    for _ in range(2):
+        model(x)
+        times.append(model.time_s)
+    assert times == [5.0, 60.0]

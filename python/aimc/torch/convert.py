@@ -228,9 +228,11 @@ def on_chip(module: nn.Module, chip: int, time_s: float | None = None) -> Iterat
             layer.chip = chip
             layer.reads.zero_()
             layer.age(time_s)
+            layer.prepare(int(layer.clock[2]) + 1)
         yield module
     finally:
         for layer, (old, time, reads) in zip(layers, before, strict=True):
             layer.chip = old
             layer.reads.copy_(reads)
             layer.age(time)
+            layer.prepare(int(layer.clock[2]) + 1)

@@ -101,7 +101,11 @@ class AnalogLinear(DeviceWeight):
         self._ahead = self._at(step)
 
     def _at(self, step: int) -> Moment:
-        return Moment.at(step, self.target, self.recipe, self.weight.device)
+        made = Moment.at(step, self.target, self.recipe, self.weight.device)
+        if self.chip is None:
+            return made
+        # A chip is as old as it is, whatever the step.
+        return self._aged(dataclasses.replace(made, time_s=self._moment.time_s))
 
     def age(self, time_s: float | None) -> None:
         """Devices that long after programming, until the next step."""
