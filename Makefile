@@ -12,6 +12,7 @@
 #   make lint     what pre-commit and CI check         make format   rewrite files to the format
 #   make sanitize build with sanitizers (build/asan, build/tsan) and test under them; an evening on
 #                 two cores; sanitize-fast: the runtime's part, in minutes
+#   make coverage  count which lines and branches the tests run, into docs/Testing.md
 #   make docs     regenerate docs/generated
 #   make install  PREFIX=/usr/local                    make clean    remove build/, keep .venv
 SHELL := /bin/bash
@@ -38,7 +39,7 @@ export AIMC_LIB_DIR := $(AIMC_BUILD_DIR)/lib
 export PYTHONDONTWRITEBYTECODE := 1
 
 .PHONY: build setup configure demo test test-heavy bench validate experiment experiment-smoke lint format \
-  tidy docs install sanitize sanitize-fast clean
+  tidy docs install sanitize sanitize-fast coverage clean
 
 setup:
 	@tools/dev/setup
@@ -75,6 +76,9 @@ experiment: build
 experiment-smoke: build
 	@$(PYTHON) -m aimc.experiment --smoke --output build/experiment-smoke \
 	  --page build/experiment-smoke/Experiment.md
+
+coverage: setup
+	@$(PYTHON) tools/dev/coverage --jobs $(JOBS)
 
 lint: setup
 	@$(PYTHON) tools/dev/lint

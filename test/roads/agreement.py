@@ -61,6 +61,12 @@ def slack(case: Case) -> np.ndarray:
     return 4 * SMALLEST * (1 + x) * case.reads
 
 
+def grain(case: Case, wanted: np.ndarray, step: np.ndarray) -> np.ndarray:
+    """What training loses of codes that are worth a few of the smallest numbers."""
+    codes = np.abs(wanted) / np.where(step > 0, step, np.inf)
+    return SMALLEST * case.reads * codes
+
+
 def nothing(case: Case) -> np.ndarray:
     """What blocks' columns of zeros give in training, whose scale is not nothing there."""
     x = np.abs(case.x).astype(np.float64).sum(1, keepdims=True)
@@ -83,7 +89,7 @@ def compare(case: Case, got: np.ndarray, wanted: np.ndarray, step: np.ndarray, n
     two may fall to either side."""
     assert got.shape == wanted.shape
     relative_bound = relative(case, noise)
-    near = relative_bound * size(case) + slack(case) + nothing(case)
+    near = relative_bound * size(case) + slack(case) + nothing(case) + grain(case, wanted, step)
     apart = np.abs(got.astype(np.float64) - wanted)
     edge = bound("code-edge") * step
     wrong = ~(apart <= near + edge) & ~overflows(case)

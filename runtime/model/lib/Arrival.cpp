@@ -32,12 +32,16 @@ void Arrival::set(const double *ticks, int64_t count, int longest) {
   bar.resize(on.size());
   int ends[kMaxTicks + 1] = {};
   const auto top = static_cast<double>(std::min(longest, kMaxTicks));
+  double highest = 0.0;
+  for (size_t i = 0; i < n; ++i)
+    highest = std::max(highest, std::abs(ticks[i]));
+  const double stretch = stretchOf(highest, std::min(longest, kMaxTicks));
   for (size_t i = 0; i < n; ++i) {
     size[i] = std::abs(ticks[i]);
     sign[i] = ticks[i] > 0.0 ? 1.0 : ticks[i] < 0.0 ? -1.0 : 0.0;
     // The tick that it ends in. What is not a number conducts in the first one, whose walk then has
     // none either, nor any row of the read.
-    const double held = std::isnan(size[i]) ? 1.0 : std::min(size[i], top);
+    const double held = std::isnan(size[i]) ? 1.0 : std::min(size[i] / stretch, top);
     const int whole = static_cast<int>(held),
               end = whole + (static_cast<double>(whole) < held ? 1 : 0);
     last[i] = end; // for now the tick
@@ -47,6 +51,7 @@ void Arrival::set(const double *ticks, int64_t count, int longest) {
     for (int t = 0; t < many; ++t)
       values[t] = std::sqrt(values[t]);
   });
+  stretchGroups(static_cast<float>(stretch), groups);
   double per[kLanes] = {}, begin[kLanes] = {};
   for (int g = 0; g < groups.count; ++g) {
     per[g] = 1.0 / static_cast<double>(groups.width[g]);

@@ -45,16 +45,22 @@ inline void findArriving(Arriving &in, int64_t rows, const float *ticks, int64_t
   const int64_t chunks = (rows + 15) / 16;
   in.rows = rows;
   in.chunks = chunks;
+  F16 highest = set1(0.0f);
+  for (int64_t c = 0; c < chunks; ++c)
+    highest = max(highest, abs(load(ticks + c * stride)));
+  const float stretch = aimc::model::stretchOf(largest(highest), longest);
+  const F16 shorten = set1(1.0f / stretch);
   int ends[kMaxTicks + 1] = {};
   for (int64_t c = 0; c < chunks; ++c) {
     int32_t *tick = in.last + c * 16;
-    endTicks(load(ticks + c * stride), longest, tick);
+    endTicks(mul(load(ticks + c * stride), shorten), longest, tick);
     const int64_t n = rows - c * 16 < 16 ? rows - c * 16 : 16;
     for (int64_t i = 0; i < n; ++i)
       ++ends[tick[i]];
   }
   TickGroups groups;
   cutTicks(ends, longest, kLaneGroups, groups);
+  aimc::model::stretchGroups(stretch, groups);
   in.any = groups.count > 0;
   if (!in.any)
     return;
@@ -64,7 +70,7 @@ inline void findArriving(Arriving &in, int64_t rows, const float *ticks, int64_t
     const bool used = g < groups.count;
     in.width[g] = used ? groups.width[g] : 0.0f;
     perWidth[g] = used ? groups.perWidth[g] : 1.0f;
-    start[g] = (used ? groups.begin[g] : 2.0f * kMaxTicks) * -perWidth[g];
+    start[g] = (used ? groups.begin[g] : 2.0f * kMaxTicks * stretch) * -perWidth[g];
   }
   const F16 slope = load(perWidth), zero = load(start);
   for (int64_t c = 0; c < chunks; ++c) {

@@ -80,16 +80,6 @@ inline F16 passTicks(F16 code, int32_t shift, int32_t bits) {
   return asFloat(xori(asInt(sub(above, high)), sign));
 }
 
-/// Largest of 16 values.
-inline float largest(F16 v) {
-  alignas(64) float lane[16];
-  store(lane, v);
-  float most = lane[0];
-  for (int i = 1; i < 16; ++i)
-    most = lane[i] > most ? lane[i] : most;
-  return most;
-}
-
 /// Ticks that arrive as if `x` times `inverse` had come through no wire: a fixed point of a few
 /// sweeps, in place of rounding. `ticks` is [chunks][16] at `stride`. Where a pulse would have to
 /// outlast the converter all of the vector's are shortened alike; returns by what, at least 1.

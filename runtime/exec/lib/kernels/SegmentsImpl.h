@@ -35,9 +35,14 @@ struct SegmentPlan {
 inline void planSegments(const RawOpen &open, const Walk &walk, int longest, SegmentPlan &plan) {
   int ends[kMaxTicks + 1] = {};
   uint8_t lasts[kMaxRows];
+  float top = 0.0f;
   for (int64_t i = 0; i < walk.rows; ++i)
-    ++ends[endTick(walk.size[i], longest)];
+    top = walk.size[i] > top ? walk.size[i] : top;
+  const float stretch = aimc::model::stretchOf(top, longest), shorten = 1.0f / stretch;
+  for (int64_t i = 0; i < walk.rows; ++i)
+    ++ends[endTick(walk.size[i] * shorten, longest)];
   cutTicks(ends, longest, static_cast<int>(open.groups), plan.groups);
+  aimc::model::stretchGroups(stretch, plan.groups);
   plan.cells = open.segmentCells;
   plan.segments = (walk.rows + plan.cells - 1) / plan.cells;
   const int groups = plan.groups.count;
@@ -48,7 +53,7 @@ inline void planSegments(const RawOpen &open, const Walk &walk, int longest, Seg
     const float centre = 0.5f * static_cast<float>(end - begin - 1);
     int32_t count[kMaxGroups + 1] = {};
     for (int64_t i = begin; i < end; ++i) {
-      lasts[i] = plan.groups.of[endTick(walk.size[i], longest)];
+      lasts[i] = plan.groups.of[endTick(walk.size[i] * shorten, longest)];
       count[groups - 1 - lasts[i]] += walk.size[i] > 0.0f;
     }
     int32_t *start = plan.start + s * groups;

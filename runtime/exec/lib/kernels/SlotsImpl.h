@@ -19,11 +19,22 @@ constexpr int kMaxTicks = aimc::model::kMaxTicks;
 constexpr int kMaxGroups = aimc::model::kMaxTickGroups;
 using aimc::model::TickGroups;
 
+/// Largest of 16 values.
+inline float largest(F16 v) {
+  alignas(64) float lane[16];
+  store(lane, v);
+  float most = lane[0];
+  for (int i = 1; i < 16; ++i)
+    most = lane[i] > most ? lane[i] : most;
+  return most;
+}
+
 /// Index of the tick that a magnitude ends in: its ceiling, at most `longest`.
 inline int endTick(float magnitude, int longest) {
-  const int whole = static_cast<int>(magnitude);
-  const int up = whole + (static_cast<float>(whole) < magnitude ? 1 : 0);
-  return up < longest ? up : longest;
+  const auto top = static_cast<float>(longest);
+  const float held = magnitude < top ? magnitude : top;
+  const int whole = static_cast<int>(held);
+  return whole + (static_cast<float>(whole) < held ? 1 : 0);
 }
 
 /// The same for sixteen signed pulses.

@@ -86,4 +86,19 @@ static void cutTicks(const int *ends, int longest, int groups, TickGroups &out, 
     out.of[t] = static_cast<uint8_t>(out.count > 0 ? out.count - 1 : 0);
 }
 
+/// How much longer than the longest pulse of a DAC the longest of a vector is, where no DAC bounds
+/// pulses; else 1. A read is the same at any unit of time, so groups are cut in ticks that are so
+/// much longer.
+template <class Real> static Real stretchOf(Real top, int longest) {
+  const Real stretch = top / static_cast<Real>(longest);
+  return stretch > 1 && stretch <= static_cast<Real>(1e30) ? stretch : Real(1);
+}
+static inline void stretchGroups(float stretch, TickGroups &groups) {
+  for (int g = 0; g < groups.count && stretch > 1.0f; ++g) {
+    groups.begin[g] *= stretch;
+    groups.width[g] *= stretch;
+    groups.perWidth[g] /= stretch;
+  }
+}
+
 } // namespace aimc::model
