@@ -8,14 +8,15 @@ import numbers
 import os
 import pathlib
 import subprocess
-import tempfile
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from aimc import programs
 from aimc.errors import CompileError, InvalidArgumentError, Warner
+from aimc.files import scratch_folder
 from aimc.locate import find_program
 from aimc.target import Hardware, Target
 from aimc.values import array_of, path_of
@@ -87,13 +88,13 @@ def compile(
     for flag, value in flags.items():
         if value is not None:
             command += [flag, os.fspath(value) if isinstance(value, os.PathLike) else str(value)]
-    with tempfile.TemporaryDirectory(prefix="aimc-compile-") as folder:
+    with scratch_folder("aimc-compile") as folder:
         if isinstance(calibrate, Mapping):
             arrays = {
                 name: array_of(values, f"calibrate: array {name!r}")
                 for name, values in calibrate.items()
             }
-            calibrate = pathlib.Path(folder) / "calibrate.npz"
+            calibrate = folder / "calibrate.npz"
             np.savez(calibrate, **arrays)  # type: ignore[arg-type]
         if calibrate is not None:
             if not isinstance(calibrate, str | os.PathLike):
@@ -105,13 +106,11 @@ def compile(
         if not isinstance(target, str | os.PathLike) or os.fspath(target).endswith(".json"):
             target = Target.of(target)  # which the compiler has no reader for
         if isinstance(target, Target):
-            path = pathlib.Path(folder) / f"{target.name}.mlir"
+            path = folder / f"{target.name}.mlir"
             path.write_text(target.to_mlir(), encoding="utf-8")
             target = path
         command += ["--target", os.fspath(target), *extra_args]
-        done = subprocess.run(
-            command, check=False, capture_output=True, text=True, errors="replace"
-        )
+        done = programs.run(command)
     if done.returncode != 0:
         raise CompileError(_cause(done))
     marker = "aimc-compile: warning: "

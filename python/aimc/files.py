@@ -13,6 +13,8 @@ import json
 import os
 import pathlib
 import re
+import shutil
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -141,34 +143,88 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
             f"{target}: expected no link in the place of what is written, but got one to "
             f"{target.readlink()}; name what it leads to, or remove it"
         )
-    _remove_leftovers(target)
-    scratch, descriptor = _temporary(target)
+    made = _Temporary(target)
     try:
-        yield scratch
-        os.fsync(descriptor)
-        scratch.replace(target)
+        made.create()
+        yield made.path
+        os.fsync(made.descriptor)
+        made.path.replace(target)
     finally:
-        scratch.unlink(missing_ok=True)
-        os.close(descriptor)
+        made.remove()
 
 
-def _temporary(target: pathlib.Path) -> tuple[pathlib.Path, int]:
-    """A name that nobody has, and the descriptor that holds the lock of its file."""
-    while True:
-        scratch = target.with_name(f"{target.name}.tmp-{os.getpid()}-{next(_count)}")
-        try:
-            descriptor = os.open(scratch, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
-        except FileExistsError:
-            continue
-        with contextlib.suppress(OSError):  # a file system without locks
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        if os.fstat(descriptor).st_nlink > 0:
-            return scratch, descriptor
-        os.close(descriptor)  # taken for a leftover before it was locked
+@contextlib.contextmanager
+def temporary_folder(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
+    """A folder of this user's alone, of a temporary name beside `path`, which goes at the end.
+
+    After a kill the next one of the same path removes it, as replacing() does.
+    """
+    made = _Temporary(pathlib.Path(path))
+    try:
+        made.create(folder=True)
+        yield made.path
+    finally:
+        made.remove()
+
+
+def scratch_folder(name: str) -> contextlib.AbstractContextManager[pathlib.Path]:
+    """temporary_folder() among the system's temporary files, for what only this process reads."""
+    return temporary_folder(pathlib.Path(tempfile.gettempdir()) / name)
+
+
+class _Temporary:
+    """A file or folder under a name that nobody has, and the descriptor that holds its lock."""
+
+    def __init__(self, target: pathlib.Path) -> None:
+        self.target = self.path = target
+        self.descriptor = -1
+        self._is_made = False
+
+    def create(self, *, folder: bool = False) -> None:
+        """Once what ended writers have left is removed."""
+        _remove_leftovers(self.target)
+        while True:
+            name = f"{self.target.name}.tmp-{os.getpid()}-{next(_count)}"
+            self.path = self.target.with_name(name)
+            self._is_made = True  # before it is: an interrupt may come in between
+            try:
+                if folder:
+                    self.path.mkdir(0o700)
+                    self.descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
+                else:
+                    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
+                    self.descriptor = os.open(self.path, flags, 0o666)
+            except FileExistsError:
+                self._is_made = False
+                continue
+            except FileNotFoundError:
+                if not folder or not self.target.parent.is_dir():
+                    raise
+                continue  # taken for a leftover before it was locked
+            with contextlib.suppress(OSError):  # a file system without locks
+                fcntl.flock(self.descriptor, fcntl.LOCK_EX)
+            if os.fstat(self.descriptor).st_nlink > 0:
+                return
+            os.close(self.descriptor)  # taken for a leftover before it was locked
+            self.descriptor = -1
+
+    def remove(self) -> None:
+        """Where it has not become what it was made for."""
+        if self._is_made:
+            _remove(self.path)
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+
+
+def _remove(path: pathlib.Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _remove_leftovers(target: pathlib.Path) -> None:
-    """Files of the form above whose writers have ended."""
+    """Files and folders of the form above whose writers have ended."""
     if not target.parent.is_dir():
         return
     for path in target.parent.iterdir():
@@ -181,6 +237,6 @@ def _remove_leftovers(target: pathlib.Path) -> None:
                 held = os.fstat(descriptor)
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 if held.st_uid == os.geteuid() and os.path.samestat(held, os.lstat(path)):
-                    path.unlink()
+                    _remove(path)
             finally:
                 os.close(descriptor)

@@ -13,7 +13,6 @@ import os
 import pathlib
 import re
 import subprocess
-import tempfile
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ import numpy.typing as npt
 
 from aimc import abi
 from aimc.errors import Error, InvalidArgumentError
+from aimc.files import replacing, scratch_folder
 from aimc.locate import in_path
 from aimc.tile import Tile
 
@@ -117,17 +117,25 @@ def write(
         **{k: float(wire.get(k, 0)) for k in ("column_ohm", "row_ohm", "driver_ohm", "adc_ohm")},
     )
     message = ctypes.create_string_buffer(512)
-    failed = _writer()(
-        ctypes.byref(circuit),
-        pulses.ctypes.data_as(ctypes.POINTER(ctypes.c_double)),
-        float(window_ticks(target) if window is None else window),
-        f"Seed and target: {tile.statistics()['seed']}, {target['device']['kind']}".encode(),
-        os.fsencode(path),
-        message,
-        len(message),
-    )
-    if failed:
-        raise InvalidArgumentError(message.value.decode(errors="replace"))
+    note = f"Seed and target: {tile.statistics()['seed']}, {target['device']['kind']}"
+    try:
+        with replacing(path) as scratch:
+            failed = _writer()(
+                ctypes.byref(circuit),
+                pulses.ctypes.data_as(ctypes.POINTER(ctypes.c_double)),
+                float(window_ticks(target) if window is None else window),
+                note.encode(),
+                os.fsencode(scratch),
+                message,
+                len(message),
+            )
+            if failed:
+                said = message.value.decode(errors="replace")
+                raise InvalidArgumentError(said.replace(str(scratch), os.fspath(path)))
+    except OSError as error:
+        raise InvalidArgumentError(
+            f"{path}: expected a file to write, but got {error.strerror}"
+        ) from None
     return pathlib.Path(path)
 
 
@@ -151,5 +159,5 @@ def simulate(path: str | os.PathLike[str], timeout_s: float = 3600.0) -> Doubles
 
 def charges(tile: Tile, ticks: npt.ArrayLike, **options: Any) -> Doubles:
     """:func:`write` to a temporary file and :func:`simulate`."""
-    with tempfile.TemporaryDirectory() as folder:
-        return simulate(write(tile, ticks, pathlib.Path(folder) / "tile.cir", **options))
+    with scratch_folder("aimc-spice") as folder:
+        return simulate(write(tile, ticks, folder / "tile.cir", **options))

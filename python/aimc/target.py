@@ -10,16 +10,13 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import pathlib
 import re
-import subprocess
-import tempfile
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-from aimc import abi
+from aimc import abi, programs
 from aimc.errors import InvalidArgumentError, called, check_settings
-from aimc.files import read_json
+from aimc.files import read_json, scratch_folder
 from aimc.locate import find_program
 from aimc.values import path_of
 from aimc.wording import in_python
@@ -296,14 +293,12 @@ func.func @main(%x: tensor<1x1xf32>, %y: tensor<1x1xf32>) -> tensor<1x1xf32> {
 
 def _compiled(source: str) -> tuple[str, dict[str, Any]]:
     """Name and parts of the target that the compiler reads from a preset or a .mlir file."""
-    with tempfile.TemporaryDirectory(prefix="aimc-target-") as folder:
-        model, spec = pathlib.Path(folder) / "model.mlir", pathlib.Path(folder) / "spec.json"
+    with scratch_folder("aimc-target") as folder:
+        model, spec = folder / "model.mlir", folder / "spec.json"
         model.write_text(_MODEL, encoding="utf-8")
         command = [find_program("aimc-compile"), str(model), f"--target={source}"]
         command += ["--emit-noise", str(spec)]
-        done = subprocess.run(
-            command, check=False, capture_output=True, text=True, errors="replace"
-        )
+        done = programs.run(command)
         if done.returncode != 0:
             said = [line.strip() for line in done.stderr.splitlines() if "error:" in line]
             cause = said[0] if said else f"aimc-compile ended with exit code {done.returncode}"

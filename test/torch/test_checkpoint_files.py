@@ -100,6 +100,18 @@ def test_killed_trainings_leave_what_the_next_removes(tmp_path, trainee):
     assert names == {"x.onnx", "state", "state/checkpoint.safetensors"}
 
 
+@TUNED
+def test_a_log_goes_on_from_the_checkpoint(tmp_path, trainee):
+    """A kill leaves lines of steps that come again, and half of one: none of them twice."""
+    log, options = tmp_path / "log", ("--steps", 4, "--log", tmp_path / "log")
+    finetune(trainee, tmp_path, *options)
+    whole = log.read_bytes()
+    assert whole.count(b"\n") == 4
+    log.write_bytes(whole + b'{"step":5,"loss":1.5}\n{"evaluation":5}\n{"step":6,"lo')
+    finetune(trainee, tmp_path, *options, "--resume")
+    assert log.read_bytes() == whole
+
+
 def test_a_changed_file_of_the_trainer_is_refused(tmp_path):
     """torch.load takes most changed bytes for other numbers."""
     path, rng = tmp_path / "aimc_compiled.pt", random.Random(7)

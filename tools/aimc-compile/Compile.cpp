@@ -4,6 +4,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Compile.h"
+#include "OutputFile.h"
 #include "Progress.h"
 #include "Record.h"
 #include "aimc/Analysis/MlirText.h"
@@ -23,8 +24,6 @@
 #include "mlir/IR/Remarks.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
-
-#include <csignal>
 
 using namespace mlir;
 using namespace mlir::aimc;
@@ -92,12 +91,6 @@ private:
   Progress &progress;
   bool seen = false;
 };
-
-void onSignal(int number) {
-  tool::removeUnfinished();
-  std::signal(number, SIG_DFL);
-  std::raise(number);
-}
 
 /// The first dimension that is given no elements, as "name=0", or "".
 std::string emptyDim(const Options &options) {
@@ -222,8 +215,6 @@ public:
     if (options.emit == Emit::Linalg)
       return writeModule(*module, options, report);
 
-    for (int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE})
-      std::signal(signal, onSignal);
     progress.phase("map to tiles");
     MappingOptions mapping;
     mapping.targetFile = options.target;
@@ -446,14 +437,7 @@ private:
 
 } // namespace
 
-void tool::removeUnfinished() {
-  PackageWriter::removeUnfinished();
-  tool::TemporaryFolder::removeUnfinished();
-  ::aimc::files::removeTemporaries();
-}
-
 int tool::run(const Options &options) {
-  // A limit on file sizes is an error of the write, not a signal.
-  std::signal(SIGXFSZ, SIG_IGN);
+  ::aimc::run::prepareSignals();
   return Compilation(options).run();
 }

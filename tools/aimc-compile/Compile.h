@@ -38,9 +38,6 @@ struct Options {
 /// Exit codes of every tool of the project.
 enum ExitCode { kDone = 0, kBadInput = 1, kBadUsage = 2, kInternal = 70 };
 
-/// Removes what is being written. Only async-signal-safe calls.
-void removeUnfinished();
-
 /// Compiles; reports problems as one line on standard error and returns the exit code.
 int run(const Options &options);
 

@@ -22,23 +22,6 @@ namespace json = llvm::json;
 // TemporaryFolder
 //===----------------------------------------------------------------------===//
 
-namespace {
-constexpr const char *kFiles[] = {"/model.aimc/model.so", "/model.aimc/weights.safetensors",
-                                  "/model.aimc/module.mlirbc", "/model.aimc/manifest.json",
-                                  "/statistics.safetensors"};
-
-/// The folder that exists, for the signal handler; empty when there is none.
-char existing[4096];
-
-void unlinkIn(const char *folder, const char *name, int (*remove)(const char *)) {
-  char path[sizeof existing + 64];
-  const size_t length = std::strlen(folder);
-  std::memcpy(path, folder, length);
-  std::memcpy(path + length, name, std::strlen(name) + 1);
-  remove(path);
-}
-} // namespace
-
 tl::expected<TemporaryFolder, std::string> TemporaryFolder::create(const std::string &path) {
   const char *system = std::getenv("TMPDIR");
   const std::string base =
@@ -46,26 +29,7 @@ tl::expected<TemporaryFolder, std::string> TemporaryFolder::create(const std::st
   auto folder = files::TemporaryFolder::create(base, 0700); // code in it is loaded
   if (!folder)
     return tl::unexpected<std::string>(folder.error());
-  if (folder->name().size() < sizeof existing)
-    std::memcpy(existing, folder->name().c_str(), folder->name().size() + 1);
   return TemporaryFolder(std::move(*folder));
-}
-
-TemporaryFolder::TemporaryFolder(TemporaryFolder &&other) noexcept = default;
-
-TemporaryFolder::~TemporaryFolder() {
-  if (!folder.name().empty())
-    existing[0] = '\0';
-}
-
-void TemporaryFolder::removeUnfinished() {
-  if (!existing[0])
-    return;
-  for (const char *name : kFiles)
-    unlinkIn(existing, name, ::unlink);
-  unlinkIn(existing, "/model.aimc", ::rmdir);
-  ::rmdir(existing);
-  existing[0] = '\0';
 }
 
 //===----------------------------------------------------------------------===//

@@ -24,14 +24,9 @@ class TemporaryFolder {
 public:
   /// Beside `path`, or in the system's folder for temporary files where `path` is empty.
   static tl::expected<TemporaryFolder, std::string> create(const std::string &path);
-  TemporaryFolder(TemporaryFolder &&other) noexcept;
-  ~TemporaryFolder();
 
   std::string package() const { return folder.name() + "/model.aimc"; }
   std::string statistics() const { return folder.name() + "/statistics.safetensors"; }
-
-  /// Removes the folder that exists, if any. Only async-signal-safe calls.
-  static void removeUnfinished();
 
 private:
   explicit TemporaryFolder(files::TemporaryFolder folder) : folder(std::move(folder)) {}

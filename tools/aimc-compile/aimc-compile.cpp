@@ -10,6 +10,7 @@
 #include "Compile.h"
 #include "Numbers.h"
 #include "Program.h"
+#include "aimc/files/Leftovers.h"
 #include "aimc/model/Scale.h"
 #include "llvm/Support/ErrorHandling.h"
 #include <CLI/CLI.hpp>
@@ -57,12 +58,12 @@ static void onFatal(void *, const char *reason, bool) {
   const bool memory = thread || std::strstr(reason, "memory") || std::strstr(reason, "alloc");
   aimc::run::endProgram(memory ? aimc::run::kNoMemoryText : reason,
                         memory ? aimc::run::kNoMemory : aimc::compile::kInternal,
-                        aimc::compile::removeUnfinished);
+                        aimc::files::removeTemporaries);
 }
 
 static void onNoMemory() {
   aimc::run::endProgram(aimc::run::kNoMemoryText, aimc::run::kNoMemory,
-                        aimc::compile::removeUnfinished);
+                        aimc::files::removeTemporaries);
 }
 
 static int body(int argc, char **argv) {

@@ -4,11 +4,15 @@
 //===----------------------------------------------------------------------===//
 #include "Monitor.h"
 
+#include "aimc/files/Json.h"
+
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
@@ -19,10 +23,12 @@ using nlohmann::json;
 
 namespace {
 volatile std::sig_atomic_t stopAsked = 0;
+/// What a second signal does: nothing temporary is left then either.
+void (*atOnce)(int) = SIG_DFL;
 
 void onInterrupt(int signal) {
   stopAsked = 1;
-  std::signal(signal, SIG_DFL);
+  std::signal(signal, atOnce);
 }
 
 double seconds(Clock::time_point from) {
@@ -55,6 +61,36 @@ train::Result<> Monitor::openLog(const std::string &path, bool append) {
   return {};
 }
 
+namespace {
+/// The lines of a log up to the end of a step; one that is cut short is none.
+std::string linesUpTo(const std::string &text, int64_t steps) {
+  size_t kept = 0;
+  for (size_t end; (end = text.find('\n', kept)) != std::string::npos; kept = end + 1) {
+    const auto line = files::parseJson(text.substr(kept, end - kept));
+    if (!line || !line->is_object())
+      break;
+    const auto number = line->find(line->contains("step") ? "step" : "evaluation");
+    if (number == line->end() || !number->is_number_integer() || number->get<int64_t>() > steps)
+      break;
+  }
+  return text.substr(0, kept);
+}
+} // namespace
+
+train::Result<> Monitor::resumed(int64_t steps) {
+  std::error_code absent;
+  if (!log.is_open() || !std::filesystem::is_regular_file(logPath, absent))
+    return {};
+  std::ifstream file(logPath, std::ios::binary);
+  std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  if (file.bad())
+    return tl::unexpected(train::Error{logPath + ": cannot read the log"});
+  std::filesystem::resize_file(logPath, linesUpTo(text, steps).size(), absent);
+  if (absent)
+    return tl::unexpected(train::Error{logPath + ": cannot write: " + absent.message()});
+  return {};
+}
+
 void Monitor::write(const std::string &line) {
   if (!log.is_open() || logError != 0)
     return;
@@ -72,9 +108,8 @@ train::Result<> Monitor::closeLog() {
 }
 
 void Monitor::catchInterrupts() {
-  std::signal(SIGINT, onInterrupt);
+  atOnce = std::signal(SIGINT, onInterrupt);
   std::signal(SIGTERM, onInterrupt);
-  std::signal(SIGXFSZ, SIG_IGN); // a write beyond the limit is an error like any other
 }
 
 bool Monitor::interrupted() { return stopAsked != 0; }

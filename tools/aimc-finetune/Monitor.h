@@ -20,6 +20,7 @@ public:
   Monitor();
   ~Monitor() override;
 
+  /// `append`: the run may go on with a log that is there, of which resumed() keeps what holds.
   train::Result<> openLog(const std::string &path, bool append);
   /// Whether everything came to the log.
   train::Result<> closeLog();
@@ -28,6 +29,7 @@ public:
 
   void say(const std::string &phase);
   void clear();
+  train::Result<> resumed(int64_t steps) override;
   void stepped(const train::StepReport &report) override;
   void evaluated(const train::Evaluation &evaluation) override;
   void saved(const std::string &path) override;

@@ -253,6 +253,7 @@ Result<int> tune(const Arguments &arguments) {
 }
 
 int body(int argc, char **argv) {
+  run::prepareSignals();
   Arguments arguments;
   if (auto exitCode = parseArguments(argc, argv, arguments))
     return *exitCode;

@@ -8,16 +8,15 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "OutputFile.h"
 #include "aimc/Analysis/MlirText.h"
 #include "aimc/InitAll.h"
-#include "aimc/files/Destination.h"
 
 #include "mlir/Support/FileUtilities.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Process.h"
-#include "llvm/Support/ToolOutputFile.h"
 
 using namespace mlir;
 
@@ -37,18 +36,22 @@ LogicalResult optimize(llvm::StringRef inputName, llvm::StringRef outputName,
     llvm::errs() << inputName << ": error: " << *tooDeep << "\n";
     return failure();
   }
-  if (auto own = ::aimc::files::checkDestination(outputName.str()); !own) {
-    llvm::errs() << own.error() << "\n";
+  if (outputName == "-")
+    return MlirOptMain(llvm::outs(), std::move(input), registry, config);
+  // Before the work rather than after it.
+  if (auto writable = ::aimc::run::checkWritable(outputName.str()); !writable) {
+    llvm::errs() << "aimc-opt: error: " << writable.error() << "\n";
     return failure();
   }
-  auto output = openOutputFile(outputName, &problem);
-  if (!output) {
-    llvm::errs() << problem << "\n";
+  // What was there stays until all of the new is, and where a pass fails.
+  llvm::SmallString<0> text;
+  llvm::raw_svector_ostream made(text);
+  if (failed(MlirOptMain(made, std::move(input), registry, config)))
+    return failure();
+  if (auto done = ::aimc::run::writeWhole(outputName.str(), text.data(), text.size()); !done) {
+    llvm::errs() << "aimc-opt: error: " << done.error() << "\n";
     return failure();
   }
-  if (failed(MlirOptMain(output->os(), std::move(input), registry, config)))
-    return failure();
-  output->keep();
   return success();
 }
 
@@ -64,5 +67,6 @@ int main(int argc, char **argv) {
   if (config.shouldShowDialects() || config.shouldListPasses()) // reads nothing
     return asMainReturnCode(MlirOptMain(argc, argv, input, output, registry));
   llvm::InitLLVM init(argc, argv);
+  ::aimc::run::prepareSignals();
   return asMainReturnCode(optimize(input, output, registry, config));
 }

@@ -6,6 +6,7 @@
 
 #include "aimc/files/Destination.h"
 #include "aimc/files/FileWriter.h"
+#include "aimc/files/Leftovers.h"
 
 #include <cerrno>
 #include <csignal>

@@ -4,7 +4,7 @@
 //===----------------------------------------------------------------------===//
 #include "Program.h"
 
-#include "aimc/files/FileWriter.h"
+#include "aimc/files/Leftovers.h"
 
 #include <algorithm>
 #include <atomic>

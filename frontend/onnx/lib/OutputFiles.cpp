@@ -42,10 +42,11 @@ void OutputFiles::write(int fd, const void *data, size_t size, uint64_t offset) 
 }
 
 void OutputFiles::commit() {
-  for (auto step : {&files::FileWriter::sync, &files::FileWriter::commit})
-    for (files::FileWriter &writer : writers)
-      if (auto done = (writer.*step)(); !done)
-        refuse(done.error());
+  std::vector<files::FileWriter *> all;
+  for (files::FileWriter &writer : writers)
+    all.push_back(&writer);
+  if (auto done = files::commitTogether(all); !done)
+    refuse(done.error());
 }
 
 } // namespace aimc::onnx

@@ -23,7 +23,7 @@ public:
   int create(const std::string &name);
   /// Write all of `size` bytes at `offset` of `fd`; throws Rejected.
   static void write(int fd, const void *data, size_t size, uint64_t offset);
-  /// Give the files their names, in the order of their creation.
+  /// Give the files their names, in the order of their creation: the last one names the others.
   void commit();
 
 private:

@@ -90,16 +90,17 @@ static llvm::Error toError(const ::aimc::files::Result<void> &done) {
   return done ? llvm::Error::success() : problem(done.error());
 }
 
-static llvm::Error writeText(StringRef path, StringRef text) {
+static llvm::Expected<::aimc::files::FileWriter> writeText(StringRef path, StringRef text) {
   auto file = ::aimc::files::FileWriter::create(path.str());
   if (!file)
     return problem(file.error());
   if (llvm::Error error = toError(file->write(text.data(), text.size())))
-    return error;
-  return toError(file->commit());
+    return std::move(error);
+  return std::move(*file);
 }
 
-static llvm::Error writeTensors(StringRef path, const TensorTable &tensors) {
+static llvm::Expected<::aimc::files::SealedWriter> writeTensors(StringRef path,
+                                                                const TensorTable &tensors) {
   auto file = ::aimc::files::SealedWriter::create(path.str());
   if (!file)
     return problem(file.error());
@@ -108,8 +109,8 @@ static llvm::Error writeTensors(StringRef path, const TensorTable &tensors) {
   if (llvm::Error error = tensors.write(
           [&](ArrayRef<char> bytes) { return toError(file->write(bytes.data(), bytes.size())); },
           std::move(metadata)))
-    return error;
-  return toError(file->commit());
+    return std::move(error);
+  return std::move(*file);
 }
 
 /// The tensors' path is not the user's choice, so nothing is replaced there but an older spec's.
@@ -139,12 +140,22 @@ llvm::Error mlir::aimc::writeNoiseSpec(ModuleOp tiled, StringRef path) {
                     {"tensors", nullptr},
                     {"layers", describeSites(tiled, *mapping)},
                     {"targets", std::move(mapping->targets)}};
-  if (!mapping->tensors.empty()) {
+  const bool hasTensors = !mapping->tensors.empty();
+  if (hasTensors)
     spec["tensors"] = llvm::sys::path::filename(tensors);
-    if (llvm::Error error = checkReplaceable(tensors))
-      return error;
-    if (llvm::Error error = writeTensors(tensors, mapping->tensors))
-      return error;
-  }
-  return writeText(path, llvm::formatv("{0:2}\n", json::Value(std::move(spec))).str());
+  auto text = writeText(path, llvm::formatv("{0:2}\n", json::Value(std::move(spec))).str());
+  if (!text)
+    return text.takeError();
+  if (!hasTensors)
+    return toError(text->commit());
+  if (llvm::Error error = checkReplaceable(tensors))
+    return error;
+  auto data = writeTensors(tensors, mapping->tensors);
+  if (!data)
+    return data.takeError();
+  auto sealed = data->seal();
+  if (!sealed)
+    return problem(sealed.error());
+  ::aimc::files::FileWriter *const both[] = {*sealed, &*text};
+  return toError(::aimc::files::commitTogether(both));
 }

@@ -14,7 +14,6 @@
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 
-#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -101,46 +100,12 @@ llvm::Expected<FileDigest> mlir::aimc::digestOf(llvm::StringRef path) {
 // UnfinishedFolder
 //===----------------------------------------------------------------------===//
 
-/// What a package folder may hold while it is written; a signal handler unlinks these.
-static constexpr const char *kNames[] = {"model.so",      "model.so.o",          "model.so.log",
-                                         "manifest.json", "weights.safetensors", "module.mlirbc"};
-
-namespace {
-/// Paths for the signal handler: fixed storage, published last.
-struct {
-  char folder[4096];
-  char files[std::size(kNames)][4200];
-  std::atomic<bool> active{false};
-} unfinished;
-} // namespace
-
-void mlir::aimc::removeUnfinishedFolder() {
-  if (!unfinished.active.exchange(false))
-    return;
-  for (const char *file : unfinished.files)
-    ::unlink(file);
-  ::rmdir(unfinished.folder);
-}
-
-static void publish(const std::string &path) {
-  if (path.size() >= sizeof(unfinished.folder))
-    return; // the destructor still removes it
-  std::snprintf(unfinished.folder, sizeof(unfinished.folder), "%s", path.c_str());
-  for (size_t i = 0; i < std::size(kNames); ++i)
-    std::snprintf(unfinished.files[i], sizeof(unfinished.files[i]), "%s/%s", path.c_str(),
-                  kNames[i]);
-  unfinished.active = true;
-}
-
 UnfinishedFolder::UnfinishedFolder(::aimc::files::TemporaryFolder folder, std::string finalPath)
     : folder(std::move(folder)), finalPath(std::move(finalPath)) {}
 
 UnfinishedFolder::UnfinishedFolder(UnfinishedFolder &&) noexcept = default;
 
-UnfinishedFolder::~UnfinishedFolder() {
-  if (!folder.name().empty())
-    unfinished.active = false;
-}
+UnfinishedFolder::~UnfinishedFolder() = default;
 
 /// True for a folder that a package may take the place of: an older package, or an empty folder.
 static bool mayReplace(llvm::StringRef path) {
@@ -169,7 +134,6 @@ llvm::Expected<UnfinishedFolder> UnfinishedFolder::create(llvm::StringRef finalP
   auto folder = ::aimc::files::TemporaryFolder::create(std::string(target));
   if (!folder)
     return llvm::createStringError(llvm::inconvertibleErrorCode(), folder.error());
-  publish(folder->name());
   return UnfinishedFolder(std::move(*folder), std::string(target));
 }
 
@@ -183,15 +147,12 @@ llvm::Error UnfinishedFolder::commit() {
     if (errno != ENOTEMPTY && errno != EEXIST)
       return systemError("cannot rename '" + path + "' to '" + finalPath + "'", errno);
     // An older package is there: exchange both names at once, then remove the old one.
-    if (::renameat2(AT_FDCWD, path.c_str(), AT_FDCWD, finalPath.c_str(), RENAME_EXCHANGE) == 0) {
-      unfinished.active = false;
+    if (::renameat2(AT_FDCWD, path.c_str(), AT_FDCWD, finalPath.c_str(), RENAME_EXCHANGE) == 0)
       return llvm::Error::success(); // the folder's destructor removes what has its name now
-    }
     llvm::sys::fs::remove_directories(finalPath);
     if (::rename(path.c_str(), finalPath.c_str()) != 0)
       return systemError("cannot rename '" + path + "' to '" + finalPath + "'", errno);
   }
-  unfinished.active = false;
   folder.release();
   return llvm::Error::success();
 }

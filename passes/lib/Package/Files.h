@@ -40,8 +40,8 @@ private:
 llvm::Expected<FileDigest> digestOf(llvm::StringRef path);
 
 /// A folder under a temporary name beside its final place. Unless commit() succeeds it is removed:
-/// by the destructor, by removeUnfinishedFolder() from a signal handler, or, after a kill, by the
-/// next that writes there.
+/// by the destructor, by removeTemporaries() from a signal handler, or, after a kill, by the next
+/// that writes there.
 class UnfinishedFolder {
 public:
   /// Fails when `finalPath` exists and is not a package (nothing of the user's is overwritten).
@@ -58,8 +58,5 @@ private:
   ::aimc::files::TemporaryFolder folder;
   std::string finalPath;
 };
-
-/// Removes the folder that is being written, if any. Only async-signal-safe calls.
-void removeUnfinishedFolder();
 
 } // namespace mlir::aimc

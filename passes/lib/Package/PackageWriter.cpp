@@ -15,8 +15,6 @@ PackageWriter::PackageWriter(PackageOptions options)
     : contents(std::make_unique<PackageContents>()), options(std::move(options)) {}
 PackageWriter::~PackageWriter() = default;
 
-void PackageWriter::removeUnfinished() { removeUnfinishedFolder(); }
-
 llvm::Error PackageWriter::collect(ModuleOp tiled) {
   contents->tiled = tiled.clone(); // attributes are shared: no weight is copied
   auto mapping = describeMapping(tiled, /*withValues=*/true);
@@ -42,6 +40,9 @@ static llvm::Expected<FileDigest> writeModule(ModuleOp tiled, PackageContents &c
   }
   for (auto tile : tiled.getOps<TileOp>())
     tile.setColumnScaleAttr(external(tile.getColumnScale()));
+  // Where a target's file lay is none of the package's business: equal runs write equal bytes.
+  for (auto target : tiled.getOps<TargetOp>())
+    target->setLoc(builder.getUnknownLoc());
   std::string bytes;
   llvm::raw_string_ostream os(bytes);
   BytecodeWriterConfig config("AIMC");

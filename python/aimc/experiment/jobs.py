@@ -8,7 +8,6 @@ import concurrent.futures
 import multiprocessing
 import os
 import pathlib
-import tempfile
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 from aimc.experiment.methods import Evaluation, Training, digital
 from aimc.experiment.settings import Settings
 from aimc.experiment.store import Store, key_of
+from aimc.files import scratch_folder
 
 Job = Training | Evaluation
 
@@ -72,9 +72,9 @@ def perform(folder: pathlib.Path, settings: Settings, job: Job, threads: int) ->
         elif job.by == "trainer":
             cells = training.on_chips(model, settings, job, split)
         else:
-            with tempfile.TemporaryDirectory(prefix="aimc-experiment-") as scratch:
+            with scratch_folder("aimc-experiment") as scratch:
                 package = deployment.compiled(
-                    model, job.row.target, job.adaptation, settings, pathlib.Path(scratch)
+                    model, job.row.target, job.adaptation, settings, scratch
                 )
                 cells = deployment.on_chips(
                     package, job.row, job.chips, split, settings.evaluation_batch, threads

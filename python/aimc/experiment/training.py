@@ -7,7 +7,6 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import pathlib
-import tempfile
 import time
 from typing import Any
 
@@ -21,7 +20,7 @@ from aimc.experiment.model import Classifier, freeze_embeddings, make, set_dropo
 from aimc.experiment.settings import Settings
 from aimc.experiment.store import Store, key_of
 from aimc.experiment.wordnet import CLASSES, Split
-from aimc.files import check_zip, replacing
+from aimc.files import check_zip, replacing, scratch_folder
 from aimc.target import Wire
 from aimc.torch import (
     AnalogLinear,
@@ -100,10 +99,8 @@ def in_the_loop(model: Classifier, settings: Settings, training: Training) -> An
     adaptation, is_open = training.adaptation, training.row.is_open
     if is_open:  # how rows conduct is found on data
         adaptation = dataclasses.replace(adaptation, calibrated=True)
-    with tempfile.TemporaryDirectory(prefix="aimc-experiment-") as folder:
-        spec = deployment.noise_spec(
-            model, training.row.target, adaptation, settings, pathlib.Path(folder)
-        )
+    with scratch_folder("aimc-experiment") as folder:
+        spec = deployment.noise_spec(model, training.row.target, adaptation, settings, folder)
     if is_open:
         spec = Spec(
             tuple(

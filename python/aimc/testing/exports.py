@@ -21,9 +21,10 @@ import os
 import pathlib
 import shutil
 import sys
-import tempfile
 import warnings
 from typing import Any
+
+from aimc.files import temporary_folder
 
 MODELS = ("minilm", "bert-base", "albert-base", "tiny-bert", "tiny-albert")
 FLAVOURS = ("dynamo", "legacy")
@@ -141,8 +142,7 @@ def export(name: str, flavour: str, target: pathlib.Path, seed: int) -> None:
     names: dict[str, Any] = {"input_names": INPUTS, "output_names": OUTPUTS}
     parent = target.parent.parent
     parent.mkdir(parents=True, exist_ok=True)
-    scratch = pathlib.Path(tempfile.mkdtemp(prefix=f".{target.parent.name}-", dir=parent))
-    try:
+    with temporary_folder(target.parent) as scratch:
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of the tracer, about shapes that do stay symbolic
             logging.getLogger("torch.onnx").setLevel(logging.ERROR)
@@ -162,8 +162,6 @@ def export(name: str, flavour: str, target: pathlib.Path, seed: int) -> None:
         scratch.chmod(0o755)
         shutil.rmtree(target.parent, ignore_errors=True)
         scratch.rename(target.parent)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def describe(path: pathlib.Path) -> str:

@@ -4,12 +4,11 @@
 //===----------------------------------------------------------------------===//
 #include "aimc/files/FileWriter.h"
 
+#include "Temporaries.h"
 #include "aimc/files/Destination.h"
 #include "aimc/files/Leftovers.h"
 
-#include <atomic>
 #include <cerrno>
-#include <climits>
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
@@ -27,31 +26,6 @@ std::string folderOf(const std::string &path) {
 
 tl::unexpected<std::string> cannotWrite(const std::string &path, int code) {
   return fail(path + ": cannot write: " + std::strerror(code));
-}
-
-/// Names for removeTemporaries(): fixed storage, each published after it is written. A writer that
-/// finds no room is left to its destructor and to the next writer of its file.
-struct Slot {
-  std::atomic<int> state{0}; ///< 0 free, 1 being written, 2 a name
-  char name[PATH_MAX];
-};
-Slot slots[8];
-
-void announce(const std::string &name) {
-  for (Slot &slot : slots) {
-    int expected = 0;
-    if (name.size() >= sizeof slot.name || !slot.state.compare_exchange_strong(expected, 1))
-      continue;
-    std::memcpy(slot.name, name.c_str(), name.size() + 1);
-    slot.state = 2;
-    return;
-  }
-}
-
-void withdraw(const std::string &name) {
-  for (Slot &slot : slots)
-    if (slot.state == 2 && name == slot.name)
-      slot.state = 0;
 }
 
 /// A new file of a name that nobody has, locked; -1 and errno where there can be none.
@@ -74,12 +48,6 @@ int makeTemporary(const std::string &path, std::string &name) {
   }
 }
 } // namespace
-
-void removeTemporaries() noexcept {
-  for (Slot &slot : slots)
-    if (slot.state.exchange(0) == 2)
-      ::unlink(slot.name);
-}
 
 tl::unexpected<std::string> FileWriter::failure(int code) const { return cannotWrite(path, code); }
 
@@ -200,6 +168,19 @@ Result<void> FileWriter::commit() {
   const int closed = ::close(file);
   file = -1;
   return closed == 0 ? Result<void>() : failure(errno);
+}
+
+Result<void> commitTogether(std::span<FileWriter *const> writers) {
+  for (FileWriter *writer : writers)
+    if (auto done = writer->sync(); !done)
+      return done;
+  const std::string &namer = writers.back()->path;
+  if (writers.size() > 1 && ::unlink(namer.c_str()) != 0 && errno != ENOENT)
+    return cannotWrite(namer, errno);
+  for (FileWriter *writer : writers)
+    if (auto done = writer->commit(); !done)
+      return done;
+  return {};
 }
 
 } // namespace aimc::files

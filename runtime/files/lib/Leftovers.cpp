@@ -4,6 +4,7 @@
 //===----------------------------------------------------------------------===//
 #include "aimc/files/Leftovers.h"
 
+#include "Temporaries.h"
 #include "aimc/files/Destination.h"
 
 #include <atomic>
@@ -100,19 +101,24 @@ Result<TemporaryFolder> TemporaryFolder::create(const std::string &path, unsigne
   removeLeftovers(path);
   while (true) {
     const std::string name = temporaryName(path);
+    announce(name);
     if (::mkdir(name.c_str(), mode) != 0) {
-      if (errno == EEXIST)
+      const int code = errno;
+      withdraw(name);
+      if (code == EEXIST)
         continue;
-      return fail("cannot create '" + name + "': " + std::strerror(errno));
+      return fail("cannot create '" + name + "': " + std::strerror(code));
     }
     const int descriptor = ::open(name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     if (descriptor < 0 && errno != ENOENT) {
       const int code = errno;
       ::rmdir(name.c_str());
+      withdraw(name);
       return fail("cannot create '" + name + "': " + std::strerror(code));
     }
     if (descriptor >= 0 && lockTemporary(descriptor))
       return TemporaryFolder(name, descriptor);
+    withdraw(name);
     if (descriptor >= 0)
       ::close(descriptor); // taken for a leftover: once more
   }
@@ -123,13 +129,16 @@ TemporaryFolder::TemporaryFolder(TemporaryFolder &&other) noexcept
 
 TemporaryFolder::~TemporaryFolder() {
   std::error_code ignored;
-  if (!folder.empty())
+  if (!folder.empty()) {
     fs::remove_all(folder, ignored);
+    withdraw(folder);
+  }
   if (descriptor >= 0)
     ::close(descriptor);
 }
 
 void TemporaryFolder::release() {
+  withdraw(folder);
   folder.clear();
   ::close(std::exchange(descriptor, -1));
 }

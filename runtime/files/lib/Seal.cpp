@@ -80,6 +80,11 @@ Result<void> SealedWriter::write(const void *data, size_t size) {
 }
 
 Result<void> SealedWriter::commit() {
+  auto sealed = seal();
+  return sealed ? (*sealed)->commit() : Result<void>(fail(sealed.error()));
+}
+
+Result<FileWriter *> SealedWriter::seal() {
   auto hex = digest->hex();
   if (!hex)
     return fail(hex.error());
@@ -95,8 +100,8 @@ Result<void> SealedWriter::commit() {
   if (!at)
     return fail("expected a header with " + std::string(kSealKey) + ", but got none");
   if (auto done = writer.writeAt(*at, hex->data(), hex->size()); !done)
-    return done;
-  return writer.commit();
+    return fail(done.error());
+  return &writer;
 }
 
 } // namespace aimc::files

@@ -175,7 +175,7 @@ private:
     if (circuit)
       circuit->stateLoaded(progress.step);
     lastSaved = outcome.resumedFrom = progress.step;
-    return {};
+    return listener.resumed(progress.step);
   }
 
   /// A run that diverges does not replace the last good checkpoint.

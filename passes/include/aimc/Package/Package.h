@@ -60,10 +60,6 @@ public:
   llvm::Error write(ModuleOp lowered, const NativeTarget &target,
                     llvm::function_ref<void(llvm::StringRef)> progress);
 
-  /// Removes what an interrupted write left; async-signal-safe only in that it does no more than
-  /// unlink known names.
-  static void removeUnfinished();
-
 private:
   std::unique_ptr<PackageContents> contents;
   PackageOptions options;

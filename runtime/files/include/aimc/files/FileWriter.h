@@ -15,6 +15,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 
 namespace aimc::files {
@@ -34,12 +35,13 @@ public:
   Result<std::string> readAt(uint64_t at, size_t size) const;
   /// For libraries that write themselves.
   int descriptor() const { return file; }
-  /// Everything is on disk afterwards. commit() does it too; of several files first of each.
+  /// Everything is on disk afterwards. commit() does it too.
   Result<void> sync();
   /// Puts the file in its place; nothing can be written afterwards.
   Result<void> commit();
 
 private:
+  friend Result<void> commitTogether(std::span<FileWriter *const>);
   FileWriter(std::string path, int file, std::string temporary)
       : path(std::move(path)), file(file), temporary(std::move(temporary)) {}
   tl::unexpected<std::string> failure(int code) const;
@@ -49,7 +51,9 @@ private:
   std::string temporary; ///< empty: nameless
 };
 
-/// Unlinks the temporary files of this process. For signal handlers: async-signal-safe calls only.
-void removeTemporaries() noexcept;
+/// Puts files in their places that belong together, of which the last names the others. Everything
+/// that can fail has happened before the first changes; meanwhile the last one's place is empty: a
+/// kill leaves the old files, the new ones, or nothing that names any, but never some of each.
+Result<void> commitTogether(std::span<FileWriter *const> writers);
 
 } // namespace aimc::files

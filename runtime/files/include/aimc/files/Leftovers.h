@@ -29,6 +29,10 @@ bool lockTemporary(int descriptor);
 /// Removes what ended writers of `path` have left beside it.
 void removeLeftovers(const std::string &path);
 
+/// Removes the temporary files and folders of this process. For signal handlers: async-signal-safe
+/// calls only.
+void removeTemporaries() noexcept;
+
 /// A folder beside `path` that becomes `path` or is removed with all that is in it.
 class TemporaryFolder {
 public:

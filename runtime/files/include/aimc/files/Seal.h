@@ -42,6 +42,8 @@ public:
   Result<void> write(const void *data, size_t size);
   /// Fills the seal in and puts the file in its place.
   Result<void> commit();
+  /// Fills the seal in; what is left to do with the file is commitTogether()'s.
+  Result<FileWriter *> seal();
 
 private:
   explicit SealedWriter(FileWriter writer) : writer(std::move(writer)) {}

@@ -63,6 +63,8 @@ struct Evaluation {
 class Listener {
 public:
   virtual ~Listener() = default;
+  /// The run goes on after this many steps; what came later the last time comes again.
+  virtual Result<> resumed(int64_t /*steps*/) { return {}; }
   virtual void stepped(const StepReport &) {}
   virtual void evaluated(const Evaluation &) {}
   virtual void saved(const std::string &) {}
