@@ -10,6 +10,8 @@
 #   make experiment        train and deploy a real task, and write docs/Experiment.md (two hours on
 #                          two cores; resumes); experiment-smoke: the same in small, in minutes
 #   make lint     what pre-commit and CI check         make format   rewrite files to the format
+#   make soak MINUTES=30   random orders, kills, full disks and 10^5 runs, each against fresh processes
+#                          (SEED= other orders)
 #   make sanitize build with sanitizers (build/asan, build/tsan) and test under them; an evening on
 #                 two cores; sanitize-fast: the runtime's part, in minutes
 #   make coverage  count which lines and branches the tests run, into docs/Testing.md
@@ -39,7 +41,7 @@ export AIMC_LIB_DIR := $(AIMC_BUILD_DIR)/lib
 export PYTHONDONTWRITEBYTECODE := 1
 
 .PHONY: build setup configure demo test test-heavy bench validate experiment experiment-smoke lint format \
-  tidy docs install sanitize sanitize-fast coverage clean
+  tidy docs install sanitize sanitize-fast coverage soak clean
 
 setup:
 	@tools/dev/setup
@@ -100,6 +102,9 @@ sanitize: setup
 
 sanitize-fast: setup
 	@$(PYTHON) tools/dev/sanitize --jobs $(JOBS) --fast
+
+soak: build
+	@$(PYTHON) test/soak/soak.py --minutes $(or $(MINUTES),10) --seed $(or $(SEED),1)
 
 clean:
 	rm -rf build

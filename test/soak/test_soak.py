@@ -1,0 +1,169 @@
+# Part of the AIMC project, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""The soak in small: a few seeds of each phase, what it has found once, and that it finds faults."""
+
+import dataclasses
+import os
+import subprocess
+import sys
+
+import chaos
+import flatness
+import orders
+import pytest
+from chaos import Blow
+from stage import Stage, Violation
+from trades import Trade, trades
+
+from aimc.locate import has_torch_library
+
+pytestmark = pytest.mark.filterwarnings("ignore::aimc.HardwareWarning")
+TRACED = pytest.mark.skipif(not chaos.may_trace(), reason="strace may not trace here")
+TUNED = pytest.mark.skipif(not has_torch_library(), reason="built without LibTorch")
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory):
+    """Few states, so that few fresh processes are needed."""
+    return Stage(
+        tmp_path_factory.mktemp("stage"), hidden=((), (12,)), options=("ideal", "plain", "drift"),
+        seeds=1, times_s=(3600.0,),
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def arena(tmp_path_factory):
+    with chaos.arena(tmp_path_factory.mktemp("arena"), by_count=True) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def known(tmp_path_factory, arena):
+    """Every command by its name, with what it writes when it gets to."""
+    made = {trade.name: trade for trade in trades(tmp_path_factory.mktemp("trades"))}
+
+    def ready(name):
+        return made[name] if made[name].new else made[name].prepare(arena.out)
+
+    return ready
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_random_orders_give_what_fresh_processes_give(stage, tmp_path, threads):
+    for seed in range(8 // threads):
+        counts = orders.play(
+            stage, tmp_path, seed, threads, weights=orders.WEIGHTS | {"compile": 1}
+        )
+        assert counts["run"] > 10
+    assert stage.count >= 3
+
+
+@pytest.mark.unsanitized(reason="a sanitizer's shadow is larger than any limit on memory")
+@pytest.mark.parametrize("name", ["compile", "program", "map", "run", "record", "age"])
+def test_blows_leave_whole_files(known, arena, name):
+    for seed in range(3):
+        chaos.trial(arena, known(name), seed)
+
+
+# Each of these has left something that it must not, once.
+FOUND = {
+    "an interrupt between a map's columns": ("map", Blow("interrupt at a call: write", call=100)),
+    "an interrupt while the old package goes":
+        ("compile", Blow("interrupt at a call: unlinkat", call=2)),
+    "an interrupt before a file of MLIR has its name":
+        ("emit linalg", Blow("interrupt at a call: linkat", call=1)),
+    "a noise spec whose tensors were new":
+        ("compile, calibrated", Blow("fault at a call: fsync", call=3, error="EIO")),
+    "a noise spec between its files":
+        ("compile, calibrated", Blow("kill at a call: rename", call=4)),
+    "a model between its files":
+        ("fine-tune, external data", Blow("kill at a call: rename", call=2)),
+    "a log that goes on from an earlier checkpoint":
+        ("fine-tune", Blow("kill at a call: fsync", call=4)),
+    "a Python process that is killed while it waits for the compiler":
+        ("aimc.compile", Blow("kill at a call: wait4", call=1)),
+    "a pass that fails over an older result": ("opt", Blow("fault at a call: write", call=1)),
+    "a netlist that is cut": ("aimc.spice", Blow("kill at a call: writev", call=3)),
+    "an interrupt of a Python process alone":
+        ("aimc.compile", Blow("interrupt at a call: wait4", call=1)),
+}  # fmt: skip
+
+
+@TRACED
+@pytest.mark.unsanitized(reason="a sanitizer makes calls of its own")
+@pytest.mark.parametrize("case", FOUND)
+def test_what_was_found_once(known, arena, case):
+    name, blow = FOUND[case]
+    if name.startswith("fine-tune") and not has_torch_library():
+        pytest.skip("built without LibTorch")
+    counts = chaos.strike(arena, known(name), [blow], old=True)
+    assert counts[blow.sort][1] == 1, "the blow had no effect"
+
+
+# --- The soak finds faults ------------------------------------------------------------------------
+
+
+def test_a_wrong_result_is_found_with_the_smallest_order(stage, tmp_path, monkeypatch):
+    """A run that gives what another one should."""
+    fresh = stage.fresh
+
+    def other(state):
+        return fresh(dataclasses.replace(state, reads=(state.reads + 1) % orders.MOST_READS))
+
+    monkeypatch.setattr(stage, "options", ("plain",))
+    monkeypatch.setattr(stage, "fresh", other)
+    with pytest.raises(Violation, match=r"bits of a fresh process.*smallest order: \[\(") as raised:
+        orders.play(stage, tmp_path, 1)
+    assert str(raised.value).count("('") <= 2
+
+
+def shell(name, text, before=None):
+    return Trade(name, ["sh", "-c", text], ("f",), before and ["sh", "-c", before])
+
+
+FAULTS = {
+    "half a file": ("printf ab > {out}/f; printf cd >> {out}/f",
+                    Blow("kill at a call: write", call=2), "but found"),
+    "a temporary name": ("printf ab > {out}/g; mv {out}/g {out}/f",
+                         Blow("interrupt at a call: renameat2", call=1), "nothing but the outputs"),
+    "no word": ("printf ab > {out}/g || exit 3; mv {out}/g {out}/f",
+                Blow("fault at a call: write", call=1), "expected one error line"),
+    "a good end without the new file": ("printf ab > {out}/g && mv {out}/g {out}/f || rm {out}/g",
+                                        Blow("fault at a call: write", call=1), "of a good end"),
+}  # fmt: skip
+
+
+@TRACED
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_command_that_does_it_wrong_is_found(arena, fault):
+    text, blow, said = FAULTS[fault]
+    trade = shell(fault, text, before="printf old > {out}/f").prepare(arena.out)
+    with pytest.raises(Violation, match=said):
+        chaos.strike(arena, trade, [blow], old=True)
+
+
+def test_a_leak_is_found():
+    kept = []
+
+    def leak():
+        kept.append(bytearray(4000))
+
+    with pytest.raises(Violation, match=r"leak: .* KiB of"):
+        flatness.judge("leak", flatness.measure(leak, 2000))
+    with pytest.raises(Violation, match="as many descriptors"):
+        flatness.judge("open", flatness.measure(lambda: kept.append(os.dup(0)), 40))
+    for number in kept:
+        if isinstance(number, int):
+            os.close(number)
+    flatness.judge("flat", flatness.measure(lambda: bytearray(4000), 2000))
+
+
+def test_the_command_says_how_to_do_it_again(tmp_path):
+    command = [sys.executable, flatness.__file__.replace("flatness.py", "soak.py")]
+    done = subprocess.run(
+        [*command, "--phase", "orders", "--seed", "3", "--rounds", "1"], capture_output=True,
+        text=True, cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "soak: orders: 1 seeds from 3 on" in done.stdout
+    assert "everything held" in done.stdout
