@@ -70,6 +70,8 @@ FOUND = {
     "an interrupt between a map's columns": ("map", Blow("interrupt at a call: write", call=100)),
     "an interrupt while the old package goes":
         ("compile", Blow("interrupt at a call: unlinkat", call=2)),
+    "an object that stayed in the package":
+        ("compile", Blow("fault at a call: unlink", call=2, error="EIO")),
     "an interrupt before a file of MLIR has its name":
         ("emit linalg", Blow("interrupt at a call: linkat", call=1)),
     "a noise spec whose tensors were new":

@@ -168,6 +168,13 @@ static llvm::Error emitObject(llvm::Module &module, llvm::TargetMachine &tm, llv
   return llvm::Error::success();
 }
 
+/// A package holds what its manifest names and nothing else.
+static llvm::Error discard(llvm::StringRef path) {
+  if (std::error_code error = llvm::sys::fs::remove(path))
+    return fail("cannot remove '" + path + "': " + error.message());
+  return llvm::Error::success();
+}
+
 static llvm::Error link(llvm::StringRef object, llvm::StringRef output) {
   // The C library's maths may be left over (pow); nothing else is imported. Without a memory map
   // of the output a full disk is an error of write() and not a signal that kills the linker.
@@ -199,9 +206,10 @@ static llvm::Error link(llvm::StringRef object, llvm::StringRef output) {
     for (llvm::StringRef line : llvm::split((*text)->getBuffer(), '\n'))
       if (detail.empty() && line.contains("error: "))
         detail = line.split("error: ").second.str();
-  llvm::sys::fs::remove(log);
+  llvm::Error kept = discard(log);
   if (status == 0)
-    return llvm::Error::success();
+    return kept;
+  llvm::consumeError(std::move(kept));
   return fail("cannot write '" + output +
               "': the linker " AIMC_LINKER " failed: " + (detail.empty() ? message : detail));
 }
@@ -240,9 +248,9 @@ llvm::Error mlir::aimc::emitSharedObject(ModuleOp module, const NativeTarget &ta
   optimise(*native, *tm);
   llvm::SmallString<128> object(path);
   object += ".o";
-  llvm::Error error = emitObject(*native, *tm, object);
-  if (!error)
-    error = link(object, path);
-  llvm::sys::fs::remove(object);
-  return error;
+  if (llvm::Error error = emitObject(*native, *tm, object))
+    return error; // what is there of it goes with the package's folder
+  if (llvm::Error error = link(object, path))
+    return error;
+  return discard(object);
 }
