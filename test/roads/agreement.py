@@ -56,9 +56,10 @@ def size(case: Case) -> np.ndarray:
 
 
 def slack(case: Case) -> np.ndarray:
-    """What is lost below the smallest number that is not denormal."""
+    """What is lost below the smallest number that is not denormal: of a weight's worth in a uS."""
     x = np.abs(case.x).astype(np.float64).sum(1, keepdims=True)
-    return 4 * SMALLEST * (1 + x) * case.reads
+    most = max(4.0, case.whole["device"]["g_max_us"] / 2)
+    return most * SMALLEST * (1 + x) * case.reads * case.whole["geometry"]["pairs"]
 
 
 def grain(case: Case, wanted: np.ndarray, step: np.ndarray) -> np.ndarray:
@@ -73,6 +74,16 @@ def nothing(case: Case) -> np.ndarray:
     rows = case.whole["geometry"]["rows"]
     bands = [case.weight[row : row + rows] for row in range(0, case.rows, rows)]
     return bound("zero-column") * x * np.any([(band == 0).all(0) for band in bands], 0)
+
+
+def zeros(case: Case) -> np.ndarray:
+    """What compensation leaves at zero in training alone, and all columns see of it."""
+    wire = case.whole["wire"]
+    if case.compensate in ("none", "gain") or wire["row_ohm"] + wire["driver_ohm"] == 0:
+        return np.zeros((1, 1))
+    top = np.abs(case.weight).max(0)
+    denormal = ((top > 0) & (top < 2.0**-126)).any()
+    return bound("zero-weight") * size(case) * ((case.weight == 0).any() | denormal)
 
 
 def overflows(case: Case) -> np.ndarray:
@@ -90,6 +101,7 @@ def compare(case: Case, got: np.ndarray, wanted: np.ndarray, step: np.ndarray, n
     assert got.shape == wanted.shape
     relative_bound = relative(case, noise)
     near = relative_bound * size(case) + slack(case) + nothing(case) + grain(case, wanted, step)
+    near = near + zeros(case)
     apart = np.abs(got.astype(np.float64) - wanted)
     edge = bound("code-edge") * step
     wrong = ~(apart <= near + edge) & ~overflows(case)
