@@ -55,7 +55,9 @@ def test_compiled_products_are_tiles(case, noise, program_in_c):
 SMALL = {"geometry": {"rows": 16, "cols": 16}}
 BANDS = Case(SMALL, 32, (("constant", 0),), (("normal", 0), ("half of zeros", 0)))
 OPEN = SMALL | {"wire": {"idle": "open", "fidelity": "segments"}}
-UNBOUNDED = Case(OPEN, 9, (("normal", 0),), (("huge", 0), ("large", 0)), input_range=1.5, off=("dac",))
+UNBOUNDED = Case(
+    OPEN, 9, (("normal", 0),), (("huge", 0), ("large", 0)), input_range=1.5, off=("dac",)
+)
 UNROUNDED = Case(SMALL, 9, (("normal", 0),), (("normal", 0),), input_range=0.2, off=("dac",))
 
 
