@@ -142,6 +142,8 @@ def main():
                 play(stage, phase, folder, name != "orders", weights)
         except Exception as error:
             said = f"; again: {phase.again()}" if phase else ""
+            if phase:
+                phase.report()
             print(f"soak: FAILED: {type(error).__name__}: {error}{said}", file=sys.stderr)
             if not isinstance(error, Violation):
                 raise

@@ -142,7 +142,7 @@ Result<void> FileWriter::sync() {
   return {};
 }
 
-Result<void> FileWriter::commit() {
+Result<void> FileWriter::prepare() {
   if (auto done = sync(); !done)
     return done;
   if (temporary.empty()) {
@@ -160,6 +160,10 @@ Result<void> FileWriter::commit() {
         return failure(code);
     }
   }
+  return {};
+}
+
+Result<void> FileWriter::place() {
   // Renamed before it is closed, and with that unlocked.
   if (::rename(temporary.c_str(), path.c_str()) != 0)
     return failure(errno);
@@ -170,15 +174,20 @@ Result<void> FileWriter::commit() {
   return closed == 0 ? Result<void>() : failure(errno);
 }
 
+Result<void> FileWriter::commit() {
+  auto ready = prepare();
+  return ready ? place() : ready;
+}
+
 Result<void> commitTogether(std::span<FileWriter *const> writers) {
   for (FileWriter *writer : writers)
-    if (auto done = writer->sync(); !done)
-      return done;
+    if (auto ready = writer->prepare(); !ready)
+      return ready;
   const std::string &namer = writers.back()->path;
   if (writers.size() > 1 && ::unlink(namer.c_str()) != 0 && errno != ENOENT)
     return cannotWrite(namer, errno);
   for (FileWriter *writer : writers)
-    if (auto done = writer->commit(); !done)
+    if (auto done = writer->place(); !done)
       return done;
   return {};
 }

@@ -35,8 +35,6 @@ public:
   Result<std::string> readAt(uint64_t at, size_t size) const;
   /// For libraries that write themselves.
   int descriptor() const { return file; }
-  /// Everything is on disk afterwards. commit() does it too.
-  Result<void> sync();
   /// Puts the file in its place; nothing can be written afterwards.
   Result<void> commit();
 
@@ -45,6 +43,10 @@ private:
   FileWriter(std::string path, int file, std::string temporary)
       : path(std::move(path)), file(file), temporary(std::move(temporary)) {}
   tl::unexpected<std::string> failure(int code) const;
+  Result<void> sync();
+  /// Everything is on disk and has a temporary name; what is left is place().
+  Result<void> prepare();
+  Result<void> place();
 
   std::string path;
   int file = -1;
