@@ -4,6 +4,8 @@
 //===----------------------------------------------------------------------===//
 #include "Npz.h"
 
+#include "aimc/files/Text.h"
+
 #include <algorithm>
 #include <cstring>
 #include <memory>
@@ -15,8 +17,9 @@ namespace aimc::run {
 namespace {
 using Bytes = std::vector<std::byte>;
 
-tl::unexpected<std::string> fail(std::string message) {
-  return tl::unexpected<std::string>(std::move(message));
+/// Names and types in messages are an archive's, which may hold any bytes.
+tl::unexpected<std::string> fail(std::string_view message) {
+  return tl::unexpected<std::string>(files::printable(message));
 }
 
 constexpr struct {

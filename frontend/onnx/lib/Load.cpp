@@ -9,17 +9,12 @@
 //===----------------------------------------------------------------------===//
 #include "ModelState.h"
 
+#include "aimc/files/Text.h"
+
 namespace aimc::onnx {
 
 Error oneLine(const std::string &file, std::string_view what) {
-  constexpr size_t kMaxLength = 2000;
-  std::string message = file + ": " + std::string(what);
-  for (char &c : message)
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
-      c = '?';
-  if (message.size() > kMaxLength)
-    message = message.substr(0, kMaxLength) + "...";
-  return {std::move(message)};
+  return {files::printable(file + ": " + std::string(what))};
 }
 
 tl::expected<Graph, Error> load(const std::string &path, const LoadOptions &options) {

@@ -11,6 +11,7 @@
 
 #include "aimc/Analysis/JsonText.h"
 #include "aimc/files/Seal.h"
+#include "aimc/files/Text.h"
 #include "aimc/model/Limits.h"
 #include "aimc/model/Quantiles.h"
 
@@ -59,7 +60,7 @@ static std::optional<std::pair<uint64_t, uint64_t>> readEntry(const json::Object
 
 FailureOr<SafetensorsFile> SafetensorsFile::open(StringRef path, Location loc) {
   auto fail = [&](const llvm::Twine &reason) -> LogicalResult {
-    return emitError(loc) << path << ": " << reason.str();
+    return emitError(loc) << ::aimc::files::printable((path + ": " + reason).str());
   };
   auto mapped = llvm::MemoryBuffer::getFile(path, /*IsText=*/false,
                                             /*RequiresNullTerminator=*/false);
@@ -121,7 +122,8 @@ StringRef SafetensorsFile::metadata(StringRef key) const {
 FailureOr<std::vector<float>> SafetensorsFile::read(StringRef wanted,
                                                     ArrayRef<int64_t> shape) const {
   auto fail = [&](const llvm::Twine &reason) -> LogicalResult {
-    return emitError(loc) << name << ": tensor '" << wanted << "': " << reason.str();
+    return emitError(loc) << ::aimc::files::printable(
+               (llvm::Twine(name) + ": tensor '" + wanted + "': " + reason).str());
   };
   auto found = tensors.find(wanted);
   if (found == tensors.end())
@@ -156,7 +158,7 @@ FailureOr<Calibration> Calibration::open(StringRef path, Location loc) {
   if (failed(file))
     return failure();
   auto fail = [&](const llvm::Twine &reason) -> LogicalResult {
-    return emitError(loc) << path << ": " << reason.str();
+    return emitError(loc) << ::aimc::files::printable((path + ": " + reason).str());
   };
   llvm::Expected<json::Value> parsed = parseJsonText(file->metadata("aimc"));
   if (!parsed)

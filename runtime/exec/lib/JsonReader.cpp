@@ -5,6 +5,7 @@
 #include "aimc/exec/JsonReader.h"
 
 #include "aimc/files/Json.h"
+#include "aimc/files/Text.h"
 
 #include <cmath>
 #include <cstdio>
@@ -30,26 +31,11 @@ std::string describe(const json &value) {
 }
 } // namespace
 
-std::string quote(std::string_view text) {
-  std::string out = "'";
-  for (char c : text.substr(0, 80)) {
-    auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7f) {
-      char escape[8];
-      std::snprintf(escape, sizeof escape, "\\x%02x", byte);
-      out += escape;
-    } else {
-      out += c;
-    }
-  }
-  if (text.size() > 80)
-    out += "...";
-  return out + "'";
-}
+std::string quote(std::string_view text) { return "'" + files::printable(text, 80) + "'"; }
 
 void JsonReader::mistake(const std::string &path, const std::string &text) {
   if (!error)
-    error = Error{status, file + ": " + (path.empty() ? "" : path + ": ") + text};
+    error = Error{status, files::printable(file + ": " + (path.empty() ? "" : path + ": ") + text)};
 }
 
 JsonObject JsonReader::root(const json &value) {

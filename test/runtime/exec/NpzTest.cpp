@@ -65,6 +65,8 @@ TEST(Npz, RefusesDamage) {
        "header is damaged"},
       {header("{'descr': '<f8', 'fortran_order': False, 'shape': (1,), }"),
        "expected dtype f32, i64, i32 or bool, but got '<f8'"},
+      {header("{'descr': '\n\xff\xc3\xa9', 'fortran_order': False, 'shape': (1,), }"),
+       "but got '\\x0a\\xff\xc3\xa9'"},
       {header("{'descr': '<f4', 'fortran_order': False, 'shape': (3,), }"),
        "expected 12 bytes of data, but got 8"},
       {header("{'descr': '<f4', 'fortran_order': False, 'shape': (4611686018427387904, 8), }"),
