@@ -15,6 +15,8 @@
 #   make sanitize build with sanitizers (build/asan, build/tsan) and test under them; an evening on
 #                 two cores; sanitize-fast: the runtime's part, in minutes
 #   make coverage  count which lines and branches the tests run, into docs/Testing.md
+#   make fuzz     MINUTES=60 GRAPHS=1000: search for inputs that a reader does not survive, and for
+#                 graphs that compute something else; fuzz-regressions: the known inputs alone
 #   make docs     regenerate docs/generated
 #   make install  PREFIX=/usr/local                    make clean    remove build/, keep .venv
 SHELL := /bin/bash
@@ -41,7 +43,7 @@ export AIMC_LIB_DIR := $(AIMC_BUILD_DIR)/lib
 export PYTHONDONTWRITEBYTECODE := 1
 
 .PHONY: build setup configure demo test test-heavy bench validate experiment experiment-smoke lint format \
-  tidy docs install sanitize sanitize-fast coverage soak clean
+  tidy docs install sanitize sanitize-fast coverage soak fuzz fuzz-regressions clean
 
 setup:
 	@tools/dev/setup
@@ -105,6 +107,14 @@ sanitize-fast: setup
 
 soak: build
 	@$(PYTHON) test/soak/soak.py --minutes $(or $(MINUTES),10) --seed $(or $(SEED),1)
+
+# Graphs are compiled by the release build, which the fuzzers do not need.
+fuzz: $(if $(GRAPHS),build,setup)
+	@$(PYTHON) tools/dev/fuzz --jobs $(JOBS) --minutes $(or $(MINUTES),60) $(if $(GRAPHS),--graphs $(GRAPHS)) \
+	  $(READERS)
+
+fuzz-regressions: setup
+	@$(PYTHON) tools/dev/fuzz --jobs $(JOBS) $(READERS)
 
 clean:
 	rm -rf build

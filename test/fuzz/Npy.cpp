@@ -1,0 +1,25 @@
+//===- Npy.cpp - one array from memory ------------------------------------===//
+// Part of the AIMC project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===----------------------------------------------------------------------===//
+#include "Fuzz.h"
+
+#include "Npz.h"
+
+using namespace aimc::run;
+using namespace aimc::fuzz;
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  const auto *begin = reinterpret_cast<const std::byte *>(data);
+  const auto array = parseNpy({begin, begin + size});
+  if (!array) {
+    requireLine(array.error());
+    return 0;
+  }
+  size_t bytes = dtypeBytes(array->dtype);
+  for (int64_t extent : array->shape)
+    bytes *= static_cast<size_t>(extent);
+  require(array->data.size() == bytes, "expected as many bytes as the shape says");
+  requireLine(typeText(*array));
+  return 0;
+}
