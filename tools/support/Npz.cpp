@@ -166,10 +166,10 @@ tl::expected<Bytes, std::string> readEntry(zip_t *zip, zip_uint64_t index) {
   std::unique_ptr<zip_file_t, Discard> file(zip_fopen_index(zip, index, 0));
   if (!file)
     return fail(zip_strerror(zip));
-  constexpr size_t piece = 1 << 20;
+  constexpr size_t least = 1 << 12, most = 1 << 20;
   Bytes data;
   while (true) {
-    size_t used = data.size();
+    size_t used = data.size(), piece = std::clamp(used, least, most);
     data.resize(used + piece);
     zip_int64_t got = zip_fread(file.get(), data.data() + used, piece);
     if (got < 0)
