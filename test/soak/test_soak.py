@@ -179,6 +179,6 @@ def test_a_violation_ends_it_with_the_command_that_shows_it_again(monkeypatch, c
         assert soak.main() == code
         printed = capsys.readouterr()
         assert ("everything held" in printed.out) == (code == 0)
-        assert ("2 seeds from 3 on" in printed.out) == (code == 0)
+        assert "2 seeds from 3 on" in printed.out
         again = "planted; again: python test/soak/soak.py --phase threads --seed 5 --rounds 1"
         assert (again in printed.err) == (code == 1)
