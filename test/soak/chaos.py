@@ -100,9 +100,10 @@ class Arena:
                 path.write_bytes(data)
 
     def temporaries(self):
-        """What is in the folder for temporary files; torch keeps what it compiled there."""
+        """What is in the folder for temporary files. Torch keeps what it compiled there, and Python's
+        tempfile tries the folder with a file that a disk may keep."""
         names = sorted(entry.name for entry in self.temporary.iterdir())
-        return [name for name in names if not name.startswith("torchinductor_")]
+        return [n for n in names if not re.fullmatch(r"torchinductor_.*|[a-z0-9_]{8}", n)]
 
     def measure(self, trade):
         """Seconds and changing calls of an undisturbed run, once."""

@@ -95,7 +95,7 @@ static llvm::Expected<::aimc::files::FileWriter> writeText(StringRef path, Strin
   if (!file)
     return problem(file.error());
   if (llvm::Error error = toError(file->write(text.data(), text.size())))
-    return std::move(error);
+    return error;
   return std::move(*file);
 }
 
@@ -109,7 +109,7 @@ static llvm::Expected<::aimc::files::SealedWriter> writeTensors(StringRef path,
   if (llvm::Error error = tensors.write(
           [&](ArrayRef<char> bytes) { return toError(file->write(bytes.data(), bytes.size())); },
           std::move(metadata)))
-    return std::move(error);
+    return error;
   return std::move(*file);
 }
 
