@@ -13,7 +13,7 @@
 #   make soak MINUTES=30   random orders, kills, full disks and 10^5 runs, each against fresh processes
 #                          (SEED= other orders)
 #   make sanitize build with sanitizers (build/asan, build/tsan) and test under them; an evening on
-#                 two cores; sanitize-fast: the runtime's part, in minutes
+#                 two cores; sanitize-fast: sessions and readers, in minutes
 #   make coverage  count which lines and branches the tests run, into docs/Testing.md
 #   make fuzz     MINUTES=60 GRAPHS=1000: search for inputs that a reader does not survive, and for
 #                 graphs that compute something else; fuzz-regressions: the known inputs alone

@@ -78,6 +78,37 @@ TEST(Fold, IntegerArithmetic) {
   OneNode("Neg").operand<int64_t>({2}, {kMin, 4}).gives<int64_t>({2}, {kMin, -4});
 }
 
+TEST(Fold, IntegersThatAreGatheredUpWrap) {
+  auto scatter = [](const char *reduction) {
+    OneNode node("ScatterND", 18);
+    node.operand<int64_t>({2}, {kMax, 5}).operand<int64_t>({2, 1}, {0, 0});
+    node.operand<int64_t>({2}, {1, 2}).with("reduction", reduction);
+    return node;
+  };
+  scatter("add").gives<int64_t>({2}, {kMin + 2, 5});
+  scatter("mul").gives<int64_t>({2}, {-2, 5});
+  OneNode("CumSum")
+      .operand<int64_t>({2}, {kMax, 1})
+      .operand<int64_t>({}, {0})
+      .gives<int64_t>({2}, {kMax, kMin});
+  OneNode("ReduceSum")
+      .operand<int64_t>({2}, {kMax, 1})
+      .operand<int64_t>({1}, {0})
+      .with("keepdims", int64_t(0))
+      .gives<int64_t>({}, {kMin});
+  OneNode("ReduceProd", 18)
+      .operand<int64_t>({2}, {kMax, 2})
+      .operand<int64_t>({1}, {0})
+      .with("keepdims", int64_t(0))
+      .gives<int64_t>({}, {-2});
+  // 2 delta lies beyond what start + 2 delta comes back from.
+  OneNode("Range")
+      .operand<int64_t>({}, {-9000000000000000000})
+      .operand<int64_t>({}, {kMax})
+      .operand<int64_t>({}, {9000000000000000000})
+      .gives<int64_t>({3}, {-9000000000000000000, 0, 9000000000000000000});
+}
+
 TEST(Fold, DivisionByZeroIsAFaultOfTheModel) {
   OneNode div("Div");
   div.operand<int64_t>({}, {1}).operand<int64_t>({}, {0});

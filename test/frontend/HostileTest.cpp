@@ -8,6 +8,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "ModelBuilder.h"
+#include <limits>
 #include <sys/stat.h>
 
 namespace aimc::test {
@@ -328,6 +329,34 @@ TEST(Hostile, HugeResultsAreNotComputed) {
   large.node("ConstantOfShape", {"s"}, {"y"});
   large.output("y");
   EXPECT_EQ(opsOf(graphOf(large)), std::vector<std::string>{"ConstantOfShape"});
+}
+
+TEST(Hostile, AttributesBeyondAllSizes) {
+  constexpr int64_t kMost = std::numeric_limits<int64_t>::max(), kFar = int64_t(1) << 40;
+  auto conv = [](const std::string &kernel) {
+    ModelBuilder model;
+    model.input("x", {"1", "2", "8"});
+    model.input("w", {"2", "2", kernel});
+    model.node("Conv", {"x", "w"}, {"y"});
+    model.output("y");
+    return model;
+  };
+  ModelBuilder groups = conv("1");
+  set(*groups.graph().mutable_node(0), "group", kMost);
+  EXPECT_SAYS(errorOf(groups), "expected channels that fit group 9223372036854775807");
+  ModelBuilder dilated = conv("3");
+  set(*dilated.graph().mutable_node(0), "dilations", Ints{kFar});
+  set(*dilated.graph().mutable_node(0), "auto_pad", "SAME_UPPER");
+  EXPECT_SAYS(errorOf(dilated), "expected smaller dilations than [1099511627776]");
+  ModelBuilder projected;
+  projected.import("com.microsoft", 1);
+  projected.input("x", {"1", "4", "6"});
+  projected.input("w", {"6", "18"});
+  auto &fused = projected.node("Attention", {"x", "w"}, {"y"}, "com.microsoft");
+  set(fused, "num_heads", int64_t(2));
+  set(fused, "qkv_hidden_sizes", Ints{kMost, kMost, 20}); // 18 modulo 2^64
+  projected.output("y");
+  EXPECT_SAYS(errorOf(projected), "expected three projections in 18 columns");
 }
 
 TEST(Hostile, MessagesAreOneLine) {

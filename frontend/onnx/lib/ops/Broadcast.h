@@ -13,6 +13,7 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <type_traits>
 
 namespace aimc::onnx {
 
@@ -78,6 +79,16 @@ template <class T> T saturate(double value) {
   if (value <= static_cast<double>(std::numeric_limits<T>::min()))
     return std::numeric_limits<T>::min();
   return static_cast<T>(value);
+}
+
+/// Integer arithmetic wraps, as compiled code does; floats are plain.
+template <class T, class F> T wrapping(T a, T b, F f) {
+  if constexpr (std::is_integral_v<T>) {
+    using U = std::make_unsigned_t<T>;
+    return static_cast<T>(f(static_cast<U>(a), static_cast<U>(b)));
+  } else {
+    return f(a, b);
+  }
 }
 
 /// out[i] = f(a, b) with broadcast.

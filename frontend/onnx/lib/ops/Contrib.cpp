@@ -9,6 +9,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "../OpTable.h"
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -221,7 +222,10 @@ std::vector<int64_t> projections(const Call &call) {
   int64_t columns = call.shape(1)[1];
   if (sizes.empty() && columns % 3 == 0)
     sizes.assign(3, columns / 3);
-  if (sizes.size() != 3 || sizes[0] + sizes[1] + sizes[2] != columns)
+  // Each alone first: sums of any three numbers need not be in range.
+  bool fit = std::all_of(sizes.begin(), sizes.end(),
+                         [&](int64_t size) { return size >= 0 && size <= columns; });
+  if (!fit || sizes.size() != 3 || sizes[0] + sizes[1] + sizes[2] != columns)
     reject("expected three projections in ", columns, " columns, but got ", text(sizes));
   return sizes;
 }

@@ -9,8 +9,8 @@
 //===----------------------------------------------------------------------===//
 #include "Broadcast.h"
 #include <cmath>
+#include <functional>
 #include <limits>
-#include <type_traits>
 
 namespace aimc::onnx {
 
@@ -100,16 +100,6 @@ template <class F> bool binary(const Call &call, const Types &out, std::byte *da
     else
       return mapBinary<T, T>(a, b, out[0].shape, data, f), true;
   });
-}
-
-/// Integer arithmetic wraps, as compiled code does; floats are plain.
-template <class T, class F> T wrapping(T a, T b, F f) {
-  if constexpr (std::is_integral_v<T>) {
-    using U = std::make_unsigned_t<T>;
-    return static_cast<T>(f(static_cast<U>(a), static_cast<U>(b)));
-  } else {
-    return f(a, b);
-  }
 }
 
 template <class T> T floorMod(T a, T b) {

@@ -10,6 +10,7 @@
 #include "Broadcast.h"
 #include <algorithm>
 #include <cstring>
+#include <functional>
 
 namespace aimc::onnx {
 
@@ -191,8 +192,8 @@ bool evalScatterND(const Call &call, const Types &out, const std::vector<std::by
         if (mode == "none")
           at = update;
         else if constexpr (!std::is_same_v<T, bool>)
-          at = mode == "add"   ? at + update
-               : mode == "mul" ? at * update
+          at = mode == "add"   ? wrapping(at, update, std::plus<>())
+               : mode == "mul" ? wrapping(at, update, std::multiplies<>())
                : mode == "max" ? std::max(at, update)
                                : std::min(at, update);
       }
@@ -226,11 +227,7 @@ bool evalCumSum(const Call &call, const Types &out, const std::vector<std::byte 
         T sum = 0;
         for (int64_t step = 0; step < dim; ++step) {
           int64_t at = base + (reverse ? dim - 1 - step : step) * inner;
-          T next;
-          if constexpr (std::is_integral_v<T>)
-            __builtin_add_overflow(sum, in.as<T>()[at], &next);
-          else
-            next = sum + in.as<T>()[at];
+          T next = wrapping(sum, in.as<T>()[at], std::plus<>());
           result[at] = exclusive ? sum : next;
           sum = next;
         }

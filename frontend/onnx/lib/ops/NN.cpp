@@ -161,7 +161,7 @@ Types conv(Call &call) {
   std::vector<int64_t> dilations = spatial(call, "dilations", axes, 1);
   std::vector<int64_t> pads = spatial(call, "pads", 2 * axes, 0);
   int64_t group = call.node.intAttr("group", 1);
-  if (group < 1 || in[1] != weight[1] * group || weight[0] % group != 0)
+  if (group < 1 || in[1] % group != 0 || weight[1] != in[1] / group || weight[0] % group != 0)
     reject("expected channels that fit group ", group, ", but got ", text(call.type(0)), " and ",
            text(call.type(1)));
   if (call.has(2) && (call.dtype(2) != DType::F32 || call.shape(2) != std::vector{weight[0]}))
@@ -170,7 +170,7 @@ Types conv(Call &call) {
   std::vector<int64_t> shape{in[0], weight[0]};
   for (size_t d = 0; d < axes; ++d) {
     int64_t size = in[d + 2], reach;
-    if (__builtin_mul_overflow(kernel[d] - 1, dilations[d], &reach))
+    if (__builtin_mul_overflow(kernel[d] - 1, dilations[d], &reach) || reach > kMaxElements)
       reject("expected smaller dilations than ", text(dilations));
     if (automatic == "SAME_UPPER" || automatic == "SAME_LOWER") {
       int64_t out = (size + strides[d] - 1) / strides[d];

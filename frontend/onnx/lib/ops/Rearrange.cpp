@@ -164,8 +164,9 @@ Types slice(Call &call) {
   std::vector<int64_t> shape = call.shape(0), from(rank, 0), by(rank, 1);
   for (size_t i = 0; i < axes.size(); ++i) {
     size_t axis = static_cast<size_t>(normalAxis(axes[i], rank, "axes"));
-    // a step beyond any size takes one element; the bound keeps the arithmetic below in range
-    int64_t dim = shape[axis], step = std::clamp(steps[i], -kMaxElements, kMaxElements);
+    // a step of the size or more takes one element; the bound keeps offsets in range
+    int64_t dim = shape[axis], most = std::max<int64_t>(dim, 1);
+    int64_t step = std::clamp(steps[i], -most, most);
     if (step == 0)
       reject("expected steps other than 0");
     int64_t start = starts[i] < 0 ? starts[i] + dim : starts[i];

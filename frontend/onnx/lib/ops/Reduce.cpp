@@ -9,6 +9,7 @@
 //===----------------------------------------------------------------------===//
 #include "Broadcast.h"
 #include <algorithm>
+#include <functional>
 #include <limits>
 #include <numeric>
 
@@ -79,23 +80,8 @@ bool accumulate(const Call &call, const Types &out, std::byte *data, Initial ini
   });
 }
 
-template <class T> T plus(T a, T b) {
-  if constexpr (std::is_integral_v<T>) {
-    __builtin_add_overflow(a, b, &a);
-    return a;
-  } else {
-    return a + b;
-  }
-}
-
-template <class T> T times(T a, T b) {
-  if constexpr (std::is_integral_v<T>) {
-    __builtin_mul_overflow(a, b, &a);
-    return a;
-  } else {
-    return a * b;
-  }
-}
+template <class T> T plus(T a, T b) { return wrapping(a, b, std::plus<>()); }
+template <class T> T times(T a, T b) { return wrapping(a, b, std::multiplies<>()); }
 
 bool evalSum(const Call &call, const Types &out, const std::vector<std::byte *> &data) {
   return accumulate<double>(

@@ -10,6 +10,7 @@
 #include "Broadcast.h"
 #include <algorithm>
 #include <cstring>
+#include <functional>
 #include <numeric>
 
 namespace aimc::onnx {
@@ -196,7 +197,8 @@ bool evalRange(const Call &call, const Types &out, const std::vector<std::byte *
     } else {
       T start = *call.operand(0).constant->as<T>(), delta = *call.operand(2).constant->as<T>();
       for (int64_t i = 0; i < out[0].elements(); ++i)
-        reinterpret_cast<T *>(data[0])[i] = static_cast<T>(start + static_cast<T>(i) * delta);
+        reinterpret_cast<T *>(data[0])[i] =
+            wrapping(start, wrapping(static_cast<T>(i), delta, std::multiplies<>()), std::plus<>());
       return true;
     }
   });

@@ -149,8 +149,9 @@ inline void exactRow(const RawOpen &open, const Walk &walk, int64_t panel0, int6
   float durations[kMaxRows];
   ActiveCell cells[kMaxRows];
   const int64_t count = distinctDurations(walk, durations);
-  const auto most = open.growth > 0.0f ? static_cast<int64_t>(kMostGrowth / open.growth) : 1 << 20;
-  const int64_t every = most > 1 << 19 ? 0 : (most < 1 ? 1 : most);
+  // As a real: a load next to nothing gives more rows than an integer holds.
+  const float most = open.growth > 0.0f ? kMostGrowth / open.growth : 1 << 20;
+  const int64_t every = most > 1 << 19 ? 0 : (most < 1 ? 1 : static_cast<int64_t>(most));
   for (int64_t slot = 0; slot < count; slot += kSlots) {
     float limit[kSlots], width[kSlots];
     for (int64_t k = 0; k < kSlots; ++k) {

@@ -46,6 +46,10 @@ inline void planSegments(const RawOpen &open, const Walk &walk, int longest, Seg
   plan.cells = open.segmentCells;
   plan.segments = (walk.rows + plan.cells - 1) / plan.cells;
   const int groups = plan.groups.count;
+  if (groups == 0) { // no row conducts
+    plan.start[0] = 0;
+    return;
+  }
   int32_t filled = 0;
   for (int64_t s = 0; s < plan.segments; ++s) {
     const int64_t begin = s * plan.cells;
