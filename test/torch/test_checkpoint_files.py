@@ -3,6 +3,8 @@
 """Checkpoints as files: changed and cut ones are refused, equal runs write equal bytes."""
 
 import contextlib
+import hashlib
+import json
 import os
 import random
 import signal
@@ -63,6 +65,45 @@ def test_a_changed_checkpoint_is_refused(tmp_path, trainee):
     assert "the file is cut short" in done.stderr and done.stderr.count("\n") == 1
     path.write_bytes(good)
     finetune(trainee, tmp_path, "--steps", 2, "--resume")
+
+
+def resealed(data, changes):
+    """A checkpoint of another state, with the hash that it then has."""
+    length = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + length])
+    told = header["__metadata__"]
+    told["state"] = json.dumps(json.loads(told["state"]) | changes)
+    told["aimc_sha256"] = "0" * 64
+    text = json.dumps(header).encode()
+    whole = len(text).to_bytes(8, "little") + text + data[8 + length :]
+    return whole.replace(b"0" * 64, hashlib.sha256(whole).hexdigest().encode(), 1)
+
+
+# What a fuzzer has found ended the program with a message about its JSON library, or was taken.
+@TUNED
+@pytest.mark.parametrize(
+    "changes,said",
+    [
+        ({"format": 1}, "expected a checkpoint of aimc-finetune"),
+        ({"version": "1"}, "expected a checkpoint of version 1, but got '1'"),
+        ({"version": 2}, "expected a checkpoint of version 1, but got 2"),
+        ({"step": 1.5}, "its state is damaged"),
+        ({"step": -1}, "its state is damaged"),
+        ({"stale": True}, "its state is damaged"),
+        ({"best_step": 2**63}, "its state is damaged"),
+        ({"first_losses": {"a": 1.0}}, "its state is damaged"),
+        ({"evaluations": [{"step": 1, "loss": 0.5, "accuracy": []}]}, "its state is damaged"),
+    ],
+)
+def test_a_checkpoint_of_other_types_is_refused(tmp_path, trainee, changes, said):
+    finetune(trainee, tmp_path, "--steps", 1)
+    path = tmp_path / "state/checkpoint.safetensors"
+    good = path.read_bytes()
+    path.write_bytes(resealed(good, {}))
+    finetune(trainee, tmp_path, "--steps", 1, "--resume")
+    path.write_bytes(resealed(good, changes))
+    done = finetune(trainee, tmp_path, "--steps", 1, "--resume", status=1)
+    assert done.stderr.count("\n") == 1 and f"{path}: " in done.stderr and said in done.stderr
 
 
 @TUNED

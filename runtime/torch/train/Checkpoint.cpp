@@ -8,7 +8,9 @@
 //
 //===----------------------------------------------------------------------===//
 #include "Checkpoint.h"
+#include "Json.h"
 #include "aimc/files/Json.h"
+#include "aimc/files/Text.h"
 #include "aimc/torch/TensorFile.h"
 
 #include <ATen/ATen.h>
@@ -24,33 +26,40 @@ using nlohmann::json;
 
 namespace {
 tl::unexpected<Error> fail(const std::string &path, const std::string &message) {
-  return tl::unexpected(Error{path + ": " + message});
+  return tl::unexpected(Error{files::printable(path + ": " + message)});
 }
 
-uint64_t hashBytes(const char *bytes, size_t size, uint64_t hash) {
-  for (size_t i = 0; i < size; i += 8) {
-    uint64_t word = 0;
-    std::memcpy(&word, bytes + i, std::min<size_t>(8, size - i));
-    hash = (hash ^ word) * 0x100000001b3ull;
-  }
-  return hash;
-}
-
-std::string describe(const Dataset &data) {
-  uint64_t hash = kNoHash;
-  for (const auto &[name, array] : data.inputs)
-    hash = hashOf(array, hash);
-  if (data.labels.defined())
-    hash = hashOf(data.labels, hash);
-  return std::to_string(data.size) + " examples, hash " + std::to_string(hash);
+/// A number of steps; JSON's other numbers would be converted to one without a word.
+int64_t count(const json &object, const char *key) {
+  const json &value = object.at(key);
+  if (!value.is_number_unsigned() || value.get<uint64_t>() > static_cast<uint64_t>(INT64_MAX))
+    throw Fault(std::string("expected a number of steps as ") + key);
+  return value.get<int64_t>();
 }
 
 /// JSON has no numbers that are not finite.
 std::vector<double> numbers(const json &list) {
+  if (!list.is_array())
+    throw Fault("expected a list of numbers");
   std::vector<double> values;
   for (const json &value : list)
     values.push_back(value.is_null() ? std::nan("") : value.get<double>());
   return values;
+}
+
+Progress progressOf(const json &state) {
+  Progress progress;
+  progress.step = count(state, "step");
+  progress.firstLosses = numbers(state.at("first_losses"));
+  progress.lastLosses = numbers(state.at("last_losses"));
+  progress.stale = count(state, "stale");
+  progress.bestStep = count(state, "best_step");
+  if (!state.at("best").is_null())
+    progress.best = state.at("best").get<double>();
+  for (const json &entry : state.at("evaluations"))
+    progress.evaluations.push_back(
+        {count(entry, "step"), numbers(entry.at("loss")), numbers(entry.at("accuracy"))});
+  return progress;
 }
 
 json toJson(const Evaluation &evaluation) {
@@ -58,52 +67,7 @@ json toJson(const Evaluation &evaluation) {
 }
 } // namespace
 
-uint64_t hashOf(const at::Tensor &tensor, uint64_t hash) {
-  at::Tensor dense = tensor.contiguous();
-  return hashBytes(static_cast<const char *>(dense.const_data_ptr()), dense.nbytes(), hash);
-}
-uint64_t hashOf(const std::string &text, uint64_t hash) {
-  return hashBytes(text.data(), text.size(), hash);
-}
-
 std::string checkpointFile(const std::string &folder) { return folder + "/checkpoint.safetensors"; }
-
-std::string fingerprint(const Model &model, const Dataset &data, const Dataset *evaluation,
-                        const TrainOptions &options, const Circuit *circuit) {
-  std::string weights;
-  uint64_t values = kNoHash;
-  for (const Weight &weight : model.weights()) {
-    values = hashOf(weight.tensor, hashOf(weight.names[0], values));
-    if (weight.trained)
-      for (const std::string &name : weight.names)
-        weights += name + ' ';
-  }
-  const OptimizerOptions &o = options.optimizer;
-  json entries = {{"weights", weights},
-                  {"starting weights", "hash " + std::to_string(values)},
-                  {"data", describe(data)},
-                  {"eval-data", evaluation ? describe(*evaluation) : ""},
-                  {"output", options.output},
-                  {"loss", static_cast<int>(options.loss)},
-                  {"temperature", options.temperature},
-                  {"distill-weight", options.distillWeight},
-                  {"epochs", options.epochs},
-                  {"steps", options.steps},
-                  {"batch", options.batch},
-                  {"seed", options.seed},
-                  {"optimizer", static_cast<int>(o.kind)},
-                  {"lr", o.rate},
-                  {"weight-decay", o.weightDecay},
-                  {"momentum", o.momentum},
-                  {"schedule", static_cast<int>(options.schedule)},
-                  {"warmup", options.warmup},
-                  {"clip-norm", options.clipNorm},
-                  {"eval-every", options.evalEvery},
-                  {"eval-chips", options.evalChips},
-                  {"early-stop", options.earlyStop},
-                  {"circuit", circuit ? circuit->fingerprint() : "digital"}};
-  return entries.dump();
-}
 
 Result<> saveCheckpoint(const std::string &folder, const std::string &fingerprint,
                         const Progress &progress, const Named &tensors) {
@@ -137,11 +101,11 @@ Result<Progress> loadCheckpoint(const std::string &folder, const std::string &fi
   };
   json state = object(file->metadata["state"]);
   json was = object(file->metadata["run"]), is = object(fingerprint);
-  if (!state.is_object() || state.value("format", "") != "aimc-checkpoint" || !was.is_object())
+  // Compared as values: what is of another type is another format or version.
+  if (!state.is_object() || state.value("format", json()) != "aimc-checkpoint" || !was.is_object())
     return fail(path, "expected a checkpoint of aimc-finetune");
-  if (state.value("version", 0) != 1)
-    return fail(path, "expected a checkpoint of version 1, but got " +
-                          std::to_string(state.value("version", 0)));
+  if (const json version = state.value("version", json()); version != 1)
+    return fail(path, "expected a checkpoint of version 1, but got " + shown(version));
   for (auto &[key, value] : is.items())
     if (!was.contains(key) || was[key] != value)
       return fail(path, "expected to continue a run of the same " + key + ", but it had " +
@@ -156,22 +120,11 @@ Result<Progress> loadCheckpoint(const std::string &folder, const std::string &fi
       return fail(path, "expected a tensor '" + name + "' of the model's shape");
     tensor.copy_(found->second);
   }
-  Progress progress;
   try {
-    progress.step = state.at("step");
-    progress.firstLosses = state.at("first_losses").get<std::vector<double>>();
-    progress.lastLosses = state.at("last_losses").get<std::vector<double>>();
-    progress.stale = state.at("stale");
-    progress.bestStep = state.at("best_step");
-    if (!state.at("best").is_null())
-      progress.best = state.at("best").get<double>();
-    for (const json &entry : state.at("evaluations"))
-      progress.evaluations.push_back(
-          {entry.at("step"), numbers(entry.at("loss")), numbers(entry.at("accuracy"))});
-  } catch (const json::exception &) {
+    return progressOf(state);
+  } catch (const std::exception &) { // of nlohmann's or of ours
     return fail(path, "expected a checkpoint of aimc-finetune, but its state is damaged");
   }
-  return progress;
 }
 
 } // namespace aimc::train

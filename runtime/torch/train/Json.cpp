@@ -5,6 +5,7 @@
 #include "Json.h"
 
 #include "aimc/files/Json.h"
+#include "aimc/files/Text.h"
 
 #include <ATen/ATen.h>
 #include <algorithm>
@@ -21,8 +22,7 @@ std::string shown(const json &value) {
     text.append("'").append(value.get_ref<const std::string &>()).append("'");
   else
     text = value.dump(-1, ' ', false, json::error_handler_t::replace);
-  std::replace(text.begin(), text.end(), '\n', ' ');
-  return text.size() <= longest ? text : text.substr(0, longest - 3) + "...";
+  return text.size() <= longest ? files::printable(text) : files::printable(text, longest - 3);
 }
 
 std::string shown(double value) {

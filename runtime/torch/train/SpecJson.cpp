@@ -10,6 +10,7 @@
 
 #include "aimc/exec/TargetFile.h"
 #include "aimc/files/Seal.h"
+#include "aimc/files/Text.h"
 
 #include <ATen/ATen.h>
 #include <algorithm>
@@ -185,7 +186,7 @@ Result<std::vector<SiteSpec>> readSpec(const std::string &path) {
     return sites;
   } catch (const std::exception &error) {
     std::string what = error.what();
-    return tl::unexpected(Error{path + ": " + what.substr(0, what.find('\n'))});
+    return tl::unexpected(Error{files::printable(path + ": " + what.substr(0, what.find('\n')))});
   }
 }
 

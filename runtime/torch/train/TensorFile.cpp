@@ -11,6 +11,7 @@
 
 #include "aimc/files/Json.h"
 #include "aimc/files/Seal.h"
+#include "aimc/files/Text.h"
 
 #include <ATen/ATen.h>
 #include <cerrno>
@@ -24,7 +25,7 @@ using nlohmann::json;
 
 namespace {
 tl::unexpected<Error> fail(const std::string &path, const std::string &message) {
-  return tl::unexpected(Error{path + ": " + message});
+  return tl::unexpected(Error{files::printable(path + ": " + message)});
 }
 
 constexpr struct {

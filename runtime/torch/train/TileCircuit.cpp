@@ -32,6 +32,15 @@ at::Tensor shapedAs(const std::string &name, const Weight &weight) {
   return weight.tensor;
 }
 
+/// Full tiles first, the remainder last, each at the rows next to the ADC.
+std::vector<TileBlock> cutBlocks(int64_t rows, int64_t cols, const TileTarget &target) {
+  std::vector<TileBlock> blocks;
+  const ops::Blocks n = ops::cutBlocks(rows, cols, target.circuit);
+  for (size_t i = 0; i < n.size(); i += 6)
+    blocks.push_back({n[i], n[i + 1], n[i + 2], n[i + 3], n[i + 4], n[i + 5], {}, "", {}, {}});
+  return blocks;
+}
+
 class TileCircuit final : public Circuit {
 public:
   TileCircuit(const TileTarget *target, std::vector<SiteSpec> specs, TileOptions options)

@@ -68,9 +68,6 @@ struct SiteSpec {
 /// A noise spec with the tensors beside it.
 Result<std::vector<SiteSpec>> readSpec(const std::string &path);
 
-/// Full tiles first, the remainder last, each at the rows next to the ADC.
-std::vector<TileBlock> cutBlocks(int64_t rows, int64_t cols, const TileTarget &target);
-
 struct TileOptions {
   int64_t seed = 0;
   double programming = 1, read = 1, drift = 1; ///< factors; 0: off
