@@ -20,14 +20,6 @@ function(add_aimc_mlir_library name)
   # Debian's LLVM is built with RTTI and without exceptions.
   target_compile_options(${name} PRIVATE -fno-exceptions)
   aimc_target_defaults(${name})
-  # These libraries are compiled with the same flags, so one of them precompiles for all.
-  if(name STREQUAL "AIMCDialect")
-    aimc_precompile(${name}
-      <mlir/Dialect/Func/IR/FuncOps.h> <mlir/Dialect/Linalg/IR/Linalg.h>
-      <mlir/Dialect/Math/IR/Math.h> <mlir/IR/ImplicitLocOpBuilder.h> <mlir/Pass/Pass.h>)
-  elseif(AIMC_PRECOMPILE)
-    target_precompile_headers(${name} REUSE_FROM AIMCDialect)
-  endif()
 endfunction()
 
 # A tool or a shared library links libMLIR and libLLVM exactly once.
