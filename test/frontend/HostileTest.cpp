@@ -364,7 +364,8 @@ TEST(Hostile, MessagesAreOneLine) {
   model.input("x", {"2"});
   model.node("Bad\nOp", {"x"}, {"y"}).set_name("evil\r\n\x1b[31m");
   model.output("y");
-  EXPECT_SAYS(errorOf(model), "node 'evil???[31m' (Bad?Op): this operator is not supported");
+  EXPECT_SAYS(errorOf(model),
+              "node 'evil\\x0d\\x0a\\x1b[31m' (Bad\\x0aOp): this operator is not supported");
 }
 } // namespace
 } // namespace aimc::test

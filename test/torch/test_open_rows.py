@@ -105,7 +105,8 @@ def both(target, *, compensate="none", time=None, activity=None, chip=None, nois
     with torch.no_grad():  # columns that load unevenly
         plain.weight.mul_(torch.linspace(0.2, 1.0, 70)[torch.randperm(70), None])
         plain.weight[:, 3] *= 3.0
-    block = Block(0, 72, 0, 70, 11, 5, stream=Block.stream_of(0, 2, 5))
+    # As tile 0 a tile names its reads as the first block of a layer does.
+    block = Block(0, 72, 0, 70, 11, 5, stream=Block.stream_of(0, 0, 0))
     parts = [Circuit(compensate=compensate)] + ([Device(read=noise)] if chip is not None else [])
     layer = AnalogLinear(plain.weight, None, transposed=True, target=target,
                          recipe=Recipe.of(*parts), layout=Layout(72, 70, (block,)),
@@ -114,7 +115,7 @@ def both(target, *, compensate="none", time=None, activity=None, chip=None, nois
     x[0, 4:] = 0.0
     effects = {"programming": chip is not None, "read_noise": noise > 0}
     tile = aimc.Tile(plain.weight.detach().t().contiguous().numpy(), pairs_of(target), at_row=11,
-                     at_col=5, chip=2, tile=5, seed=chip or 0, compensate=compensate, time_s=time,
+                     at_col=5, seed=chip or 0, compensate=compensate, time_s=time,
                      effects=effects, **({"activity": activity.numpy()} if activity is not None
                                          else {}))  # fmt: skip
     if chip is None:

@@ -94,37 +94,61 @@ TEST(Target, IsWholeOrRefused) {
   EXPECT_EQ(aimc_target_read("{}", nullptr, nullptr), AIMC_INVALID_ARGUMENT);
 }
 
+/// A weight that is alone in a tile reads there as aimc_tile does; with noise where the tile's
+/// number is the block's in its call site, by which a session's reads draw.
+void expectSameReads(const json &patch, int number, bool noise) {
+  PackageBuilder builder;
+  builder.target.merge_patch(patch);
+  builder.add("a", randomMatrix(60, 40, 3));
+  json manifest = builder.manifest();
+  manifest["weights"][0]["blocks"][0]["at_row"] = 3;
+  manifest["weights"][0]["blocks"][0]["at_col"] = 11;
+  manifest["weights"][0]["blocks"][0]["tile"] = number;
+  TemporaryFolder folder;
+  builder.write(folder.path, manifest);
+  const Matrix x = randomMatrix(8, 60, 9);
+  const json options = {{"seed", 7}, {"time_s", 1000.0}, {"effects", {{"read_noise", noise}}}};
+  SessionPointer session = openSession(folder.path, options);
+  const Matrix expected = runGrid(session.get(), folder.path, "grid_8", x)[0];
+
+  json tileOptions = options;
+  tileOptions.update({{"at_row", 3}, {"at_col", 11}, {"tile", number}});
+  TilePointer tile = makeTile(builder.weights[0], builder.target, tileOptions);
+  std::vector<float> y(8 * 40);
+  ASSERT_EQ(aimc_tile_read(tile.get(), x.data.data(), 8, y.data()), AIMC_OK);
+  EXPECT_EQ(y, expected.data) << patch.dump();
+  // The stream goes on, and starts again on reset.
+  ASSERT_EQ(aimc_tile_read(tile.get(), x.data.data(), 8, y.data()), AIMC_OK);
+  EXPECT_EQ(y != expected.data, noise);
+  ASSERT_EQ(aimc_tile_reset(tile.get()), AIMC_OK);
+  ASSERT_EQ(aimc_tile_read(tile.get(), x.data.data(), 8, y.data()), AIMC_OK);
+  EXPECT_EQ(y, expected.data);
+}
+
 TEST(Tile, ReadsAsTheSameBlockOfAPackage) {
   for (const json &patch :
        {json::object(), json{{"wire", {{"idle", "open"}}}}, json{{"wire", {{"row_ohm", 2.0}}}},
         json{{"dac", {{"mode", "split"}, {"lsb_bits", 3}}}},
         json{{"geometry", {{"pairs", 2}, {"significance", {1, 2}}}}}}) {
-    PackageBuilder builder;
-    builder.target.merge_patch(patch);
-    builder.add("a", randomMatrix(60, 40, 3));
-    json manifest = builder.manifest();
-    manifest["weights"][0]["blocks"][0]["at_row"] = 3;
-    manifest["weights"][0]["blocks"][0]["at_col"] = 11;
-    manifest["weights"][0]["blocks"][0]["tile"] = 5;
-    TemporaryFolder folder;
-    builder.write(folder.path, manifest);
-    const Matrix x = randomMatrix(8, 60, 9);
-    const json options = {{"seed", 7}, {"time_s", 1000.0}};
-    SessionPointer session = openSession(folder.path, options);
-    const Matrix expected = runGrid(session.get(), folder.path, "grid_8", x)[0];
+    expectSameReads(patch, 0, true);
+    expectSameReads(patch, 5, false);
+  }
+}
 
-    json tileOptions = options;
-    tileOptions.update({{"at_row", 3}, {"at_col", 11}, {"tile", 5}});
-    TilePointer tile = makeTile(builder.weights[0], builder.target, tileOptions);
+TEST(Tile, ReadsOfEachTileDrawForThemselves) {
+  const PackageBuilder builder;
+  const Matrix w = randomMatrix(60, 40, 3), x = randomMatrix(8, 60, 9);
+  std::vector<std::vector<float>> seen;
+  for (const json &place : {json{{"tile", 0}}, json{{"tile", 1}}, json{{"tile", 1 << 24}},
+                            json{{"chip", 1}}, json{{"chip", 1}, {"tile", 1}}}) {
+    json options = {{"seed", 7}, {"effects", {{"programming", false}}}};
+    options.update(place);
+    TilePointer tile = makeTile(w, builder.target, options);
     std::vector<float> y(8 * 40);
     ASSERT_EQ(aimc_tile_read(tile.get(), x.data.data(), 8, y.data()), AIMC_OK);
-    EXPECT_EQ(y, expected.data) << patch.dump();
-    // The stream goes on, and starts again on reset.
-    ASSERT_EQ(aimc_tile_read(tile.get(), x.data.data(), 8, y.data()), AIMC_OK);
-    EXPECT_NE(y, expected.data);
-    ASSERT_EQ(aimc_tile_reset(tile.get()), AIMC_OK);
-    ASSERT_EQ(aimc_tile_read(tile.get(), x.data.data(), 8, y.data()), AIMC_OK);
-    EXPECT_EQ(y, expected.data);
+    for (const std::vector<float> &other : seen)
+      EXPECT_NE(y, other) << place.dump();
+    seen.push_back(y);
   }
 }
 
