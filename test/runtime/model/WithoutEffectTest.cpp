@@ -122,7 +122,7 @@ TEST(WithoutEffect, EveryOptionHasOneName) {
     for (const char *name :
          {"compensate", "compensate_by_pulses", "fidelity", "activity", "programming", "wire",
           "adc", "read_noise", "drift", "variation", "calibration", "range_calibration", "refresh",
-          "chips", "time", "drift_compensation"})
+          "chips", "time", "drift_compensation", "input_range", "scale"})
       named += optionNamed(name) == Option(i);
     EXPECT_EQ(named, 1) << i;
   }
