@@ -5,13 +5,12 @@
 from __future__ import annotations
 
 import json
-import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hardware_warnings import told
 from torch import nn
 
 import aimc
@@ -40,13 +39,6 @@ def still(tmp_path: Path) -> dict[str, tuple[aimc.Device, str]]:
             "the device table has no drift, no later times and no low-frequency noise",
         ),
     }
-
-
-def told(act: Callable[[], Any]) -> list[str]:
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        act()
-    return [str(w.message) for w in caught if issubclass(w.category, aimc.HardwareWarning)]
 
 
 def trained(device: aimc.Device, **recipe: Any) -> nn.Module:

@@ -3,7 +3,6 @@
 """What training doubts of its options and hardware: in a session's words, and truly."""
 
 import copy
-import itertools
 import json
 import warnings
 
@@ -11,6 +10,7 @@ import numpy as np
 import pytest
 import test_calibration
 import torch
+from hardware_warnings import net, told
 from onnx_case import program
 from test_finetune import finetune, weights_of
 from torch import nn
@@ -23,18 +23,6 @@ IDEAL = aimc.Target.load("ideal")
 BARE = aimc.Target(wire=aimc.Wire(column_ohm=0.0))
 WIRES = "has no effect: no target has wires with resistance"
 MONTH_S = 2_592_000.0
-
-
-def told(act):
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        act()
-    return [str(w.message) for w in caught if issubclass(w.category, aimc.HardwareWarning)]
-
-
-def net(sizes=(64, 8)):
-    torch.manual_seed(0)
-    return nn.Sequential(*(nn.Linear(a, b) for a, b in itertools.pairwise(sizes)))
 
 
 def trained(target, recipe):

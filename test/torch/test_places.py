@@ -2,27 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """What messages of training call a layer, and what they say helps."""
 
-import itertools
-import warnings
-
 import pytest
 import torch
+from hardware_warnings import net, told
 from torch import nn
 
 import aimc
 from aimc.torch import Circuit, calibrate, convert
-
-
-def told(act):
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        act()
-    return [str(w.message) for w in caught if issubclass(w.category, aimc.HardwareWarning)]
-
-
-def net(sizes=(64, 8)):
-    torch.manual_seed(0)
-    return nn.Sequential(*(nn.Linear(a, b) for a, b in itertools.pairwise(sizes)))
 
 
 def test_a_layer_without_a_name_has_a_place():
