@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <cstring>
 #include <fcntl.h>
+#include <functional>
 #include <poll.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -23,6 +24,8 @@ namespace {
 /// destructor and to the next writer of its file.
 struct Slot {
   std::atomic<int> state{0}; ///< 0 free, 1 being written, 2 a name
+  /// Of the name, which is its owner's alone: others look at this, not at what is being written.
+  std::atomic<size_t> hash{0};
   char name[PATH_MAX];
 };
 Slot slots[16];
@@ -69,6 +72,7 @@ void announce(const std::string &name) {
     int expected = 0;
     if (name.size() >= sizeof slot.name || !slot.state.compare_exchange_strong(expected, 1))
       continue;
+    slot.hash = std::hash<std::string>()(name);
     std::memcpy(slot.name, name.c_str(), name.size() + 1);
     slot.state = 2;
     return;
@@ -76,8 +80,9 @@ void announce(const std::string &name) {
 }
 
 void withdraw(const std::string &name) {
+  const size_t hash = std::hash<std::string>()(name);
   for (Slot &slot : slots)
-    if (slot.state == 2 && name == slot.name)
+    if (slot.state == 2 && slot.hash == hash)
       slot.state = 0;
 }
 
